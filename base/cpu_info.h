@@ -1,0 +1,34 @@
+// What this CPU can do, and which instruction set tern uses on it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace tern {
+
+/// Instruction sets that kernels are built for. On one machine a later one includes the earlier.
+enum class Isa : unsigned char { kScalar, kAvx2, kAvx512 };
+
+/// "scalar", "avx2" (with FMA), "avx512" (F, BW, DQ, VL).
+std::string_view isa_name(Isa isa);
+
+struct CpuInfo {
+  std::string model_name;       ///< as the kernel reports it
+  int num_cpus = 1;             ///< CPUs this process may run on
+  Isa best_isa = Isa::kScalar;  ///< by CPUID, so it is true under valgrind and qemu too
+};
+
+/// Read once, at first use. Any thread.
+const CpuInfo& cpu_info();
+
+/// Every instruction set that this machine can run, from scalar upwards.
+std::vector<Isa> runnable_isas();
+
+/// The environment variable TERN_CPU_ISA where it is set, else the best. kInvalidArgument where the
+/// variable names an unknown instruction set or one that this CPU lacks.
+Result<Isa> selected_isa();
+
+}  // namespace tern

@@ -1,0 +1,38 @@
+// The safetensors format: an 8-byte length, a JSON header, then raw tensors. Files are untrusted.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "base/tensor.h"
+#include "engine/io/mapped_file.h"
+
+namespace tern {
+
+/// One mapped file. Every field of the header is checked at open(): length within the file and 100 MB,
+/// valid UTF-8 JSON object without duplicate names, known dtype, rank <= 4, non-negative shape without
+/// overflow, offsets in order, within the file, equal to shape × dtype, no two tensors overlapping, no
+/// gaps; no empty name. Anything else is kInvalidArgument naming file, tensor, value and limit.
+class SafetensorsFile {
+ public:
+  static Result<SafetensorsFile> open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+
+  /// Null where there is no such tensor. Data may be unaligned for its type only if the file is; open()
+  /// refuses such files.
+  const TensorView* find(std::string_view name) const;
+
+ private:
+  std::string path_;
+  MappedFile file_;
+  std::map<std::string, TensorView, std::less<>> tensors_;
+  std::map<std::string, std::string, std::less<>> metadata_;
+};
+
+}  // namespace tern

@@ -1,0 +1,67 @@
+// What the engine tells whoever waits for a request.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace tern {
+
+enum class FinishReason : uint8_t {
+  kEos,         ///< the model's end-of-sequence token
+  kStopToken,   ///< one of the request's stop_token_ids
+  kStopString,  ///< one of the request's stop strings
+  kLength,      ///< max_tokens
+};
+
+/// The field's names: "stop" for the first three, "length".
+std::string_view finish_reason_name(FinishReason reason);
+
+struct Usage {
+  int32_t prompt_tokens = 0;
+  int32_t completion_tokens = 0;
+  int32_t cached_tokens = 0;  ///< of the prompt, taken from the prefix cache
+};
+
+/// Durations of one request, monotonic, measured in the engine.
+struct Timing {
+  Seconds queue{0};  ///< submit to first admission
+  Seconds ttft{0};   ///< submit to first token; 0 where there was none
+  Seconds e2e{0};    ///< submit to end
+  int32_t num_preemptions = 0;
+  int32_t num_recomputed_tokens = 0;
+};
+
+/// How a request ended. Exactly one comes for each submitted request, and nothing after it.
+struct FinishedEvent {
+  Status status;  ///< ok: `reason` says why; else kCancelled, kInternal, kUnavailable, …
+  FinishReason reason = FinishReason::kLength;
+  std::string matched_stop;      ///< the stop string that matched, for kStopString
+  int32_t matched_stop_token = -1;  ///< the id, for kStopToken and kEos
+  Usage usage;
+  Timing timing;
+};
+
+struct TokenEvent {
+  std::string text;                ///< whole UTF-8 characters, ready to show; may be empty
+  std::vector<int32_t> token_ids;  ///< new since the last event, in order; stop tokens that are not shown
+                                   ///< are not among them
+  std::optional<FinishedEvent> finished;
+};
+
+class TokenSink {
+ public:
+  virtual ~TokenSink() = default;
+
+  /// The request has left the queue: its prompt is being computed. Engine thread; must not block.
+  virtual void on_admitted(int32_t cached_tokens) { (void)cached_tokens; }
+
+  /// Engine thread (or the thread in Engine::shutdown()); must not block and not call the engine.
+  virtual void on_event(TokenEvent event) = 0;
+};
+
+}  // namespace tern

@@ -1,0 +1,37 @@
+// Chat templates: the Jinja program in a model's tokenizer_config.json that turns messages into a prompt.
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace tern {
+
+/// A parsed template. Immutable; any thread. Rendering is bounded in steps, output bytes and recursion:
+/// a template is an untrusted program.
+class ChatTemplate {
+ public:
+  /// kInvalidArgument with the line of the mistake; kUnimplemented naming a construct that tern does not
+  /// know.
+  static Result<ChatTemplate> parse(std::string_view source);
+
+  /// `messages`: array of objects with `role` and `content`. `variables`: object whose members become
+  /// global variables (bos_token, eos_token, tools, …). kInvalidArgument where the template raises
+  /// (raise_exception) or meets a value it cannot handle.
+  Result<std::string> render(const nlohmann::json& messages, bool add_generation_prompt,
+                             const nlohmann::json& variables) const;
+
+  ~ChatTemplate();
+  ChatTemplate(ChatTemplate&&) noexcept;
+  ChatTemplate& operator=(ChatTemplate&&) noexcept;
+
+ private:
+  struct Program;
+  explicit ChatTemplate(std::unique_ptr<Program> program);
+  std::unique_ptr<Program> program_;
+};
+
+}  // namespace tern

@@ -1,0 +1,52 @@
+// Text to token ids and back, by a model's own tokenizer files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace tern {
+
+struct EncodeOptions {
+  bool add_special_tokens = true;    ///< what the file's post-processor puts around a text
+  bool parse_special_tokens = true;  ///< "<|end|>" in the text becomes that token; false: plain text
+};
+
+/// Immutable after loading; any thread.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// kInvalidArgument where `text` is not UTF-8 (naming the byte offset) or cannot be encoded.
+  virtual Result<std::vector<int32_t>> encode(std::string_view text,
+                                              const EncodeOptions& options = {}) const = 0;
+
+  /// The bytes that `id` stands for in the middle of a text: possibly part of a character. Empty for ids
+  /// without text (holes in the vocabulary). Special tokens give their content.
+  virtual std::string_view token_bytes(int32_t id) const = 0;
+
+  /// The token as the file spells it ("Ġthe").
+  virtual std::string_view token_piece(int32_t id) const = 0;
+
+  virtual bool is_special(int32_t id) const = 0;
+  virtual std::optional<int32_t> token_id(std::string_view piece) const = 0;
+  virtual int32_t vocab_size() const = 0;  ///< largest id + 1
+
+  /// Whole text of `ids`; bytes that form no character become U+FFFD. Ids out of range are skipped.
+  std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = true) const;
+};
+
+/// Loads `directory`/tokenizer.json. kNotFound where there is none; kInvalidArgument naming the part of
+/// the file that is broken; kUnimplemented naming a type that tern does not know.
+Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory);
+
+/// From the text of a tokenizer.json; `source` names it in errors.
+Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, const std::string& source);
+
+}  // namespace tern

@@ -1,0 +1,24 @@
+// y[t] = table[token_ids[t]]: the embedding look-up.
+#pragma once
+
+#include "base/tensor.h"
+#include "kernels/ops/kernel_table.h"
+
+namespace tern {
+
+struct Embed {
+  static constexpr std::string_view kName = "embed";
+
+  struct Args {
+    const int32_t* token_ids = nullptr;  ///< [tokens], each in [0, vocabulary)
+    TensorView table;                    ///< [vocabulary, hidden], f32, bf16 or f16, dense
+    MatView<float> y;                    ///< [tokens, hidden]; tokens may be 0
+  };
+
+  /// Exact.
+  static constexpr double kTolerance = 0;
+};
+
+void embed_ref(const Embed::Args& a, const Exec&);
+
+}  // namespace tern

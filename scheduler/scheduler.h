@@ -1,0 +1,66 @@
+// Continuous batching: which tokens of which sequences the next step computes.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "scheduler/config.h"
+#include "scheduler/sequence.h"
+#include "scheduler/stats.h"
+#include "scheduler/step_plan.h"
+
+namespace tern {
+
+/// One thread (E). The cycle is schedule() → the step runs → commit(). Between the two, only abort() may
+/// be called. The same calls with the same times give the same plans.
+///
+/// Rules (docs/engine-contract.md): running sequences come first, in the order they were admitted; then
+/// waiting ones are admitted in the policy's order while max_num_seqs, max_num_batched_tokens and blocks
+/// last. A running sequence that needs a block and finds none preempts from the back (the last of the
+/// policy's order goes first): the victim loses its blocks, waits again ahead of its class, and
+/// recomputes. A sequence preempted max_preemptions times is admitted again only with all blocks for
+/// prompt + max_tokens reserved, and is never a victim then.
+class Scheduler {
+ public:
+  /// kInvalidArgument where the config is.
+  static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config);
+  ~Scheduler();
+
+  /// Takes the sequence into the waiting queue; the pointer stays valid until the sequence has finished
+  /// (commit() or abort() hand it back). kOutOfRange where prompt + max_tokens is over max_model_len or
+  /// can never fit the pool; kAlreadyExists where the id lives; kInvalidArgument where the sequence is
+  /// malformed.
+  Status add(std::unique_ptr<Sequence> seq);
+
+  /// The next step's plan; empty where there is nothing to compute. `now` is the step's time.
+  const StepPlan& schedule(TimePoint now);
+
+  /// The outcome of the last plan: one result for each of its sequences that was not aborted meanwhile
+  /// (results for aborted ones are ignored). Appends tokens, publishes full blocks to the prefix cache,
+  /// frees what ended. Returns the sequences that finished.
+  std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
+
+  /// Ends a sequence in any state. Null where the id is unknown: a late abort is no error. Its blocks
+  /// return at once when no step in flight names it, else at that step's commit().
+  std::unique_ptr<Sequence> abort(uint64_t id);
+
+  /// Forgets all cached prefixes that no running sequence uses; returns how many blocks became free.
+  int32_t flush_prefix_cache();
+
+  bool has_work() const;  ///< waiting or running sequences exist
+  SchedulerStats stats() const;
+  const SchedulerConfig& config() const;
+
+  /// Aborts the process where an invariant is broken: free + used + cached = total, reference counts
+  /// equal the block tables, no block twice in a free list. O(blocks + tables); for tests and debug builds.
+  void check_invariants() const;
+
+ private:
+  struct Impl;
+  explicit Scheduler(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tern
