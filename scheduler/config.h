@@ -13,13 +13,15 @@ struct PolicyConfig {
 };
 
 struct SchedulerConfig {
-  int32_t max_num_seqs = 64;              ///< sequences running at once
-  int32_t max_num_batched_tokens = 512;   ///< tokens of one step; longer prompts are prefilled in chunks
-  int32_t num_blocks = 0;                 ///< KV blocks of the pool
-  int32_t block_size = 16;                ///< tokens a KV block
-  int32_t max_model_len = 0;              ///< tokens of one sequence, prompt and answer
+  int32_t max_num_seqs = 64;  ///< sequences running at once
+  /// Tokens of one step, at least max_num_seqs; longer prompts are prefilled in chunks.
+  int32_t max_num_batched_tokens = 512;
+  int32_t num_blocks = 0;     ///< KV blocks of the pool
+  int32_t block_size = 16;    ///< tokens a KV block
+  int32_t max_model_len = 0;  ///< tokens of one sequence, prompt and answer
   bool enable_prefix_caching = true;
-  int32_t max_preemptions = 3;  ///< of one sequence; then it is admitted only with all its blocks reserved
+  /// Of one sequence; then it is admitted only with all its blocks reserved.
+  int32_t max_preemptions = 3;
   PolicyConfig policy;
 
   /// kInvalidArgument, naming key, limit and value.

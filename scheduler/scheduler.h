@@ -13,48 +13,61 @@
 
 namespace tern {
 
-/// One thread (E). The cycle is schedule() → the step runs → commit(). Between the two, only abort() may
-/// be called. The same calls with the same times give the same plans.
+/// One thread (E). The cycle is schedule() → the step runs → commit(); an empty plan needs no
+/// commit(). Between the two, only abort() and the readers may be called. The same calls with the
+/// same times give the same plans.
 ///
-/// Rules (docs/engine-contract.md): running sequences come first, in the order they were admitted; then
-/// waiting ones are admitted in the policy's order while max_num_seqs, max_num_batched_tokens and blocks
-/// last. A running sequence that needs a block and finds none preempts from the back (the last of the
-/// policy's order goes first): the victim loses its blocks, waits again ahead of its class, and
-/// recomputes. A sequence preempted max_preemptions times is admitted again only with all blocks for
-/// prompt + max_tokens reserved, and is never a victim then.
+/// Rules (docs/engine-contract.md):
+/// - Running sequences come first, in the order they were admitted: a decode takes one token, a
+///   prefill what is left of max_num_batched_tokens. Nothing is admitted behind a prefill that is
+///   not through, so that no decode ever waits for a long prompt.
+/// - Then waiting ones are admitted in the policy's order while max_num_seqs, the token budget and
+///   blocks last. One is admitted when blocks for all its known tokens are there, though it takes
+///   them step by step. The policy's next is never skipped; nothing is admitted in a step that
+///   preempted.
+/// - A running sequence that needs a block and finds none preempts from the back (the last of the
+///   policy's order goes first, which may be itself): the victim loses its blocks, waits again
+///   ahead of its class, and recomputes. What it had published stays in the prefix cache until
+///   evicted.
+/// - A sequence preempted max_preemptions times is admitted again only with all blocks for prompt +
+///   max_tokens, and is never a victim then.
 class Scheduler {
  public:
   /// kInvalidArgument where the config is.
   static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config);
   ~Scheduler();
 
-  /// Takes the sequence into the waiting queue; the pointer stays valid until the sequence has finished
-  /// (commit() or abort() hand it back). kOutOfRange where prompt + max_tokens is over max_model_len or
-  /// can never fit the pool; kAlreadyExists where the id lives; kInvalidArgument where the sequence is
-  /// malformed.
+  /// Takes the sequence into the waiting queue; the pointer stays valid until commit() or abort()
+  /// hand the sequence back. Its token_ids are the prompt. kOutOfRange where prompt + max_tokens is
+  /// over max_model_len or can never fit the pool; kAlreadyExists where the id lives;
+  /// kInvalidArgument where the sequence is malformed.
   Status add(std::unique_ptr<Sequence> seq);
 
   /// The next step's plan; empty where there is nothing to compute. `now` is the step's time.
   const StepPlan& schedule(TimePoint now);
 
-  /// The outcome of the last plan: one result for each of its sequences that was not aborted meanwhile
-  /// (results for aborted ones are ignored). Appends tokens, publishes full blocks to the prefix cache,
-  /// frees what ended. Returns the sequences that finished.
+  /// The outcome of the last plan: one result for each of its sequences that was not aborted
+  /// meanwhile (results for aborted ones are ignored), in the plan's order. Appends tokens,
+  /// publishes full blocks to the prefix cache, frees what ended. Returns the sequences that ended:
+  /// finished, or aborted since schedule(). The plan is empty afterwards.
   std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
 
-  /// Ends a sequence in any state. Null where the id is unknown: a late abort is no error. Its blocks
-  /// return at once when no step in flight names it, else at that step's commit().
+  /// Ends a sequence in any state and returns it. Null where the step in flight computes it: that
+  /// step's commit() hands it back and frees its blocks, so that the plan's pointers and blocks
+  /// stay valid till then. Null, too, where the id is unknown: a late abort is no error.
   std::unique_ptr<Sequence> abort(uint64_t id);
 
-  /// Forgets all cached prefixes that no running sequence uses; returns how many blocks became free.
+  /// Forgets all cached prefixes that no running sequence uses; returns how many blocks became
+  /// free.
   int32_t flush_prefix_cache();
 
   bool has_work() const;  ///< waiting or running sequences exist
   SchedulerStats stats() const;
   const SchedulerConfig& config() const;
 
-  /// Aborts the process where an invariant is broken: free + used + cached = total, reference counts
-  /// equal the block tables, no block twice in a free list. O(blocks + tables); for tests and debug builds.
+  /// Aborts the process where an invariant is broken: free + used + cached = total, reference
+  /// counts equal the block tables, no block twice in a free list. O(blocks + tables); for tests
+  /// and debug builds.
   void check_invariants() const;
 
  private:

@@ -9,8 +9,9 @@
 
 namespace tern {
 
-/// Named, because "higher number first" and "lower number first" both exist in the field.
-enum class PriorityClass : uint8_t { kSystem, kInteractive, kDefault, kBulk };  // served in this order
+/// In the order in which they are served. Named, because "higher number first" and "lower number
+/// first" both exist in the field.
+enum class PriorityClass : uint8_t { kSystem, kInteractive, kDefault, kBulk };
 
 enum class SequenceState : uint8_t {
   kWaiting,   ///< not admitted yet, or preempted: owns no blocks
@@ -20,22 +21,22 @@ enum class SequenceState : uint8_t {
 
 struct Sequence {
   // Set by the caller before add(); the scheduler never changes them.
-  uint64_t id = 0;                 ///< unique among live sequences
+  uint64_t id = 0;  ///< unique among live sequences
   TimePoint arrival;
   PriorityClass priority = PriorityClass::kDefault;
-  std::string cache_salt;          ///< sequences share prefix blocks only under equal salts (tenants)
-  int32_t num_prompt_tokens = 0;   ///< >= 1
-  int32_t max_tokens = 0;          ///< >= 1: most tokens that commit() may append
+  std::string cache_salt;  ///< sequences share prefix blocks only under equal salts (tenants)
+  int32_t num_prompt_tokens = 0;     ///< >= 1
+  int32_t max_tokens = 0;            ///< >= 1: most tokens that commit() may append
   bool bypass_prefix_cache = false;  ///< read no cached block (its own blocks are still published)
 
   // Owned by the scheduler from add() on.
   std::vector<int32_t> token_ids;  ///< prompt, then answer
   SequenceState state = SequenceState::kWaiting;
   int32_t num_computed_tokens = 0;  ///< leading tokens whose KV is stored; 0 while waiting
-  int32_t num_cached_tokens = 0;    ///< of those at the first admission, taken from the prefix cache
+  int32_t num_cached_tokens = 0;  ///< of those at the first admission, taken from the prefix cache
   int32_t num_preemptions = 0;
   int32_t num_recomputed_tokens = 0;  ///< computed once, lost by preemption, computed again
-  std::vector<int32_t> block_table;  ///< block ids; entry i holds positions [i * block_size, …)
+  std::vector<int32_t> block_table;   ///< block ids; entry i holds positions [i * block_size, …)
 
   int32_t num_tokens() const { return static_cast<int32_t>(token_ids.size()); }
   int32_t num_output_tokens() const { return num_tokens() - num_prompt_tokens; }

@@ -31,8 +31,8 @@ struct StepPlan {
 /// For one scheduled sequence, in the plan's order.
 struct SequenceResult {
   uint64_t id = 0;
-  std::vector<int32_t> token_ids;  ///< to append: one where produces_token() and it goes on or ends with
-                                   ///< that token; empty for an unfinished prefill
+  std::vector<int32_t> token_ids;  ///< to append: one where produces_token() and it goes on or ends
+                                   ///< with that token; empty for an unfinished prefill
   bool finished = false;           ///< the sequence ends: its blocks return to the pool
 };
 

@@ -1,0 +1,249 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+#include <string>
+
+#include "scheduler/scheduler_impl.h"
+
+namespace tern {
+
+Result<std::unique_ptr<Scheduler>> Scheduler::create(const SchedulerConfig& config) {
+  TERN_TRY(config.validate());
+  TERN_ASSIGN(std::unique_ptr<Policy> policy, make_policy(config.policy));
+  return std::unique_ptr<Scheduler>(
+      new Scheduler(std::make_unique<Impl>(config, std::move(policy))));
+}
+
+Scheduler::Scheduler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Scheduler::~Scheduler() = default;
+
+Status Scheduler::add(std::unique_ptr<Sequence> seq) {
+  return impl_->add(std::move(seq));
+}
+
+const StepPlan& Scheduler::schedule(TimePoint now) {
+  return impl_->schedule(now);
+}
+
+std::vector<std::unique_ptr<Sequence>> Scheduler::commit(const StepResult& result) {
+  return impl_->commit(result);
+}
+
+std::unique_ptr<Sequence> Scheduler::abort(uint64_t id) {
+  return impl_->abort(id);
+}
+
+int32_t Scheduler::flush_prefix_cache() {
+  TERN_CHECK(impl_->plan.empty(), "flush_prefix_cache() while a step is in flight");
+  return impl_->blocks.drop_cached();
+}
+
+bool Scheduler::has_work() const {
+  return !impl_->entries.empty();
+}
+
+SchedulerStats Scheduler::stats() const {
+  return impl_->stats();
+}
+
+const SchedulerConfig& Scheduler::config() const {
+  return impl_->config;
+}
+
+void Scheduler::check_invariants() const {
+  impl_->check_invariants();
+}
+
+Scheduler::Impl::Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy)
+    : config(config), policy(std::move(policy)), blocks(config.num_blocks) {
+  running.reserve(config.max_num_seqs);
+  plan.sequences.reserve(config.max_num_seqs);
+  plan.preempted.reserve(config.max_num_seqs);
+}
+
+Status Scheduler::Impl::check(const Sequence& seq) const {
+  const std::string name = "sequence " + std::to_string(seq.id);
+  const auto refuse = [&](Code code, const std::string& why) {
+    return Status(code, name + ": " + why);
+  };
+  if (seq.num_prompt_tokens < 1) {
+    return refuse(Code::kInvalidArgument, "num_prompt_tokens must be at least 1, is " +
+                                              std::to_string(seq.num_prompt_tokens));
+  }
+  if (seq.token_ids.size() != static_cast<size_t>(seq.num_prompt_tokens)) {
+    return refuse(Code::kInvalidArgument, "token_ids must be the num_prompt_tokens (" +
+                                              std::to_string(seq.num_prompt_tokens) +
+                                              ") tokens of the prompt, has " +
+                                              std::to_string(seq.token_ids.size()));
+  }
+  if (seq.max_tokens < 1) {
+    return refuse(Code::kInvalidArgument,
+                  "max_tokens must be at least 1, is " + std::to_string(seq.max_tokens));
+  }
+  if (seq.priority > PriorityClass::kBulk) {
+    return refuse(
+        Code::kInvalidArgument,
+        "priority " + std::to_string(static_cast<int>(seq.priority)) + " is no priority class");
+  }
+  if (entries.contains(seq.id)) return refuse(Code::kAlreadyExists, "a live one has this id");
+
+  const int64_t num_tokens = int64_t{seq.num_prompt_tokens} + seq.max_tokens;
+  const int64_t pool_tokens = int64_t{config.num_blocks} * config.block_size;
+  const std::string sum = "prompt (" + std::to_string(seq.num_prompt_tokens) + ") + max_tokens (" +
+                          std::to_string(seq.max_tokens) + ") is " + std::to_string(num_tokens) +
+                          " tokens, over ";
+  if (num_tokens > config.max_model_len) {
+    return refuse(Code::kOutOfRange, sum + "max_model_len " + std::to_string(config.max_model_len));
+  }
+  if (num_tokens > pool_tokens) {
+    return refuse(Code::kOutOfRange, sum + "the " + std::to_string(pool_tokens) +
+                                         " of the whole KV pool (num_blocks " +
+                                         std::to_string(config.num_blocks) + " x block_size " +
+                                         std::to_string(config.block_size) + ")");
+  }
+  return {};
+}
+
+Status Scheduler::Impl::add(std::unique_ptr<Sequence> seq) {
+  TERN_CHECK(plan.empty(), "add() while a step is in flight");
+  TERN_TRY(check(*seq));
+  seq->state = SequenceState::kWaiting;
+  seq->num_computed_tokens = seq->num_cached_tokens = 0;
+  seq->num_preemptions = seq->num_recomputed_tokens = 0;
+  seq->block_table.clear();
+  num_waiting_tokens += seq->num_tokens();
+  policy->add(*seq, seq->arrival);
+  const uint64_t id = seq->id;
+  entries[id].sequence = std::move(seq);
+  return {};
+}
+
+std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult& result) {
+  std::vector<std::unique_ptr<Sequence>> ended;
+  auto next = result.sequences.begin();
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    const uint64_t id = scheduled.sequence->id;
+    Entry& entry = entries.at(id);
+    const bool has_result = next != result.sequences.end() && next->id == id;
+    const SequenceResult* own = has_result ? &*next++ : nullptr;
+    if (!entry.is_aborted) {
+      TERN_CHECK(own != nullptr, "commit() lacks a result, or has them out of the plan's order");
+      apply(entry, *own);
+    }
+    entry.num_scheduled = 0;
+    if (entry.is_aborted || own->finished) ended.push_back(retire(entry));
+  }
+  TERN_CHECK(next == result.sequences.end(), "commit() has a result for what the plan lacks");
+  plan.sequences.clear();
+  return ended;
+}
+
+void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
+  Sequence& seq = *entry.sequence;
+  const int32_t end = seq.num_computed_tokens + entry.num_scheduled;
+  const bool produces_token = end == seq.num_tokens();
+  TERN_CHECK(result.token_ids.size() <= produces_token,
+             "a chunk gives at most one token, the last");
+  const int32_t num_recomputed =
+      std::max(0, std::min(end, entry.num_ever_computed) - seq.num_computed_tokens);
+  seq.num_recomputed_tokens += num_recomputed;
+  counters.num_recomputed_tokens += num_recomputed;
+  entry.num_ever_computed = std::max(entry.num_ever_computed, end);
+
+  seq.num_computed_tokens = end;
+  seq.token_ids.insert(seq.token_ids.end(), result.token_ids.begin(), result.token_ids.end());
+  publish_full_blocks(entry);
+  if (result.finished) return;
+  TERN_CHECK(num_missing_tokens(seq) > 0, "a sequence that goes on needs the token it produced");
+  TERN_CHECK(seq.num_output_tokens() < seq.max_tokens, "a sequence goes on beyond max_tokens");
+}
+
+void Scheduler::Impl::publish_full_blocks(Entry& entry) {
+  if (!config.enable_prefix_caching) return;
+  const Sequence& seq = *entry.sequence;
+  const int32_t num_full = seq.num_computed_tokens / config.block_size;
+  hash_blocks(entry, num_full);
+  for (int32_t& i = entry.num_published; i < num_full; ++i) {
+    blocks.publish(seq.block_table[i], entry.block_hashes[i]);
+  }
+}
+
+// From the tail: the first freed is the first evicted, and a tail without its head is never found.
+void Scheduler::Impl::release_blocks(Entry& entry) {
+  std::vector<int32_t>& table = entry.sequence->block_table;
+  std::for_each(table.rbegin(), table.rend(), [&](int32_t block) { blocks.free(block); });
+  table.clear();
+  entry.num_published = 0;
+  entry.is_safe = false;
+}
+
+// Takes a sequence out of everything; no step in flight may compute it.
+std::unique_ptr<Sequence> Scheduler::Impl::retire(Entry& entry) {
+  Sequence& seq = *entry.sequence;
+  if (seq.state == SequenceState::kRunning) {
+    std::erase(running, &entry);
+    release_blocks(entry);
+  } else {
+    policy->remove(seq);
+    num_waiting_tokens -= seq.num_tokens();
+  }
+  seq.state = SequenceState::kFinished;
+  return std::move(entries.extract(seq.id).mapped().sequence);
+}
+
+std::unique_ptr<Sequence> Scheduler::Impl::abort(uint64_t id) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return nullptr;
+  Entry& entry = it->second;
+  if (entry.num_scheduled > 0) {
+    entry.is_aborted = true;
+    return nullptr;
+  }
+  return retire(entry);
+}
+
+SchedulerStats Scheduler::Impl::stats() const {
+  SchedulerStats s = counters;
+  s.num_running = static_cast<int32_t>(running.size());
+  s.num_waiting = static_cast<int32_t>(entries.size() - running.size());
+  s.num_waiting_tokens = num_waiting_tokens;
+  s.num_blocks = blocks.num_blocks();
+  s.num_free_blocks = blocks.num_free();
+  s.num_used_blocks = blocks.num_used();
+  s.num_cached_blocks = blocks.num_cached();
+  s.num_evicted_blocks = blocks.num_evicted();
+  return s;
+}
+
+void Scheduler::Impl::check_invariants() const {
+  std::vector<int32_t> expected_refs(config.num_blocks, 0);
+  size_t num_running = 0;
+  int64_t waiting_tokens = 0;
+  for (const auto& [id, entry] : entries) {
+    const Sequence& seq = *entry.sequence;
+    TERN_CHECK(seq.id == id, "a sequence is known by its id");
+    TERN_CHECK(seq.num_preemptions <= config.max_preemptions, "preemptions are bounded");
+    TERN_CHECK(num_missing_tokens(seq) > 0, "a live sequence has something to compute");
+    for (const int32_t block : seq.block_table) ++expected_refs[block];
+    if (seq.state == SequenceState::kWaiting) {
+      TERN_CHECK(seq.block_table.empty() && seq.num_computed_tokens == 0 && !entry.is_safe,
+                 "a waiting sequence holds nothing");
+      TERN_CHECK(entry.num_scheduled == 0, "a waiting sequence is in no plan");
+      waiting_tokens += seq.num_tokens();
+      continue;
+    }
+    ++num_running;
+    TERN_CHECK(!plan.empty() || num_missing_tokens(seq) == 1 || &entry == running.back(),
+               "only the sequence admitted last can be amid its prefill");
+    TERN_CHECK(std::count(running.begin(), running.end(), &entry) == 1, "runs, so listed once");
+    const auto num_owned = static_cast<int32_t>(seq.block_table.size());
+    const int32_t num_tokens = entry.is_safe ? seq.num_prompt_tokens + seq.max_tokens
+                                             : seq.num_computed_tokens + entry.num_scheduled;
+    TERN_CHECK(num_owned == num_blocks_for(num_tokens), "a block table covers what it must");
+  }
+  TERN_CHECK(num_running == running.size(), "only live sequences run");
+  TERN_CHECK(waiting_tokens == num_waiting_tokens, "waiting tokens are counted");
+  blocks.check_invariants(expected_refs);
+}
+
+}  // namespace tern

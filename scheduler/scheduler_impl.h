@@ -1,0 +1,96 @@
+// What stands behind Scheduler: its state, and why it always makes progress.
+#pragma once
+
+#include <unordered_map>
+
+#include "scheduler/block_manager.h"
+#include "scheduler/policy.h"
+#include "scheduler/scheduler.h"
+
+namespace tern {
+
+/// No decode starves behind a prefill. *Only the sequence admitted last can lack more than one
+/// token when a step begins*: nothing is admitted behind a prefill that was cut short, as either
+/// the budget cut it, and none is left, or the blocks did, and an admission needs at least one. So
+/// a step in running order serves all decodes first, each finds budget (max_num_batched_tokens >=
+/// max_num_seqs), and what is left, at least one token, is the prefill's.
+///
+/// Progress. Let a running sequence be *safe* if it owns all blocks for prompt + max_tokens.
+///
+/// 1. Preemptions are bounded: a sequence admitted after max_preemptions of them is safe, and only
+///    unsafe ones are victims. So num_preemptions <= max_preemptions, and the victims end.
+/// 2. While has_work(), no plan is empty.
+///    a) Nothing runs: every block is free or cached, so the policy's next fits, as add() refused
+///       what the whole pool cannot hold, and it gets a token of the fresh budget.
+///    b) Something runs, and all of it finds budget. Whoever lacks a block gets one, after
+///       preempting unsafe sequences behind it in the policy's order, or is itself the last of
+///       them and gives way. So the first of the unsafe ones in that order is scheduled, unless it
+///       is the only one left and no block is available: then safe ones hold the other blocks
+///       (alone it fits the pool), and they are scheduled, as they need none.
+/// 3. A non-empty plan computes a token, and between two of its preemptions (finitely many, by 1) a
+///    sequence has at most prompt + max_tokens of them to compute. So everything ends: no deadlock,
+///    no livelock, for any pool that add() lets a sequence into, down to a single block.
+struct Scheduler::Impl {
+  /// A live sequence, and what only the scheduler needs to know of it.
+  struct Entry {
+    std::unique_ptr<Sequence> sequence;
+    std::vector<Sha256> block_hashes;  // of its leading full blocks, as far as somebody asked
+    int32_t num_published = 0;         // leading blocks that the prefix cache gave or was offered
+    int32_t num_scheduled = 0;         // tokens in the plan being made or in flight
+    int32_t num_ever_computed = 0;     // tokens below this one are *re*computed
+    bool is_safe = false;              // owns all blocks it can ever need: never a victim
+    bool is_aborted = false;           // leaves at the commit() of the step in flight
+  };
+
+  Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy);
+
+  // scheduler.cpp
+  Status check(const Sequence& seq) const;
+  Status add(std::unique_ptr<Sequence> seq);
+  std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
+  std::unique_ptr<Sequence> abort(uint64_t id);
+  SchedulerStats stats() const;
+  void check_invariants() const;
+
+  void apply(Entry& entry, const SequenceResult& result);
+  void publish_full_blocks(Entry& entry);
+  void release_blocks(Entry& entry);
+  std::unique_ptr<Sequence> retire(Entry& entry);
+
+  // scheduler_plan.cpp
+  const StepPlan& schedule(TimePoint now);
+  void schedule_running(TimePoint now);
+  void schedule_tokens(Entry& entry, TimePoint now);
+  void admit_waiting(TimePoint now);
+  bool try_admit(Entry& entry);
+  void reserve_memory(Entry& entry);
+  void match_prefix(Entry& entry);
+  void preempt(Entry& entry, TimePoint now);
+  Entry& last_unsafe();
+  void grow_block_table(Sequence& seq, int32_t num_blocks);
+  void hash_blocks(Entry& entry, int32_t num_blocks);
+
+  int32_t budget() const { return config.max_num_batched_tokens - plan.num_tokens; }
+  int32_t num_blocks_for(int32_t num_tokens) const;
+  int32_t room(const Sequence& seq) const;
+
+  const SchedulerConfig config;
+  const std::unique_ptr<Policy> policy;
+  BlockManager blocks;
+  PrefixHasher hasher;
+
+  std::unordered_map<uint64_t, Entry> entries;  // every live sequence; never iterated to decide
+  std::vector<Entry*> running;                  // in the order they were admitted
+  StepPlan plan;                                // not empty: its step is in flight
+  std::vector<int32_t> matched;                 // scratch of match_prefix()
+
+  SchedulerStats counters;  // its gauges are filled by stats()
+  int64_t num_waiting_tokens = 0;
+};
+
+/// Known tokens whose KV is not stored yet. A running sequence has at least one.
+inline int32_t num_missing_tokens(const Sequence& seq) {
+  return seq.num_tokens() - seq.num_computed_tokens;
+}
+
+}  // namespace tern

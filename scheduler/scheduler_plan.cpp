@@ -1,0 +1,172 @@
+// schedule(): who gets how many tokens of the next step, and whose blocks pay for it.
+#include <algorithm>
+#include <limits>
+
+#include "base/math.h"
+#include "scheduler/scheduler_impl.h"
+
+namespace tern {
+
+const StepPlan& Scheduler::Impl::schedule(TimePoint now) {
+  TERN_CHECK(plan.empty(), "schedule() before the commit() of the last plan");
+  plan.preempted.clear();
+  plan.num_tokens = 0;
+
+  schedule_running(now);
+  if (plan.preempted.empty()) admit_waiting(now);
+
+  for (const Entry* entry : running) {
+    if (entry->num_scheduled == 0) continue;
+    plan.sequences.push_back({entry->sequence.get(), entry->num_scheduled});
+  }
+  counters.num_steps += !plan.empty();
+  counters.num_scheduled_tokens += plan.num_tokens;
+  return plan;
+}
+
+void Scheduler::Impl::schedule_running(TimePoint now) {
+  const auto is_victim = [](const Entry* e) {
+    return e->sequence->state != SequenceState::kRunning;
+  };
+  for (Entry* entry : running) {
+    if (!is_victim(entry)) schedule_tokens(*entry, now);
+  }
+  std::erase_if(running, is_victim);  // only now: the loop walked the list
+}
+
+// As many tokens as budget and blocks allow. Where not one more fits, others give way, or it does.
+void Scheduler::Impl::schedule_tokens(Entry& entry, TimePoint now) {
+  Sequence& seq = *entry.sequence;
+  const int32_t wanted = std::min(num_missing_tokens(seq), budget());
+  TERN_CHECK(wanted > 0, "every running sequence finds budget");
+  while (room(seq) == 0) {
+    Entry& victim = last_unsafe();
+    preempt(victim, now);
+    if (&victim == &entry) return;
+  }
+  entry.num_scheduled = std::min(wanted, room(seq));
+  plan.num_tokens += entry.num_scheduled;
+  grow_block_table(seq, num_blocks_for(seq.num_computed_tokens + entry.num_scheduled));
+}
+
+void Scheduler::Impl::admit_waiting(TimePoint now) {
+  while (budget() > 0 && static_cast<int32_t>(running.size()) < config.max_num_seqs) {
+    const Sequence* next = policy->next(now);
+    if (next == nullptr) break;
+    Entry& entry = entries.at(next->id);
+    if (!try_admit(entry)) break;  // whoever is next is never overtaken by a smaller one
+    running.push_back(&entry);
+    schedule_tokens(entry, now);
+  }
+}
+
+// Admits where blocks for all known tokens are there (for all possible ones after too many
+// preemptions): with fewer, its prefill would soon have to preempt or to be preempted.
+bool Scheduler::Impl::try_admit(Entry& entry) {
+  Sequence& seq = *entry.sequence;
+  match_prefix(entry);
+  const bool is_safe = seq.num_preemptions >= config.max_preemptions;
+  const int32_t num_needed =
+      num_blocks_for(is_safe ? seq.num_prompt_tokens + seq.max_tokens : seq.num_tokens());
+  const auto num_matched = static_cast<int32_t>(matched.size());
+  // A matched block that nobody uses is available as well, but not for another purpose.
+  const auto num_revived = static_cast<int32_t>(std::count_if(
+      matched.begin(), matched.end(), [&](int32_t block) { return blocks.is_cached(block); }));
+  if (num_needed - num_matched > blocks.num_available() - num_revived) return false;
+
+  policy->admit(seq);
+  reserve_memory(entry);
+  num_waiting_tokens -= seq.num_tokens();
+  for (const int32_t block : matched) {
+    blocks.share(block);  // before anything is allocated, as that may evict
+    seq.block_table.push_back(block);
+  }
+  entry.num_published = num_matched;
+  entry.is_safe = is_safe;
+  seq.state = SequenceState::kRunning;
+  seq.num_computed_tokens = num_matched * config.block_size;
+  if (seq.num_preemptions == 0) seq.num_cached_tokens = seq.num_computed_tokens;
+  if (is_safe) grow_block_table(seq, num_needed);
+  if (config.enable_prefix_caching && !seq.bypass_prefix_cache) {
+    counters.prefix_cache_query_tokens += seq.num_tokens();
+    counters.prefix_cache_hit_tokens += seq.num_computed_tokens;
+  }
+  return true;
+}
+
+// While it runs, nothing that belongs to a sequence grows on the heap.
+void Scheduler::Impl::reserve_memory(Entry& entry) {
+  Sequence& seq = *entry.sequence;
+  const int32_t num_tokens = seq.num_prompt_tokens + seq.max_tokens;
+  seq.token_ids.reserve(num_tokens);
+  seq.block_table.reserve(num_blocks_for(num_tokens));
+  if (config.enable_prefix_caching) entry.block_hashes.reserve(num_blocks_for(num_tokens));
+}
+
+// Fills `matched` with the blocks of the longest stored prefix. It never covers the last known
+// token: that one must be computed, as its logits give the next.
+void Scheduler::Impl::match_prefix(Entry& entry) {
+  matched.clear();
+  const Sequence& seq = *entry.sequence;
+  if (!config.enable_prefix_caching || seq.bypass_prefix_cache) return;
+  const int32_t limit = (seq.num_tokens() - 1) / config.block_size;
+  for (int32_t i = 0; i < limit; ++i) {
+    hash_blocks(entry, i + 1);
+    const int32_t block = blocks.find(entry.block_hashes[i]);
+    if (block == kNoBlock) return;
+    matched.push_back(block);
+  }
+}
+
+void Scheduler::Impl::preempt(Entry& entry, TimePoint now) {
+  Sequence& seq = *entry.sequence;
+  plan.preempted.push_back(seq.id);
+  plan.num_tokens -= entry.num_scheduled;
+  entry.num_scheduled = 0;
+  release_blocks(entry);
+  seq.state = SequenceState::kWaiting;
+  seq.num_computed_tokens = 0;
+  ++seq.num_preemptions;
+  ++counters.num_preemptions;
+  num_waiting_tokens += seq.num_tokens();
+  policy->add(seq, now);
+}
+
+Scheduler::Impl::Entry& Scheduler::Impl::last_unsafe() {
+  Entry* last = nullptr;
+  for (Entry* entry : running) {
+    if (entry->is_safe || entry->sequence->state != SequenceState::kRunning) continue;
+    if (last == nullptr || policy->before(*last->sequence, *entry->sequence)) last = entry;
+  }
+  TERN_CHECK(last != nullptr, "only an unsafe sequence asks for a block, so there is one");
+  return *last;
+}
+
+int32_t Scheduler::Impl::num_blocks_for(int32_t num_tokens) const {
+  return static_cast<int32_t>(ceil_div(int64_t{num_tokens}, config.block_size));
+}
+
+// Tokens that can still be computed without preempting anyone.
+int32_t Scheduler::Impl::room(const Sequence& seq) const {
+  const int64_t num_blocks = static_cast<int64_t>(seq.block_table.size()) + blocks.num_available();
+  const int64_t tokens = num_blocks * config.block_size - seq.num_computed_tokens;
+  return static_cast<int32_t>(std::min<int64_t>(tokens, std::numeric_limits<int32_t>::max()));
+}
+
+void Scheduler::Impl::grow_block_table(Sequence& seq, int32_t num_blocks) {
+  while (static_cast<int32_t>(seq.block_table.size()) < num_blocks) {
+    seq.block_table.push_back(blocks.allocate());
+  }
+}
+
+void Scheduler::Impl::hash_blocks(Entry& entry, int32_t num_blocks) {
+  const Sequence& seq = *entry.sequence;
+  std::vector<Sha256>& hashes = entry.block_hashes;
+  while (static_cast<int32_t>(hashes.size()) < num_blocks) {
+    const Sha256 parent = hashes.empty() ? hasher.root(seq.cache_salt) : hashes.back();
+    const int32_t* tokens = seq.token_ids.data() + hashes.size() * config.block_size;
+    hashes.push_back(hasher.block(parent, {tokens, static_cast<size_t>(config.block_size)}));
+  }
+}
+
+}  // namespace tern

@@ -1,0 +1,66 @@
+// Counts what the whole test program takes from the heap.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <new>
+
+#include "tests/scheduler/sequences.h"
+
+static uint64_t num_allocations = 0;
+
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++num_allocations;
+  return std::malloc(size > 0 ? size : 1);
+}
+void* operator new(std::size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace tern {
+namespace {
+
+TEST_CASE("a step of decodes allocates nothing, nor does a long prefill", "[scheduler]") {
+  SchedulerConfig config;
+  config.num_blocks = 64;
+  config.block_size = 4;
+  config.max_model_len = 256;
+  config.max_num_seqs = 4;
+  config.max_num_batched_tokens = 8;
+  config.enable_prefix_caching = GENERATE(false, true);
+  auto made = Scheduler::create(config);
+  REQUIRE(made.ok());
+  Scheduler& scheduler = **made;
+  for (const uint64_t id : {1, 2, 3}) {
+    REQUIRE(scheduler.add(sequence(id, tokens(2, 100 * id), 60)).ok());
+  }
+  REQUIRE(scheduler.add(sequence(4, tokens(90, 900), 9)).ok());
+  while (scheduler.stats().num_running < 4) {
+    const StepPlan& plan = scheduler.schedule(at(0));
+    scheduler.commit(results(plan));
+  }
+
+  StepResult result;
+  int num_steps = 0;
+  while (scheduler.stats().num_used_blocks < 40) {
+    const uint64_t before = num_allocations;
+    const StepPlan& plan = scheduler.schedule(at(0));
+    const uint64_t scheduled = num_allocations;
+    result = results(plan);
+    const uint64_t resumed = num_allocations;
+    const auto ended = scheduler.commit(result);
+    REQUIRE(ended.empty());
+    CHECK(scheduled == before);
+    CHECK(num_allocations == resumed);
+    ++num_steps;
+  }
+  CHECK(num_steps > 15);
+}
+
+}  // namespace
+}  // namespace tern
