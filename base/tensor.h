@@ -42,4 +42,15 @@ struct TensorView {
   int64_t num_elements() const { return shape[0] * shape[1] * shape[2] * shape[3]; }
 };
 
+constexpr bool is_float(DType t) {
+  return t == DType::kF32 || t == DType::kBf16 || t == DType::kF16;
+}
+
+/// Element i of a tensor of f32, bf16 or f16 (is_float), exact.
+inline float float_element(const TensorView& t, int64_t i) {
+  if (t.dtype == DType::kBf16) return to_float(static_cast<const Bf16*>(t.data)[i]);
+  if (t.dtype == DType::kF16) return to_float(static_cast<const F16*>(t.data)[i]);
+  return static_cast<const float*>(t.data)[i];
+}
+
 }  // namespace tern
