@@ -12,19 +12,6 @@ namespace {
 
 // Dense panels: for every 16 rows, for every column k, the 16 weights of that column side by side.
 
-float element(const TensorView& t, int64_t i) {
-  switch (t.dtype) {
-    case DType::kF32:
-      return static_cast<const float*>(t.data)[i];
-    case DType::kBf16:
-      return to_float(static_cast<const Bf16*>(t.data)[i]);
-    case DType::kF16:
-      return to_float(static_cast<const F16*>(t.data)[i]);
-    default:
-      TERN_CHECK(false, "weights are f32, bf16 or f16");
-  }
-}
-
 void store(float v, float* out) { *out = v; }
 void store(float v, Bf16* out) { *out = to_bf16(v); }
 float load(float v) { return v; }
@@ -45,7 +32,7 @@ void pack_rows(const TensorView& source, int64_t first_row, int64_t num_rows, st
     if (lanes < kPanelRows) std::memset(static_cast<void*>(panel), 0, kPanelRows * cols * sizeof(T));
     for (int64_t lane = 0; lane < lanes; ++lane)
       for (int64_t k = 0; k < cols; ++k)
-        store(element(source, (r + lane) * cols + k), &panel[k * kPanelRows + lane]);
+        store(float_element(source, (r + lane) * cols + k), &panel[k * kPanelRows + lane]);
   }
 }
 

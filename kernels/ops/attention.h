@@ -77,10 +77,14 @@ struct Attention {
     MatView<float> y;        ///< [tokens, num_heads * head_dim]; must not overlap q
   };
 
-  /// Columns that `scratch` needs where no context is longer than `max_context_len`.
-  static constexpr int64_t scratch_cols(int64_t max_context_len, int64_t num_heads,
-                                        int64_t num_kv_heads) {
-    return num_heads / num_kv_heads * ((max_context_len + kKvLanes - 1) / kKvLanes * kKvLanes);
+  /// Queries (a row's heads, then the next row's) that a thread takes together, to load each key and
+  /// value once for all of them.
+  static constexpr int64_t kQueryTile = 8;
+
+  /// Columns that `scratch` needs where no context is longer than `max_context_len`: the scores of a
+  /// query tile.
+  static constexpr int64_t scratch_cols(int64_t max_context_len) {
+    return kQueryTile * ((max_context_len + kKvLanes - 1) / kKvLanes * kKvLanes);
   }
 
   /// Largest |y - reference| per unit of max |v| over the positions seen.

@@ -1,0 +1,24 @@
+// Stores a step's keys, transposed within groups of kKvLanes positions, and values.
+
+namespace tern {
+namespace {
+
+void kv_write(const KvWrite::Args& a, const Exec& ex) {
+  const int64_t head_dim = a.kv.head_dim;
+  for_rows(ex, a.k.rows, 4 * a.k.cols, [&](int64_t t) {
+    for (int64_t head = 0; head < a.kv.num_kv_heads; ++head) {
+      const float* k = a.k.row(t) + head * head_dim;
+      const float* v = a.v.row(t) + head * head_dim;
+      float* key = a.kv.key(a.slot_mapping[t], head);
+      float* value = a.kv.value(a.slot_mapping[t], head);
+      for (int64_t d = 0; d < head_dim; ++d) key[d * kKvLanes] = k[d];
+      for (int64_t d = 0; d < head_dim; d += kLanes) {
+        const int64_t n = min64(kLanes, head_dim - d);
+        store_first(value + d, load_first(v + d, n), n);
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace tern

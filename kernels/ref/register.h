@@ -1,0 +1,23 @@
+// Enters the reference of each operation into its table.
+#pragma once
+
+#include "kernels/ops/activation.h"
+#include "kernels/ops/add.h"
+#include "kernels/ops/attention.h"
+#include "kernels/ops/embed.h"
+#include "kernels/ops/gemm.h"
+#include "kernels/ops/rmsnorm.h"
+#include "kernels/ops/rope.h"
+
+namespace tern {
+
+void register_ref(KernelTable<Gemm>& table);
+void register_ref(KernelTable<RmsNorm>& table);
+void register_ref(KernelTable<Rope>& table);
+void register_ref(KernelTable<SiluMul>& table);
+void register_ref(KernelTable<Add>& table);
+void register_ref(KernelTable<Embed>& table);
+void register_ref(KernelTable<KvWrite>& table);
+void register_ref(KernelTable<Attention>& table);
+
+}  // namespace tern

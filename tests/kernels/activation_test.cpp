@@ -1,0 +1,89 @@
+#include <catch2/catch.hpp>
+#include <cfloat>
+
+#include "tests/kernels/kernel_test.h"
+
+using namespace tern;
+
+namespace {
+
+double limit_of(float reference) {
+  return SiluMul::kTolerance * (std::abs(double(reference)) + 1e-30);
+}
+
+void check_parity(const GuardMatrix& gate, const GuardMatrix& up) {
+  const int64_t rows = gate.view().rows, cols = gate.view().cols;
+  GuardMatrix expected(rows, cols), y(rows, cols, 5);
+  silu_mul_ref({.gate = gate.read(), .up = up.read(), .y = expected.view()}, {});
+  const auto limit = [&](int64_t r, int64_t c) { return limit_of(expected.view().row(r)[c]); };
+  for (const Kernel<SiluMul>& k : kernels().silu_mul.all()) {
+    CAPTURE(k.name, rows, cols);
+    y.poison();
+    k.run({.gate = gate.read(), .up = up.read(), .y = y.view()}, {});
+    REQUIRE(first_error(y.read(), expected.read(), limit) == "");
+    REQUIRE(y.intact());
+    y.poison();
+    copy(gate.read(), y.view());
+    k.run({.gate = y.read(), .up = up.read(), .y = y.view()}, {});  // y is gate
+    REQUIRE(first_error(y.read(), expected.read(), limit) == "");
+    y.poison();
+    copy(up.read(), y.view());
+    k.run({.gate = gate.read(), .up = y.read(), .y = y.view()}, {});  // y is up
+    REQUIRE(first_error(y.read(), expected.read(), limit) == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every silu_mul kernel agrees with the reference", "[silu_mul]") {
+  for (const int64_t rows : {0, 1, 3})
+    for (const int64_t cols : {1, 15, 16, 17, 31, 33, 96, 577})
+      for (const Values values : {Values::kPlain, Values::kOutliers, Values::kTiny}) {
+        GuardMatrix gate(rows, cols, 3), up(rows, cols, 1);
+        gate.fill(values, 1).make_read_only();
+        up.fill(Values::kOutliers, 2).make_read_only();
+        check_parity(gate, up);
+      }
+}
+
+TEST_CASE("silu is finite and right for every magnitude of its input", "[silu_mul]") {
+  const std::vector<float> edges{0.0f,     -0.0f,   1.0f,     -1.0f,  16.6f,   -16.6f, 87.3f,
+                                 -87.3f,   88.72f,  -88.72f,  88.73f, -88.73f, 103.9f, -103.9f,
+                                 104.1f,   -104.1f, 1e4f,     -1e4f,  1e30f,   -1e30f, FLT_MAX,
+                                 -FLT_MAX, FLT_MIN, -FLT_MIN, 1e-42f, -1e-42f, 1e-45f, -1e-45f};
+  const int64_t cols = 8000;
+  GuardMatrix gate(1, cols), up(1, cols);
+  for (int64_t i = 0; i < cols; ++i) {
+    const bool edge = i < int64_t(edges.size());
+    gate.view().data[i] = edge ? edges[i] : float(i - cols / 2) * 0.0523f;
+    up.view().data[i] = edge ? 1.0f : float(i % 7) - 3;
+  }
+  check_parity(gate, up);
+}
+
+TEST_CASE("a silu_mul row has the same bits in any batch, on any threads and with every fma",
+          "[silu_mul]") {
+  const int64_t rows = 40, cols = 577;
+  GuardMatrix gate(rows, cols), up(rows, cols), alone(rows, cols), first(rows, cols), y(rows, cols);
+  gate.fill(Values::kOutliers, 1);
+  up.fill(Values::kPlain, 2);
+  bool have_first = false;
+  for (const Kernel<SiluMul>& k : kernels().silu_mul.all()) {
+    for (int64_t row = 0; row < rows; ++row)
+      k.run({.gate = {gate.read().row(row), 1, cols, cols},
+             .up = {up.read().row(row), 1, cols, cols},
+             .y = {alone.view().row(row), 1, cols, cols}},
+            {});
+    for (const auto& pool : pools()) {
+      CAPTURE(k.name, pool->num_threads());
+      y.poison();
+      k.run({.gate = gate.read(), .up = up.read(), .y = y.view()}, on_pool(pool.get()));
+      REQUIRE(first_difference(y.read(), alone.read()) == "");
+    }
+    if (!has_fma(k)) continue;
+    CAPTURE(k.name);
+    if (have_first) REQUIRE(first_difference(y.read(), first.read()) == "");
+    copy(y.read(), first.view());
+    have_first = true;
+  }
+}

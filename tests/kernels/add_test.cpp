@@ -1,0 +1,27 @@
+#include <catch2/catch.hpp>
+
+#include "tests/kernels/kernel_test.h"
+
+using namespace tern;
+
+TEST_CASE("every add kernel equals the reference", "[add]") {
+  const Values values = GENERATE(from_range(kAllValues));
+  for (const int64_t rows : {0, 1, 3, 70})
+    for (const int64_t cols : {1, 15, 16, 17, 31, 33, 96, 577}) {
+      GuardMatrix x(rows, cols, 3), start(rows, cols), expected(rows, cols), y(rows, cols, 5);
+      x.fill(values, 1).make_read_only();
+      start.fill(values, 2);
+      copy(start.read(), expected.view());
+      add_ref({.x = x.read(), .y = expected.view()}, {});
+      for (const Kernel<Add>& k : kernels().add.all())
+        for (ThreadPool* pool :
+             {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
+          CAPTURE(k.name, rows, cols, int(values), num_threads(pool));
+          y.poison();
+          copy(start.read(), y.view());
+          k.run({.x = x.read(), .y = y.view()}, on_pool(pool));
+          REQUIRE(first_difference(y.read(), expected.read()) == "");
+          REQUIRE(y.intact());
+        }
+    }
+}

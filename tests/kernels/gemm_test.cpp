@@ -1,0 +1,144 @@
+#include <catch2/catch.hpp>
+#include <optional>
+
+#include "tests/kernels/kernel_test.h"
+
+using namespace tern;
+
+namespace {
+
+/// A packed random weight.
+struct Weight {
+  GuardBuffer<std::byte> bytes;
+  WeightView view;
+
+  Weight(FormatId id, int64_t rows, int64_t cols, Values values, uint64_t seed)
+      : bytes(format(id).packed_bytes(rows, cols), 64), view{bytes.data(), id, rows, cols} {
+    GuardMatrix source(rows, cols);
+    source.fill(values, seed);
+    const TensorView t{source.view().data, DType::kF32, 2, {rows, cols, 1, 1}};
+    format(id).pack_rows(t, 0, rows, bytes.data());
+    bytes.make_read_only();
+  }
+};
+
+struct Shape {
+  int64_t rows, out, in;
+};
+
+/// Sum of |x||w| + |bias| for one output: the unit of Gemm::kTolerance.
+double magnitude(const Gemm::Args& a, int64_t row, const std::vector<float>& w, int64_t o) {
+  double sum = a.bias ? std::abs(a.bias[o]) : 0;
+  for (int64_t k = 0; k < a.w.cols; ++k) sum += std::abs(double(a.x.row(row)[k]) * w[k]);
+  return sum;
+}
+
+/// Rows whose products are subnormal round to multiples of 2^-149 in absolute terms.
+std::vector<double> limits(const Gemm::Args& a) {
+  std::vector<double> all(a.x.rows * a.w.rows);
+  std::vector<float> w(a.w.cols);
+  for (int64_t o = 0; o < a.w.rows; ++o) {
+    format(a.w.format).unpack_row(a.w, o, w.data());
+    for (int64_t t = 0; t < a.x.rows; ++t)
+      all[t * a.w.rows + o] =
+          Gemm::kTolerance * magnitude(a, t, w, o) + double(a.w.cols + 1) * 0x1p-149;
+  }
+  return all;
+}
+
+void check_parity(Shape s, FormatId id, Values values, bool with_bias) {
+  const Weight w(id, s.out, s.in, values == Values::kTiny ? Values::kPlain : values, 1);
+  GuardMatrix x(s.rows, s.in, 3), bias(1, s.out), y(s.rows, s.out, 5), expected(s.rows, s.out);
+  x.fill(values, 2).make_read_only();
+  bias.fill(values, 3).make_read_only();
+  Gemm::Args a{.x = x.read(), .w = w.view, .y = expected.view()};
+  if (with_bias) a.bias = bias.view().data;
+  gemm_ref(a, {});
+  const std::vector<double> limit = limits(a);
+  a.y = y.view();
+  for (const Kernel<Gemm>& k : kernels().gemm.all()) {
+    if (!k.supports(a)) continue;
+    CAPTURE(k.name, s.rows, s.out, s.in, int(values), with_bias);
+    y.poison();
+    k.run(a, {});
+    REQUIRE(first_error(y.read(), expected.read(),
+                        [&](int64_t r, int64_t c) { return limit[r * s.out + c]; }) == "");
+    REQUIRE(y.intact());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every gemm kernel agrees with the reference", "[gemm]") {
+  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  for (const auto& [out, in] : std::initializer_list<std::pair<int, int>>{{1, 1},
+                                                                          {15, 1},
+                                                                          {16, 63},
+                                                                          {17, 64},
+                                                                          {31, 96},
+                                                                          {33, 576},
+                                                                          {48, 577},
+                                                                          {129, 33},
+                                                                          {160, 16}})
+    for (const int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33})
+      check_parity({rows, out, in}, id, Values::kOutliers, (rows + out) % 2 == 0);
+}
+
+TEST_CASE("gemm kernels cut K, rows and panels where the reference does not", "[gemm]") {
+  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  check_parity({19, 401, 1030}, id, Values::kPlain, true);
+  check_parity({70, 40, 513}, id, Values::kPlain, true);
+  check_parity({129, 17, 1025}, id, Values::kOutliers, false);
+}
+
+TEST_CASE("gemm kernels take subnormal and large values", "[gemm]") {
+  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  for (const Values values : {Values::kTiny, Values::kLarge})
+    for (const int64_t rows : {1, 9}) check_parity({rows, 33, 96}, id, values, true);
+}
+
+TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm]") {
+  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const int64_t out = 263, in = 577, most = 40;
+  const Weight w(id, out, in, Values::kPlain, 1);
+  GuardMatrix x(most, in, 1), bias(1, out), alone(most, out), y(most, out);
+  x.fill(Values::kOutliers, 2);
+  bias.fill(Values::kPlain, 3);
+  for (const Kernel<Gemm>& k : kernels().gemm.all()) {
+    Gemm::Args a{.w = w.view, .bias = bias.view().data};
+    if (!k.supports(a)) continue;
+    for (int64_t row = 0; row < most; ++row) {
+      a.x = {x.read().row(row), 1, in, in};
+      a.y = {alone.view().row(row), 1, out, out};
+      k.run(a, {});
+    }
+    for (int64_t rows = 1; rows <= most; ++rows) {
+      a.x = x.read(), a.y = y.view();
+      a.x.rows = a.y.rows = rows;
+      for (ThreadPool* pool :
+           {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
+        CAPTURE(k.name, rows, num_threads(pool));
+        y.poison();
+        k.run(a, on_pool(pool));
+        REQUIRE(first_difference(read_only(a.y), alone.read()) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm kernels with fma agree in every bit", "[gemm]") {
+  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const Values values = GENERATE(from_range(kAllValues));
+  const Weight w(id, 95, 700, values == Values::kTiny ? Values::kPlain : values, 1);
+  GuardMatrix x(23, 700), first(23, 95), y(23, 95);
+  x.fill(values, 2);
+  bool have_first = false;
+  for (const Kernel<Gemm>& k : kernels().gemm.all()) {
+    Gemm::Args a{.x = x.read(), .w = w.view, .y = have_first ? y.view() : first.view()};
+    if (!has_fma(k) || !k.supports(a)) continue;
+    k.run(a, {});
+    CAPTURE(k.name);
+    if (have_first) REQUIRE(first_difference(y.read(), first.read()) == "");
+    have_first = true;
+  }
+}
