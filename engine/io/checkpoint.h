@@ -17,9 +17,10 @@ Result<nlohmann::json> read_json_file(const std::string& path);
 
 class Checkpoint {
  public:
-  /// Opens `directory`/model.safetensors, or the shards that model.safetensors.index.json names. Errors
-  /// name what is missing: the directory, the files, a shard, a tensor that the index promises and its
-  /// shard lacks, a tensor that two shards hold. Shard names that leave the directory are refused.
+  /// Opens `directory`/model.safetensors, or the shards that model.safetensors.index.json names.
+  /// Errors name what is missing: the directory, the files, a shard, a tensor that the index
+  /// promises and its shard lacks, a tensor that two shards hold. Shard names that leave the
+  /// directory are refused.
   static Result<Checkpoint> open(const std::string& directory);
 
   const std::string& directory() const { return directory_; }
@@ -35,6 +36,9 @@ class Checkpoint {
   uint64_t total_bytes() const;            ///< of all tensors
 
  private:
+  Status add_file(const std::string& path);
+  Status add_shards(const std::string& index_path);
+
   std::string directory_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, const TensorView*, std::less<>> tensors_;

@@ -17,8 +17,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  /// kNotFound, kPermissionDenied, or kInvalidArgument (not a regular file), naming the path. An empty
-  /// file is mapped as an empty span.
+  /// kNotFound, kPermissionDenied, or kInvalidArgument (not a regular file), naming the path. An
+  /// empty file is mapped as an empty span.
   static Result<MappedFile> open(const std::string& path);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
@@ -28,8 +28,8 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-/// The whole of a small text file. Errors as MappedFile::open; kInvalidArgument where it is larger than
-/// `max_bytes`.
+/// The whole of a small text file. Errors as MappedFile::open; kInvalidArgument where it is larger
+/// than `max_bytes`.
 Result<std::string> read_text_file(const std::string& path, size_t max_bytes = size_t(256) << 20);
 
 }  // namespace tern

@@ -12,10 +12,11 @@
 
 namespace tern {
 
-/// One mapped file. Every field of the header is checked at open(): length within the file and 100 MB,
-/// valid UTF-8 JSON object without duplicate names, known dtype, rank <= 4, non-negative shape without
-/// overflow, offsets in order, within the file, equal to shape × dtype, no two tensors overlapping, no
-/// gaps; no empty name. Anything else is kInvalidArgument naming file, tensor, value and limit.
+/// One mapped file. Every field of the header is checked at open(): length within the file and 100
+/// MB, valid UTF-8 JSON object without duplicate names, known dtype, rank <= 4, non-negative shape
+/// without overflow, offsets in order, within the file, equal to shape × dtype, no two tensors
+/// overlapping, no gaps; no empty name. Anything else is kInvalidArgument naming file, tensor,
+/// value and limit.
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::string& path);
@@ -24,11 +25,13 @@ class SafetensorsFile {
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
-  /// Null where there is no such tensor. Data may be unaligned for its type only if the file is; open()
-  /// refuses such files.
+  /// Null where there is no such tensor. Data may be unaligned for its type only if the file is;
+  /// open() refuses such files.
   const TensorView* find(std::string_view name) const;
 
  private:
+  Status parse();  // fills the rest from path_ and file_
+
   std::string path_;
   MappedFile file_;
   std::map<std::string, TensorView, std::less<>> tensors_;

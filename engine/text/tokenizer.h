@@ -15,7 +15,7 @@ namespace tern {
 
 struct EncodeOptions {
   bool add_special_tokens = true;    ///< what the file's post-processor puts around a text
-  bool parse_special_tokens = true;  ///< "<|end|>" in the text becomes that token; false: plain text
+  bool parse_special_tokens = true;  ///< "<|end|>" in the text is that token; false: plain text
 };
 
 /// Immutable after loading; any thread.
@@ -27,8 +27,8 @@ class Tokenizer {
   virtual Result<std::vector<int32_t>> encode(std::string_view text,
                                               const EncodeOptions& options = {}) const = 0;
 
-  /// The bytes that `id` stands for in the middle of a text: possibly part of a character. Empty for ids
-  /// without text (holes in the vocabulary). Special tokens give their content.
+  /// The bytes that `id` stands for in the middle of a text: possibly part of a character. Empty
+  /// for ids without text (holes in the vocabulary). Special tokens give their content.
   virtual std::string_view token_bytes(int32_t id) const = 0;
 
   /// The token as the file spells it ("Ġthe").
@@ -42,11 +42,12 @@ class Tokenizer {
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = true) const;
 };
 
-/// Loads `directory`/tokenizer.json. kNotFound where there is none; kInvalidArgument naming the part of
-/// the file that is broken; kUnimplemented naming a type that tern does not know.
+/// Loads `directory`/tokenizer.json. kNotFound where there is none; kInvalidArgument naming the
+/// part of the file that is broken; kUnimplemented naming a type that tern does not know.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory);
 
 /// From the text of a tokenizer.json; `source` names it in errors.
-Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, const std::string& source);
+Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json,
+                                                        const std::string& source);
 
 }  // namespace tern

@@ -1,0 +1,101 @@
+#include "engine/io/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace tern {
+namespace {
+
+Status file_error(const std::string& path, std::string_view action, int error) {
+  const Code code = error == ENOENT || error == ENOTDIR ? Code::kNotFound
+                    : error == EACCES || error == EPERM ? Code::kPermissionDenied
+                    : error == ENOMEM || error == EMFILE || error == ENFILE
+                        ? Code::kResourceExhausted
+                    : error == ENAMETOOLONG || error == ELOOP ? Code::kInvalidArgument
+                                                              : Code::kUnavailable;
+  return {code, path + ": cannot " + std::string(action) + ": " + std::strerror(error)};
+}
+
+/// A descriptor of a regular file, closed at the end of the scope.
+class OpenFile {
+ public:
+  OpenFile() = default;
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  Status open(const std::string& path) {
+    if (path.find('\0') != std::string::npos) return invalid_argument("a path holds a zero byte");
+    // O_NONBLOCK: a FIFO is refused below instead of waiting for its writer.
+    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd_ < 0) return file_error(path, "open", errno);
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return file_error(path, "stat", errno);
+    if (!S_ISREG(info.st_mode)) return invalid_argument(path + ": is not a regular file");
+    size_ = size_t(info.st_size);
+    return {};
+  }
+
+  int fd() const { return fd_; }
+  size_t size() const { return size_; }
+
+ private:
+  int fd_ = -1;
+  size_t size_ = 0;
+};
+
+}  // namespace
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+Result<MappedFile> MappedFile::open(const std::string& path) {
+  OpenFile file;
+  TERN_TRY(file.open(path));
+  MappedFile mapped;
+  if (file.size() == 0) return mapped;
+  void* data = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.fd(), 0);
+  if (data == MAP_FAILED) return file_error(path, "map", errno);
+  mapped.data_ = static_cast<const std::byte*>(data);
+  mapped.size_ = file.size();
+  return mapped;
+}
+
+Result<std::string> read_text_file(const std::string& path, size_t max_bytes) {
+  OpenFile file;
+  TERN_TRY(file.open(path));
+  if (file.size() > max_bytes)
+    return invalid_argument(path + ": has " + std::to_string(file.size()) + " bytes, limit " +
+                            std::to_string(max_bytes));
+  std::string text(file.size(), '\0');
+  size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = ::read(file.fd(), text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return file_error(path, "read", errno);
+    if (n == 0) break;  // it shrank meanwhile
+    done += size_t(n);
+  }
+  text.resize(done);
+  return text;
+}
+
+}  // namespace tern

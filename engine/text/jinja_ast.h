@@ -1,0 +1,85 @@
+// The program of a chat template.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/text/jinja_value.h"
+
+namespace tern::jinja {
+
+struct Expr;
+struct Stmt;
+using ExprPtr = std::unique_ptr<Expr>;
+using Body = std::vector<std::unique_ptr<Stmt>>;
+
+struct Expr {
+  enum class Kind {
+    kLiteral,      ///< `literal`
+    kName,         ///< `name`
+    kList,         ///< children
+    kTuple,        ///< children
+    kDict,         ///< children: key, value, key, value, …
+    kAttribute,    ///< child 0 . name
+    kItem,         ///< child 0 [ child 1 ]
+    kSlice,        ///< child 0 [ child 1 : child 2 : child 3 ], the last three may be null
+    kCall,         ///< child 0 ( the others, named )
+    kFilter,       ///< child 0 | name ( the others, named )
+    kTest,         ///< child 0 is name ( the others, named )
+    kUnary,        ///< name ("-", "+", "not") child 0
+    kBinary,       ///< child 0 name child 1: arithmetic and "~", "and", "or"
+    kCompare,      ///< child 0 operators[0] child 1 operators[1] child 2 …
+    kConditional,  ///< child 1 if child 0 else child 2, which may be null
+  };
+  Kind kind = Kind::kLiteral;
+  int line = 0;
+  int depth = 1;  ///< of the tree: bounded, so that recursion over it is
+  std::string name;
+  Value literal;
+  std::vector<ExprPtr> children;
+  std::vector<std::pair<std::string, ExprPtr>> named;
+  std::vector<std::string> operators;
+};
+
+struct Macro {
+  struct Parameter {
+    std::string name;
+    ExprPtr otherwise;  ///< null: undefined where the caller gives none
+  };
+  std::string name;
+  std::vector<Parameter> parameters;
+  Body body;
+};
+
+struct Stmt {
+  enum class Kind {
+    kText,      ///< `text`
+    kPrint,     ///< {{ expr }}
+    kIf,        ///< branches
+    kFor,       ///< for target in expr if condition: body, else: otherwise
+    kSet,       ///< set target = expr
+    kSetBlock,  ///< set target: body, through the filters of `expr`, if any
+    kMacro,     ///< macro
+    kBreak,
+    kContinue,
+    kFilterBlock,  ///< body through the filters of `expr`
+    kScope,        ///< body with variables of its own ({% generation %})
+  };
+  struct Branch {
+    ExprPtr condition;  ///< null: else
+    Body body;
+  };
+  Kind kind = Kind::kText;
+  int line = 0;
+  std::string text;
+  ExprPtr target;  ///< a name, a tuple of targets, or namespace.name
+  ExprPtr expr;    ///< of filters on a block: their innermost child is kName with an empty name
+  ExprPtr condition;
+  std::vector<Branch> branches;
+  Body body;
+  Body otherwise;
+  std::unique_ptr<Macro> macro;
+};
+
+}  // namespace tern::jinja

@@ -1,0 +1,28 @@
+// Between JSON and the values of chat templates.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "engine/text/jinja_value.h"
+
+namespace tern::jinja {
+
+/// kInvalidArgument where the value is nested too deeply, holds strings that are not UTF-8, or
+/// integers beyond 64 bits.
+Result<Value> from_json(const nlohmann::json& json);
+Result<Value> from_json(const nlohmann::ordered_json& json);  ///< members keep their order
+
+/// Python's json.dumps.
+struct JsonFormat {
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
+  int indent = -1;  ///< spaces a level; negative: all on one line
+  bool ensure_ascii = false;
+  bool sort_keys = false;
+};
+
+/// kInvalidArgument naming the type where the value is not JSON, or where the text exceeds
+/// `max_bytes`.
+Result<std::string> to_json(const Value& value, const JsonFormat& format, size_t max_bytes);
+
+}  // namespace tern::jinja

@@ -1,0 +1,43 @@
+// Python's operations on strings that chat templates use. Texts are valid UTF-8.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/text/jinja_value.h"
+
+namespace tern::jinja {
+
+/// Without white space, or without the characters of `set`, at one end or both.
+std::string_view strip_left(std::string_view text, std::optional<std::string_view> set = {});
+std::string_view strip_right(std::string_view text, std::optional<std::string_view> set = {});
+std::string_view strip(std::string_view text, std::optional<std::string_view> set = {});
+
+/// Letters changed one by one by Unicode's simple mapping for ASCII, Latin-1, Latin Extended-A,
+/// Greek and Cyrillic; others stay.
+std::string to_lower(std::string_view text);
+std::string to_upper(std::string_view text);
+std::string capitalize(std::string_view text);  ///< first letter upper, the rest lower
+std::string title(std::string_view text);  ///< the first letter of every word upper, the rest lower
+
+/// str.split: at white space where `separator` is not given, at most `max_splits` times (negative:
+/// any).
+std::vector<std::string> split(std::string_view text, std::optional<std::string_view> separator,
+                               int64_t max_splits);
+std::vector<std::string> split_from_right(std::string_view text,
+                                          std::optional<std::string_view> separator,
+                                          int64_t max_splits);
+std::vector<std::string> split_lines(std::string_view text, bool keep_ends);
+
+/// str.replace, at most `max_count` times (negative: any). kInvalidArgument where the result would
+/// exceed `max_bytes`.
+Result<std::string> replace_all(std::string_view text, std::string_view old_part,
+                                std::string_view new_part, int64_t max_count, size_t max_bytes);
+
+/// The inside of a string literal: \n, \x41, \u00e9, ….
+Result<std::string> unescape(std::string_view text);
+
+}  // namespace tern::jinja
