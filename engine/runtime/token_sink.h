@@ -8,18 +8,9 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "engine/decode/finish_reason.h"
 
 namespace tern {
-
-enum class FinishReason : uint8_t {
-  kEos,         ///< the model's end-of-sequence token
-  kStopToken,   ///< one of the request's stop_token_ids
-  kStopString,  ///< one of the request's stop strings
-  kLength,      ///< max_tokens
-};
-
-/// The field's names: "stop" for the first three, "length".
-std::string_view finish_reason_name(FinishReason reason);
 
 struct Usage {
   int32_t prompt_tokens = 0;

@@ -1,0 +1,38 @@
+// The architectures that this build knows.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/device.h"
+#include "base/status.h"
+#include "engine/io/checkpoint.h"
+#include "engine/model/model.h"
+#include "engine/model/model_config.h"
+#include "engine/model/weight_loader.h"
+
+namespace tern {
+
+struct LoadOptions {
+  int32_t max_model_len = 0;  ///< positions to serve: sizes the RoPE table
+  Exec ex;                    ///< whose pool packs weights
+  LoadFraction on_progress;   ///< may be empty
+};
+
+struct Architecture {
+  const char* name;  ///< as in config.json's `architectures`
+  Result<std::unique_ptr<Model>> (*load)(const ModelConfig&, std::shared_ptr<const Checkpoint>,
+                                         const LoadOptions&);
+};
+
+/// In alphabetical order.
+const std::vector<Architecture>& architectures();
+
+/// kUnimplemented naming the config's architecture and those that exist; else what the architecture's
+/// loader says.
+Result<std::unique_ptr<Model>> load_model(const ModelConfig& config,
+                                          std::shared_ptr<const Checkpoint> checkpoint,
+                                          const LoadOptions& options);
+
+}  // namespace tern

@@ -1,0 +1,83 @@
+// The autoregressive strategy: the last row's logits give one token.
+#include <algorithm>
+
+#include "engine/decode/decode_strategy.h"
+
+namespace tern {
+namespace {
+
+bool contains(const std::vector<int32_t>& ids, int32_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+class Autoregressive final : public DecodeStrategy {
+ public:
+  Autoregressive(const Tokenizer* tokenizer, std::vector<int32_t> eos_token_ids)
+      : tokenizer_(tokenizer), eos_token_ids_(std::move(eos_token_ids)) {}
+
+  int32_t num_logits_rows(const ScheduledSequence& scheduled) const override {
+    return scheduled.produces_token() ? 1 : 0;
+  }
+
+  Result<Commit> commit(DecodeState& state, MatView<const float> logits,
+                        Sampler& sampler) const override {
+    TERN_ASSIGN(const int32_t id, sampler.sample({logits.row(0), size_t(logits.cols)}, state.params,
+                                                 state.num_output_tokens));
+    ++state.num_output_tokens;
+    Commit commit;
+    commit.token_ids = {id};
+    if (ends_by_token(state, id, commit)) {
+      commit.text = finish_text(state);
+      return commit;
+    }
+    commit.shown_token_ids = {id};
+    commit.text = shown_text(state, id);
+    if (state.stop.matched()) {
+      commit.finished = true;
+      commit.reason = FinishReason::kStopString;
+    } else if (state.num_output_tokens >= state.params.max_tokens) {
+      commit.finished = true;
+      commit.reason = FinishReason::kLength;
+      commit.text += finish_text(state);
+    }
+    return commit;
+  }
+
+ private:
+  bool ends_by_token(const DecodeState& state, int32_t id, Commit& commit) const {
+    if (contains(state.params.stop_token_ids, id)) {
+      commit.reason = FinishReason::kStopToken;
+    } else if (!state.params.ignore_eos && contains(eos_token_ids_, id)) {
+      commit.reason = FinishReason::kEos;
+    } else {
+      return false;
+    }
+    commit.finished = true;
+    commit.stop_token = id;
+    return true;
+  }
+
+  std::string shown_text(DecodeState& state, int32_t id) const {
+    if (tokenizer_ == nullptr) return {};
+    if (state.params.skip_special_tokens && tokenizer_->is_special(id)) return {};
+    return state.stop.push(state.utf8.push(tokenizer_->token_bytes(id)));
+  }
+
+  // What UTF-8 and stop strings held back. The tail can complete a stop string too.
+  static std::string finish_text(DecodeState& state) {
+    std::string text = state.stop.push(state.utf8.finish());
+    return text + state.stop.finish();
+  }
+
+  const Tokenizer* const tokenizer_;
+  const std::vector<int32_t> eos_token_ids_;
+};
+
+}  // namespace
+
+std::unique_ptr<DecodeStrategy> make_autoregressive(const Tokenizer* tokenizer,
+                                                    std::vector<int32_t> eos_token_ids) {
+  return std::make_unique<Autoregressive>(tokenizer, std::move(eos_token_ids));
+}
+
+}  // namespace tern

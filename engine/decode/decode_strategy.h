@@ -1,0 +1,58 @@
+// How a sequence's answer comes about: which rows of a step give logits, and which tokens they commit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/tensor.h"
+#include "engine/decode/finish_reason.h"
+#include "engine/decode/sampler.h"
+#include "engine/decode/sampling_params.h"
+#include "engine/decode/stop.h"
+#include "engine/text/tokenizer.h"
+#include "engine/text/utf8.h"
+#include "scheduler/step_plan.h"
+
+namespace tern {
+
+/// What decoding remembers of one request. Engine thread.
+struct DecodeState {
+  SamplingParams params;  ///< max_tokens resolved: >= 1
+  StopMatcher stop;
+  Utf8Stream utf8;
+  int32_t num_output_tokens = 0;
+};
+
+/// What one step gave a request.
+struct Commit {
+  std::vector<int32_t> token_ids;  ///< to append to the sequence
+  std::vector<int32_t> shown_token_ids;  ///< to tell the client: without the token that ended the answer
+  std::string text;                ///< to tell the client: whole characters
+  bool finished = false;
+  FinishReason reason = FinishReason::kLength;
+  int32_t stop_token = -1;  ///< for kEos and kStopToken
+};
+
+/// Immutable; engine thread.
+class DecodeStrategy {
+ public:
+  virtual ~DecodeStrategy() = default;
+
+  /// How many of the last rows of a scheduled chunk give logits; 0 for a prefill that is not complete.
+  virtual int32_t num_logits_rows(const ScheduledSequence& scheduled) const = 0;
+
+  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. kInternal on a numeric fault:
+  /// only this request ends.
+  virtual Result<Commit> commit(DecodeState& state, MatView<const float> logits,
+                                Sampler& sampler) const = 0;
+};
+
+/// One token a step. `tokenizer` may be null (then there is no text); `eos_token_ids` end an answer
+/// unless the request ignores them.
+std::unique_ptr<DecodeStrategy> make_autoregressive(const Tokenizer* tokenizer,
+                                                    std::vector<int32_t> eos_token_ids);
+
+}  // namespace tern

@@ -1,0 +1,207 @@
+#include "engine/model/model_config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "engine/io/checkpoint.h"
+
+namespace tern {
+namespace {
+
+using nlohmann::json;
+
+// Reads members of one JSON object; the first failure is kept and the rest become no-ops, so that a
+// parser reads as a list of keys.
+class Reader {
+ public:
+  Reader(const json& object, std::string where) : object_(object), where_(std::move(where)) {}
+
+  template <class Int>
+  void integer(const char* key, Int& out, int64_t low, int64_t high, bool required = true) {
+    const json* v = member(key, required);
+    if (v == nullptr) return;
+    const bool fits = v->is_number_integer() &&
+                      !(v->is_number_unsigned() && v->get<uint64_t>() > uint64_t(INT64_MAX));
+    if (!fits || v->get<int64_t>() < low || v->get<int64_t>() > high)
+      return fail(key, "must be an integer from " + std::to_string(low) + " to " +
+                           std::to_string(high) + ", is " + v->dump());
+    out = static_cast<Int>(v->get<int64_t>());
+  }
+
+  template <class Float>
+  void number(const char* key, Float& out, double low, double high, bool required = false) {
+    const json* v = member(key, required);
+    if (v == nullptr) return;
+    // HF writes infinities and NaN nowhere here; nlohmann refuses them in JSON.
+    if (!v->is_number() || v->get<double>() < low || v->get<double>() > high)
+      return fail(key, "must be a number from " + json(low).dump() + " to " + json(high).dump() +
+                           ", is " + v->dump());
+    out = static_cast<Float>(v->get<double>());
+  }
+
+  void number(const char* key, std::optional<double>& out, double low, double high) {
+    if (member(key, false) == nullptr) return;
+    double value = 0;
+    number(key, value, low, high);
+    out = value;
+  }
+
+  void boolean(const char* key, bool& out) {
+    const json* v = member(key, false);
+    if (v == nullptr) return;
+    if (!v->is_boolean()) return fail(key, "must be true or false, is " + v->dump());
+    out = v->get<bool>();
+  }
+
+  void string(const char* key, std::string& out, bool required = false) {
+    const json* v = member(key, required);
+    if (v == nullptr) return;
+    if (!v->is_string()) return fail(key, "must be a string, is " + v->dump());
+    out = v->get<std::string>();
+  }
+
+  /// The member, or null where it is absent or null.
+  const json* member(const char* key, bool required) {
+    if (!status_.ok()) return nullptr;
+    const auto it = object_.find(key);
+    if (it != object_.end() && !it->is_null()) return &*it;
+    if (required) fail(key, "is missing");
+    return nullptr;
+  }
+
+  void fail(const std::string& key, const std::string& why, Code code = Code::kInvalidArgument) {
+    if (status_.ok()) status_ = Status(code, where_ + ": " + key + ": " + why);
+  }
+
+  const Status& status() const { return status_; }
+
+ private:
+  const json& object_;
+  std::string where_;
+  Status status_;
+};
+
+Status parse_rope_type(Reader& r, RopeConfig& rope) {
+  std::string name = "default";
+  r.string("type", name);  // the old key; the new one wins
+  r.string("rope_type", name);
+  TERN_TRY(r.status());
+  if (name == "default") {
+    rope.type = RopeType::kDefault;
+  } else if (name == "linear") {
+    rope.type = RopeType::kLinear;
+  } else if (name == "llama3") {
+    rope.type = RopeType::kLlama3;
+  } else if (name == "yarn") {
+    rope.type = RopeType::kYarn;
+  } else {
+    r.fail("rope_type", "'" + name + "' is not supported; tern knows default, linear, llama3, yarn",
+           Code::kUnimplemented);
+  }
+  return r.status();
+}
+
+Status parse_rope_parameters(const json& object, const std::string& where, RopeConfig& rope) {
+  if (!object.is_object()) return invalid_argument(where + ": must be an object");
+  Reader r(object, where);
+  TERN_TRY(parse_rope_type(r, rope));
+  r.number("rope_theta", rope.theta, 1.0, 1e12);
+  const bool scaled = rope.type != RopeType::kDefault;
+  r.number("factor", rope.factor, 1e-3, 1e6, scaled);
+  if (rope.type == RopeType::kLlama3) {
+    r.number("low_freq_factor", rope.low_freq_factor, 1e-3, 1e6, true);
+    r.number("high_freq_factor", rope.high_freq_factor, 1e-3, 1e6, true);
+    if (r.status().ok() && rope.high_freq_factor <= rope.low_freq_factor)
+      r.fail("high_freq_factor", "must be larger than low_freq_factor");
+  }
+  r.number("beta_fast", rope.beta_fast, 1e-6, 1e6);
+  r.number("beta_slow", rope.beta_slow, 1e-6, 1e6);
+  r.boolean("truncate", rope.truncate);
+  r.number("attention_factor", rope.attention_factor, 1e-6, 1e6);
+  r.number("mscale", rope.mscale, -1e6, 1e6);
+  r.number("mscale_all_dim", rope.mscale_all_dim, -1e6, 1e6);
+  r.integer("original_max_position_embeddings", rope.original_max_position_embeddings, 1, 1 << 30,
+            rope.type == RopeType::kLlama3);
+  return r.status();
+}
+
+Status parse_rope(Reader& r, const std::string& source, RopeConfig& rope) {
+  r.number("rope_theta", rope.theta, 1.0, 1e12);
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    if (const json* object = r.member(key, false))
+      TERN_TRY(parse_rope_parameters(*object, source + ": " + key, rope));
+  return r.status();
+}
+
+void parse_eos(Reader& r, std::vector<int32_t>& out, int32_t vocab_size) {
+  const json* v = r.member("eos_token_id", false);
+  if (v == nullptr) return;
+  for (const json& id : v->is_array() ? *v : json::array({*v})) {
+    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocab_size)
+      return r.fail("eos_token_id", "must be token ids below vocab_size " +
+                                        std::to_string(vocab_size) + ", is " + v->dump());
+    out.push_back(id.get<int32_t>());
+  }
+}
+
+void parse_sizes(Reader& r, ModelConfig& c) {
+  constexpr int64_t kMax = 1 << 24;
+  r.integer("vocab_size", c.vocab_size, 1, kMax);
+  r.integer("hidden_size", c.hidden, 1, kMax);
+  r.integer("intermediate_size", c.intermediate, 1, kMax);
+  r.integer("num_hidden_layers", c.num_layers, 1, 4096);
+  r.integer("num_attention_heads", c.num_heads, 1, 4096);
+  c.num_kv_heads = c.num_heads;
+  r.integer("num_key_value_heads", c.num_kv_heads, 1, 4096, false);
+  r.integer("max_position_embeddings", c.max_position_embeddings, 1, 1 << 30);
+  if (!r.status().ok()) return;
+  if (c.num_heads % c.num_kv_heads != 0)
+    return r.fail("num_key_value_heads", std::to_string(c.num_kv_heads) +
+                                             " does not divide num_attention_heads " +
+                                             std::to_string(c.num_heads));
+  if (r.member("head_dim", false) == nullptr && c.hidden % c.num_heads != 0)
+    return r.fail("head_dim", "is missing, and num_attention_heads " + std::to_string(c.num_heads) +
+                                  " does not divide hidden_size " + std::to_string(c.hidden));
+  c.head_dim = c.hidden / c.num_heads;
+  r.integer("head_dim", c.head_dim, 2, 4096, false);
+  if (c.head_dim % 2 != 0) r.fail("head_dim", std::to_string(c.head_dim) + " must be even");
+}
+
+}  // namespace
+
+Result<ModelConfig> parse_model_config(const json& object, const std::string& source) {
+  if (!object.is_object()) return invalid_argument(source + ": must be a JSON object");
+  ModelConfig c;
+  c.source = source;
+  Reader r(object, source);
+  r.string("model_type", c.model_type, true);
+  if (const json* names = r.member("architectures", true)) {
+    if (names->is_array() && !names->empty() && (*names)[0].is_string()) {
+      c.architecture = (*names)[0].get<std::string>();
+    } else {
+      r.fail("architectures", "must be an array with a name, is " + names->dump());
+    }
+  }
+  parse_sizes(r, c);
+  r.number("rms_norm_eps", c.norm_eps, 0.0, 1.0, true);
+  r.string("hidden_act", c.hidden_act);
+  r.boolean("tie_word_embeddings", c.tie_word_embeddings);
+  r.boolean("attention_bias", c.attention_bias);
+  r.boolean("mlp_bias", c.mlp_bias);
+  TERN_TRY(r.status());
+  TERN_TRY(parse_rope(r, source, c.rope));
+  parse_eos(r, c.eos_token_ids, c.vocab_size);
+  if (r.member("bos_token_id", false) != nullptr)
+    r.integer("bos_token_id", c.bos_token_id.emplace(), 0, c.vocab_size - 1);
+  if (r.member("quantization_config", false) != nullptr)
+    r.fail("quantization_config", "quantized checkpoints are not supported", Code::kUnimplemented);
+  TERN_TRY(r.status());
+  return c;
+}
+
+Result<ModelConfig> read_model_config(const std::string& path) {
+  TERN_ASSIGN(const json object, read_json_file(path));
+  return parse_model_config(object, path);
+}
+
+}  // namespace tern

@@ -1,0 +1,61 @@
+// A Hugging Face config.json, read and checked.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace tern {
+
+enum class RopeType : uint8_t { kDefault, kLinear, kLlama3, kYarn };
+
+/// Rotary embedding, from `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (4).
+/// Formulas: docs/papers.md, RoPE variants.
+struct RopeConfig {
+  RopeType type = RopeType::kDefault;
+  double theta = 10000.0;
+  double factor = 1.0;
+  double low_freq_factor = 1.0;   ///< llama3
+  double high_freq_factor = 4.0;  ///< llama3
+  double beta_fast = 32.0;        ///< yarn
+  double beta_slow = 1.0;         ///< yarn
+  bool truncate = true;           ///< yarn: correction bounds rounded to whole dimensions
+  std::optional<double> attention_factor;  ///< yarn: scales cos and sin
+  std::optional<double> mscale, mscale_all_dim;  ///< yarn
+  int32_t original_max_position_embeddings = 0;  ///< llama3, yarn; 0 = max_position_embeddings
+};
+
+struct ModelConfig {
+  std::string source;        ///< the file, for messages
+  std::string architecture;  ///< architectures[0]: "LlamaForCausalLM"
+  std::string model_type;    ///< "llama"
+  int32_t vocab_size = 0;
+  int32_t hidden = 0;
+  int32_t intermediate = 0;
+  int32_t num_layers = 0;
+  int32_t num_heads = 0;
+  int32_t num_kv_heads = 0;
+  int32_t head_dim = 0;
+  int32_t max_position_embeddings = 0;
+  float norm_eps = 1e-5f;
+  std::string hidden_act = "silu";
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  RopeConfig rope;
+  std::optional<int32_t> bos_token_id;
+  std::vector<int32_t> eos_token_ids;  ///< may be empty
+};
+
+/// kInvalidArgument naming file, key, value and limit; kUnimplemented naming what tern does not know.
+/// Checks every size: positive, bounded, heads a multiple of KV heads, head_dim even.
+Result<ModelConfig> parse_model_config(const nlohmann::json& json, const std::string& source);
+
+/// Reads and parses `path`.
+Result<ModelConfig> read_model_config(const std::string& path);
+
+}  // namespace tern

@@ -1,0 +1,30 @@
+// From a plan (sequences) to a batch (flat arrays): where scheduling and tensors meet.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/model/step_batch.h"
+#include "scheduler/config.h"
+#include "scheduler/step_plan.h"
+
+namespace tern {
+
+/// Owns the arrays of one step's batch; reused, so that a step allocates nothing. Engine thread.
+class BatchBuilder {
+ public:
+  explicit BatchBuilder(const SchedulerConfig& config);
+
+  /// `num_logits_rows`[i]: how many of the last rows of plan.sequences[i] give logits. The batch is valid
+  /// until the next build().
+  StepBatch build(const StepPlan& plan, const std::vector<int32_t>& num_logits_rows);
+
+ private:
+  void add(const ScheduledSequence& scheduled, int32_t num_logits_rows);
+
+  const int32_t block_size_;
+  std::vector<int32_t> token_ids_, positions_, cu_seqlens_q_, context_lens_, block_table_, logits_rows_;
+  std::vector<int64_t> slot_mapping_;
+};
+
+}  // namespace tern

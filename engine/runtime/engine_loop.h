@@ -1,0 +1,93 @@
+// The step: what the engine thread does over and over. No thread of its own, time comes in, so that
+// tests and simulations drive it on a virtual clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/decode/decode_strategy.h"
+#include "engine/runtime/build_batch.h"
+#include "engine/runtime/engine.h"
+#include "engine/runtime/model_runner.h"
+#include "scheduler/scheduler.h"
+
+namespace tern {
+
+/// A request on its way from Engine::submit() to the loop.
+struct Submission {
+  uint64_t id = 0;
+  Request request;
+  std::shared_ptr<TokenSink> sink;
+  TimePoint submitted;
+};
+
+/// Told when a request leaves the queue or ends, so that the facade can account for it. Engine thread.
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+  virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
+  virtual void on_ended(const Submission& submission, const FinishedEvent& event) = 0;
+};
+
+/// Engine thread only.
+class EngineLoop {
+ public:
+  /// All must outlive the loop; `observer` may be null.
+  EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
+             const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
+             RequestObserver* observer);
+  ~EngineLoop();
+
+  /// Hands a request to the scheduler; one that it refuses ends at once with its status.
+  void add(Submission submission);
+
+  /// Ends a live request with `status` (not ok); unknown ids are ignored.
+  void end(uint64_t id, const Status& status);
+
+  /// Ends all live requests with `status`.
+  void end_all(const Status& status);
+
+  /// One step, if there is something to compute. Returns whether requests are live after it.
+  bool step();
+
+  bool has_work() const { return !live_.empty(); }
+  SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
+  int32_t num_live() const { return static_cast<int32_t>(live_.size()); }
+  int32_t max_step_seqs() const { return max_step_seqs_; }
+  uint64_t num_generated_tokens() const { return num_generated_tokens_; }
+  const Scheduler& scheduler() const { return *scheduler_; }
+
+ private:
+  struct Live;
+
+  void expire_deadlines(TimePoint now);
+  void notice_admissions(const StepPlan& plan, TimePoint now);
+  void commit_sequence(const ScheduledSequence& scheduled, MatView<const float> logits);
+  void finish(uint64_t id, TokenEvent event);
+
+  std::unique_ptr<Scheduler> scheduler_;
+  ModelRunner& runner_;
+  const DecodeStrategy& strategy_;
+  const Clock& clock_;
+  RequestObserver* const observer_;
+  BatchBuilder builder_;
+  Sampler sampler_;
+  std::unordered_map<uint64_t, std::unique_ptr<Live>> live_;
+  std::set<std::pair<TimePoint, uint64_t>> deadlines_;
+
+  // Of the step in progress; kept for their memory.
+  std::vector<int32_t> num_logits_rows_;
+  StepResult result_;
+  std::vector<std::pair<uint64_t, TokenEvent>> events_;
+
+  int32_t max_step_seqs_ = 0;
+  uint64_t num_generated_tokens_ = 0;
+};
+
+}  // namespace tern

@@ -1,0 +1,24 @@
+// Whole answers from an in-process engine.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/runtime/create.h"
+
+namespace tern {
+
+struct Answer {
+  std::string text;
+  std::vector<int32_t> token_ids;
+  FinishedEvent finished;
+};
+
+/// Submits all requests at once and waits for all answers, in the order of the requests. The first
+/// request that is refused or fails is the Status. `on_done` (may be empty) is told how many are done.
+Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
+                                         const std::function<void(size_t)>& on_done);
+
+}  // namespace tern

@@ -1,0 +1,39 @@
+#include "engine/runtime/model_runner.h"
+
+namespace tern {
+
+Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<const Model> model,
+                                                             std::shared_ptr<ThreadPool> pool,
+                                                             const RunnerOptions& options) {
+  const StepLimits& limits = options.limits;
+  TERN_ASSIGN(KvCache kv,
+              KvCache::create(model->kv_layout(), options.num_blocks, options.block_size));
+  Result<Buffer> workspace = Buffer::allocate(model->workspace_bytes(limits));
+  if (!workspace.ok()) return workspace.status().with_context("workspace of a step");
+  Result<Buffer> logits =
+      Buffer::allocate(size_t(limits.max_logits_rows) * model->vocab_size() * sizeof(float));
+  if (!logits.ok()) return logits.status().with_context("logits of a step");
+  const Exec ex{
+      .device = Device::kCpu, .isa = options.isa, .pool = pool.get(), .log = options.log};
+  return std::unique_ptr<ForwardRunner>(
+      new ForwardRunner(std::move(model), std::move(pool), ex, std::move(kv),
+                        Workspace(*std::move(workspace)), *std::move(logits)));
+}
+
+ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
+                             const Exec& ex, KvCache kv, Workspace workspace, Buffer logits)
+    : model_(std::move(model)),
+      pool_(std::move(pool)),
+      ex_(ex),
+      kv_(std::move(kv)),
+      workspace_(std::move(workspace)),
+      logits_(std::move(logits)) {}
+
+MatView<const float> ForwardRunner::execute(const StepBatch& batch) {
+  const MatView<float> logits{logits_.as<float>(), int64_t(batch.logits_rows.size()),
+                              model_->vocab_size(), model_->vocab_size()};
+  model_->forward(batch, kv_, workspace_, ex_, logits);
+  return read_only(logits);
+}
+
+}  // namespace tern

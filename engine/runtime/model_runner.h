@@ -1,0 +1,59 @@
+// Runs one step on one device rank.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/thread_pool.h"
+#include "base/workspace.h"
+#include "engine/cache/kv_cache.h"
+#include "engine/model/model.h"
+#include "engine/model/step_batch.h"
+
+namespace tern {
+
+/// One thread.
+class ModelRunner {
+ public:
+  virtual ~ModelRunner() = default;
+
+  /// Logits of batch.logits_rows, [logits_rows, vocab_size]; valid until the next call.
+  virtual MatView<const float> execute(const StepBatch& batch) = 0;
+};
+
+struct RunnerOptions {
+  Isa isa = Isa::kScalar;
+  StepLimits limits;
+  int32_t num_blocks = 0;
+  int32_t block_size = 0;
+  KernelLog* log = nullptr;  ///< if not null, must outlive the runner
+};
+
+/// A model, its KV pool and its scratch memory, on the CPU.
+class ForwardRunner final : public ModelRunner {
+ public:
+  /// Allocates the KV pool and the workspace for steps up to `options`.limits. Several runners may share a model
+  /// and a pool as long as one steps at a time. kResourceExhausted naming what does not fit.
+  static Result<std::unique_ptr<ForwardRunner>> create(std::shared_ptr<const Model> model,
+                                                       std::shared_ptr<ThreadPool> pool,
+                                                       const RunnerOptions& options);
+
+  MatView<const float> execute(const StepBatch& batch) override;
+
+  size_t kv_bytes() const { return kv_.bytes(); }
+  size_t workspace_bytes() const { return workspace_.size() + logits_.size(); }
+
+ private:
+  ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool, const Exec& ex,
+                KvCache kv, Workspace workspace, Buffer logits);
+
+  const std::shared_ptr<const Model> model_;
+  const std::shared_ptr<ThreadPool> pool_;
+  const Exec ex_;
+  KvCache kv_;
+  Workspace workspace_;
+  Buffer logits_;  // [max_logits_rows, vocab_size]
+};
+
+}  // namespace tern

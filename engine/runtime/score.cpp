@@ -1,0 +1,58 @@
+#include "engine/runtime/score.h"
+
+#include "base/math.h"
+
+namespace tern {
+
+Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa,
+                                               const ScoreOptions& options) {
+  SchedulerConfig config;
+  config.max_num_seqs = 1;
+  config.max_num_batched_tokens = options.chunk;
+  config.block_size = options.block_size;
+  config.max_model_len = options.max_len + 1;  // the scheduler counts a token that is never computed
+  config.num_blocks = ceil_div(config.max_model_len, config.block_size);
+  config.enable_prefix_caching = false;
+  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(config));
+  const RunnerOptions runner_options{
+      .isa = isa,
+      .limits = {.max_tokens = options.chunk,
+                 .max_logits_rows = options.chunk,
+                 .max_context_len = round_up(options.max_len, options.block_size),
+                 .num_threads = model.pool->num_threads()},
+      .num_blocks = config.num_blocks,
+      .block_size = config.block_size,
+      .log = options.log};
+  TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
+              ForwardRunner::create(model.model, model.pool, runner_options));
+  return std::unique_ptr<Scorer>(new Scorer(std::move(scheduler), std::move(runner)));
+}
+
+Scorer::Scorer(std::unique_ptr<Scheduler> scheduler, std::unique_ptr<ForwardRunner> runner)
+    : scheduler_(std::move(scheduler)),
+      runner_(std::move(runner)),
+      builder_(scheduler_->config()) {}
+
+Status Scorer::run(std::span<const int32_t> token_ids,
+                   const std::function<void(int32_t, std::span<const float>)>& on_logits) {
+  auto seq = std::make_unique<Sequence>();
+  seq->id = 1;
+  seq->token_ids.assign(token_ids.begin(), token_ids.end());
+  seq->num_prompt_tokens = seq->num_tokens();
+  seq->max_tokens = 1;
+  TERN_TRY(scheduler_->add(std::move(seq)));
+  while (scheduler_->has_work()) {
+    const StepPlan& plan = scheduler_->schedule({});
+    const ScheduledSequence& scheduled = plan.sequences.front();
+    const int32_t first = scheduled.sequence->num_computed_tokens;
+    const MatView<const float> logits =
+        runner_->execute(builder_.build(plan, {scheduled.num_tokens}));
+    for (int32_t i = 0; i < scheduled.num_tokens; ++i)
+      on_logits(first + i, {logits.row(i), size_t(logits.cols)});
+    const bool done = scheduled.produces_token();
+    (void)scheduler_->commit({{{.id = 1, .token_ids = {}, .finished = done}}});
+  }
+  return {};
+}
+
+}  // namespace tern

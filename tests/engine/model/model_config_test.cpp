@@ -1,0 +1,76 @@
+#include "engine/model/model_config.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "engine/io/checkpoint.h"
+
+using namespace tern;
+using nlohmann::json;
+
+namespace {
+
+const std::string kGolden = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/";
+
+json valid() { return *read_json_file(kGolden + "llama/config.json"); }
+
+std::string failure(const json& config) {
+  const Result<ModelConfig> parsed = parse_model_config(config, "c.json");
+  REQUIRE(!parsed.ok());
+  return parsed.status().message();
+}
+
+}  // namespace
+
+TEST_CASE("both styles of config.json say the same", "[model][config]") {
+  for (const auto& entry : std::filesystem::directory_iterator(kGolden)) {
+    CAPTURE(entry.path().string());
+    const auto now = read_model_config(entry.path().string() + "/config.json");
+    const auto old = read_model_config(entry.path().string() + "/config.old.json");
+    REQUIRE(now.ok());
+    REQUIRE(old.ok());
+    CHECK(now->rope.type == old->rope.type);
+    CHECK(now->rope.theta == old->rope.theta);
+    CHECK(now->rope.factor == old->rope.factor);
+    CHECK(now->rope.original_max_position_embeddings == old->rope.original_max_position_embeddings);
+    CHECK(now->head_dim == old->head_dim);
+    CHECK(now->eos_token_ids == std::vector<int32_t>{2});
+    CHECK(now->bos_token_id == 1);
+  }
+}
+
+TEST_CASE("a missing or wrong key is named with file, value and limit", "[model][config]") {
+  for (const char* key : {"hidden_size", "vocab_size", "num_hidden_layers", "num_attention_heads",
+                          "intermediate_size", "rms_norm_eps", "max_position_embeddings",
+                          "architectures", "model_type"}) {
+    json c = valid();
+    c.erase(key);
+    CHECK(failure(c) == std::string("c.json: ") + key + ": is missing");
+  }
+  json c = valid();
+  c["hidden_size"] = -64;
+  CHECK(failure(c).find("hidden_size: must be an integer from 1") != std::string::npos);
+  c["hidden_size"] = "64";
+  CHECK(failure(c).find("is \"64\"") != std::string::npos);
+  c["hidden_size"] = 18446744073709551615u;
+  CHECK(failure(c).find("hidden_size") != std::string::npos);
+  c = valid();
+  c["num_key_value_heads"] = 3;
+  CHECK(failure(c).find("does not divide") != std::string::npos);
+  c = valid();
+  c["head_dim"] = 15;
+  CHECK(failure(c).find("must be even") != std::string::npos);
+  c = valid();
+  c["eos_token_id"] = json::array({2, 320});
+  CHECK(failure(c).find("eos_token_id") != std::string::npos);
+  c = valid();
+  c["rope_parameters"] = {{"rope_type", "spiral"}};
+  CHECK(failure(c).find("'spiral' is not supported") != std::string::npos);
+  c["rope_parameters"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
+  CHECK(failure(c).find("low_freq_factor: is missing") != std::string::npos);
+  c = valid();
+  c["quantization_config"] = {{"quant_method", "gptq"}};
+  CHECK(failure(c).find("quantization_config") != std::string::npos);
+  CHECK(failure(json::array()).find("must be a JSON object") != std::string::npos);
+}

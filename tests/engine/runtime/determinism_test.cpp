@@ -1,0 +1,151 @@
+// The same request gives the same tokens whatever runs beside it and however it is cut up.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "engine/runtime/create.h"
+#include "engine/runtime/generate_all.h"
+
+using namespace tern;
+
+namespace {
+
+constexpr int kNumRequests = 16;
+constexpr int kMaxTokens = 24;
+
+EngineConfig base_config() {
+  EngineConfig config;
+  config.model_dir = std::string(TERN_SOURCE_DIR) + "/models/tern-stories";
+  config.num_threads = 2;
+  config.max_model_len = 128;
+  config.scheduler.enable_prefix_caching = false;
+  return config;
+}
+
+std::unique_ptr<Engine> start(const EngineConfig& config) {
+  Result<std::unique_ptr<Engine>> engine = create_engine(config, {});
+  INFO(engine.status().message());
+  REQUIRE(engine.ok());
+  return *std::move(engine);
+}
+
+// Different prompts, of different lengths; every other one is sampled.
+std::vector<Request> make_requests(const Engine& engine) {
+  std::vector<Request> requests;
+  for (int i = 0; i < kNumRequests; ++i) {
+    std::string text = "<|bos|><|user|>Tell me a story about a fox";
+    for (int k = 0; k < i; ++k) text += k % 2 ? " and a lamp" : " and a quiet river";
+    text += ".<|end|><|assistant|>";
+    Request& r = requests.emplace_back();
+    r.prompt_token_ids = *engine.tokenizer()->encode(text);
+    r.sampling.temperature = i % 2 ? 0.9f : 0.0f;
+    r.sampling.top_p = 0.95f;
+    r.sampling.seed = 1000 + i;
+    r.sampling.max_tokens = kMaxTokens;
+    r.sampling.ignore_eos = true;
+  }
+  return requests;
+}
+
+using TokenLists = std::vector<std::vector<int32_t>>;
+
+TokenLists run_together(Engine& engine, std::vector<Request> requests) {
+  Result<std::vector<Answer>> answers = generate_all(engine, std::move(requests), {});
+  INFO(answers.status().message());
+  REQUIRE(answers.ok());
+  TokenLists tokens;
+  for (Answer& a : *answers) tokens.push_back(std::move(a.token_ids));
+  return tokens;
+}
+
+// One after the other: each alone.
+TokenLists run_alone(Engine& engine, const std::vector<Request>& requests) {
+  TokenLists tokens;
+  for (const Request& r : requests) tokens.push_back(run_together(engine, {r})[0]);
+  return tokens;
+}
+
+const TokenLists& reference() {
+  static const TokenLists tokens = [] {
+    const auto engine = start(base_config());
+    TokenLists alone = run_alone(*engine, make_requests(*engine));
+    REQUIRE(engine->stats().max_step_seqs == 1);
+    for (const auto& t : alone) REQUIRE(t.size() == kMaxTokens);
+    return alone;
+  }();
+  return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("tokens do not depend on batch mates", "[runtime][determinism]") {
+  const auto engine = start(base_config());
+  CHECK(run_together(*engine, make_requests(*engine)) == reference());
+  CHECK(engine->stats().max_step_seqs >= 12);
+}
+
+TEST_CASE("tokens do not depend on where prefill is cut", "[runtime][determinism]") {
+  // The longest prompt, at every chunk size; all prompts, at some.
+  EngineConfig config = base_config();
+  const auto whole = start(config);
+  const std::vector<Request> requests = make_requests(*whole);
+  const int longest = static_cast<int>(requests.back().prompt_token_ids.size());
+  REQUIRE(longest > 2 * 16);
+  for (int chunk = 1; chunk <= longest; ++chunk) {
+    config.scheduler.max_num_batched_tokens = chunk;
+    config.scheduler.max_num_seqs = std::min(chunk, 16);
+    const auto engine = start(config);
+    CAPTURE(chunk);
+    REQUIRE(run_together(*engine, {requests.back()})[0] == reference().back());
+    if (chunk % 13 == 5) REQUIRE(run_together(*engine, requests) == reference());
+  }
+}
+
+TEST_CASE("tokens do not depend on a prefix hit", "[runtime][determinism]") {
+  EngineConfig config = base_config();
+  config.scheduler.enable_prefix_caching = true;
+  const auto engine = start(config);
+  const std::vector<Request> requests = make_requests(*engine);
+  CHECK(run_alone(*engine, requests) == reference());
+  const uint64_t before = engine->stats().scheduler.prefix_cache_hit_tokens;
+  CHECK(run_together(*engine, requests) == reference());
+  CHECK(engine->stats().scheduler.prefix_cache_hit_tokens > before + 16 * kNumRequests);
+}
+
+TEST_CASE("tokens do not depend on preemption", "[runtime][determinism]") {
+  for (const bool prefix_caching : {false, true}) {
+    EngineConfig config = base_config();
+    config.scheduler.enable_prefix_caching = prefix_caching;
+    const auto probe = start(config);
+    const uint64_t block_bytes = probe->model_info().kv_bytes_per_token * 16;
+    config.kv_cache_bytes = 14 * block_bytes;
+    const auto engine = start(config);
+    CHECK(run_together(*engine, make_requests(*engine)) == reference());
+    const SchedulerStats stats = engine->stats().scheduler;
+    CHECK(stats.num_preemptions > 0);
+    CHECK(stats.num_blocks == 14);
+    CHECK(stats.num_used_blocks == 0);
+  }
+}
+
+TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinism]") {
+  for (const int threads : {1, 3}) {
+    EngineConfig config = base_config();
+    config.num_threads = threads;
+    const auto engine = start(config);
+    CAPTURE(threads);
+    CHECK(run_together(*engine, make_requests(*engine)) == reference());
+  }
+}
+
+TEST_CASE("on every instruction set a batch gives the tokens of each request alone",
+          "[runtime][determinism]") {
+  for (const Isa isa : runnable_isas()) {
+    setenv("TERN_CPU_ISA", std::string(isa_name(isa)).c_str(), 1);
+    const auto engine = start(base_config());
+    unsetenv("TERN_CPU_ISA");
+    const std::vector<Request> requests = make_requests(*engine);
+    CAPTURE(isa_name(isa));
+    CHECK(run_together(*engine, requests) == run_alone(*engine, requests));
+  }
+}
