@@ -1,0 +1,151 @@
+#include "bench/step.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "engine/runtime/create.h"
+#include "engine/runtime/engine_loop.h"
+
+namespace tern {
+namespace {
+
+using nlohmann::json;
+
+// Remembers that tokens came; the loop needs somebody to tell.
+class CountingSink final : public TokenSink {
+ public:
+  void on_event(TokenEvent event) override {
+    num_tokens += event.token_ids.size();
+    if (event.finished) status = event.finished->status;
+  }
+  size_t num_tokens = 0;
+  Status status;
+};
+
+struct Series {
+  std::vector<double> tokens_per_s;  // one a repeat
+  std::vector<double> step_seconds;
+};
+
+double median(std::vector<double> v) {
+  if (v.empty()) return 0;
+  std::nth_element(v.begin(), v.begin() + v.size() / 2, v.end());
+  return v[v.size() / 2];
+}
+
+double seconds_since(TimePoint start) {
+  return to_seconds(std::chrono::steady_clock::now() - start);
+}
+
+struct Run {
+  EngineLoop& loop;
+  const BenchStepOptions& options;
+  int32_t vocab_size;
+  uint64_t next_id = 1;
+
+  // One batch from submission to its last token. Prefill ends when every sequence has a token.
+  Status measure(int32_t batch, Series& prefill, Series& decode) {
+    std::vector<std::shared_ptr<CountingSink>> sinks;
+    for (int32_t i = 0; i < batch; ++i) {
+      sinks.push_back(std::make_shared<CountingSink>());
+      loop.add({next_id, random_request(next_id), sinks.back(), std::chrono::steady_clock::now()});
+      ++next_id;
+    }
+    const auto all_started = [&] {
+      return std::all_of(sinks.begin(), sinks.end(), [](const auto& s) { return s->num_tokens > 0; });
+    };
+    run_phase(prefill, double(batch) * options.prefill, all_started);
+    run_phase(decode, double(batch) * (options.decode - 1), [] { return false; });
+    for (const auto& sink : sinks) TERN_TRY(sink->status);
+    return {};
+  }
+
+  void run_phase(Series& series, double tokens, const std::function<bool()>& done) {
+    const TimePoint start = std::chrono::steady_clock::now();
+    while (loop.has_work() && !done()) {
+      const TimePoint step_start = std::chrono::steady_clock::now();
+      loop.step();
+      series.step_seconds.push_back(seconds_since(step_start));
+    }
+    if (tokens > 0) series.tokens_per_s.push_back(tokens / seconds_since(start));
+  }
+
+  Request random_request(uint64_t id) const {
+    Request r;
+    for (int32_t i = 0; i < options.prefill; ++i)
+      r.prompt_token_ids.push_back(static_cast<int32_t>(
+          random_bits(options.seed, RngStream::kTest, id << 20 | uint64_t(i)) % vocab_size));
+    r.sampling.temperature = 0;
+    r.sampling.max_tokens = options.decode;
+    r.sampling.ignore_eos = true;
+    r.bypass_prefix_cache = true;
+    return r;
+  }
+};
+
+json to_row(const char* phase, int32_t batch, const Series& s) {
+  return {{"phase", phase},
+          {"batch", batch},
+          {"tokens_per_s", median(s.tokens_per_s)},
+          {"best_tokens_per_s", *std::max_element(s.tokens_per_s.begin(), s.tokens_per_s.end())},
+          {"p50_ms", median(s.step_seconds) * 1e3},
+          {"min_ms", *std::min_element(s.step_seconds.begin(), s.step_seconds.end()) * 1e3}};
+}
+
+Status check(const BenchStepOptions& o) {
+  if (o.prefill < 1 || o.decode < 2 || o.repeat < 1 || o.batch.empty())
+    return invalid_argument("--prefill >= 1, --decode >= 2, --repeat >= 1 and --batch are needed");
+  for (const int32_t b : o.batch)
+    if (b < 1 || b > 4096) return invalid_argument("--batch: must be from 1 to 4096");
+  return {};
+}
+
+}  // namespace
+
+Result<json> bench_step(const BenchStepOptions& options,
+                        const std::function<void(double)>& progress) {
+  TERN_TRY(check(options));
+  TERN_ASSIGN(const Isa isa, selected_isa());
+  EngineConfig config;
+  config.model_dir = options.model;
+  config.compute = options.compute;
+  config.num_threads = options.num_threads;
+  config.max_model_len = options.prefill + options.decode;
+  config.scheduler.max_num_seqs = *std::max_element(options.batch.begin(), options.batch.end());
+  config.scheduler.max_num_batched_tokens =
+      std::max(config.scheduler.max_num_batched_tokens, config.scheduler.max_num_seqs);
+  TERN_ASSIGN(EngineParts parts, load_engine_parts(config, {}));
+  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(parts.scheduler));
+  const SteadyClock clock;
+  const auto strategy =
+      make_autoregressive(parts.assets.tokenizer.get(), parts.assets.info.eos_token_ids);
+  EngineLoop loop(std::move(scheduler), *parts.runner, *strategy, parts.assets.info.vocab_size,
+                  clock, nullptr);
+
+  Run run{loop, options, parts.assets.info.vocab_size};
+  Series discard;  // the first pass touches all memory
+  TERN_TRY(run.measure(options.batch.front(), discard, discard));
+  std::map<int32_t, std::pair<Series, Series>> series;
+  for (int32_t r = 0; r < options.repeat; ++r) {
+    for (const int32_t b : options.batch)
+      TERN_TRY(run.measure(b, series[b].first, series[b].second));
+    progress(double(r + 1) / options.repeat);
+  }
+  json rows = json::array();
+  for (const auto& [batch, phases] : series) {
+    rows.push_back(to_row("prefill", batch, phases.first));
+    rows.push_back(to_row("decode", batch, phases.second));
+  }
+  const int threads = options.num_threads > 0 ? options.num_threads : cpu_info().num_cpus;
+  return json{{"rows", rows},
+              {"cpu", cpu_info().model_name},
+              {"isa", isa_name(isa)},
+              {"threads", threads},
+              {"model", parts.assets.info.name},
+              {"format", parts.assets.info.weight_format}};
+}
+
+}  // namespace tern

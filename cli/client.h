@@ -1,0 +1,51 @@
+// A client of one tern server. Shows no gRPC.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "tern/v1/control.pb.h"
+#include "tern/v1/inference.pb.h"
+
+namespace tern {
+
+/// The end of a call.
+struct CallStatus {
+  Status status;
+  std::string reason;        ///< ErrorInfo.reason, or empty
+  bool unreachable = false;  ///< no tern server answered
+  bool interrupted = false;  ///< by Ctrl-C
+
+  bool ok() const { return status.ok(); }
+
+  /// Prints what went wrong, where anything did, and gives the command's exit code.
+  int exit_code() const;
+};
+
+/// One call at a time. From construction to destruction Ctrl-C (and SIGTERM) cancels the call in
+/// progress; the second one ends the process. Make it before any other thread.
+class Client {
+ public:
+  /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051.
+  explicit Client(std::string address);
+  ~Client();
+
+  const std::string& address() const;
+
+  /// Streams; `on_event` gets every event in order.
+  CallStatus generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
+                      const std::function<void(const v1::GenerateEvent&)>& on_event);
+
+  CallStatus get_server_info(v1::ServerInfo* info);
+  CallStatus get_model_info(v1::ModelInfo* info);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tern

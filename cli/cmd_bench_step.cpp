@@ -1,0 +1,59 @@
+// tern bench step: engine speed without a server.
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "bench/step.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+namespace tern {
+namespace {
+
+void print(const nlohmann::json& r) {
+  std::printf("%s (%s) on %s, %s, %d threads\n", r["model"].get<std::string>().c_str(),
+              r["format"].get<std::string>().c_str(), r["cpu"].get<std::string>().c_str(),
+              r["isa"].get<std::string>().c_str(), r["threads"].get<int>());
+  std::printf("%-8s %6s %14s %14s %10s %10s\n", "phase", "batch", "tokens/s", "best", "p50 ms",
+              "min ms");
+  for (const auto& row : r["rows"])
+    std::printf("%-8s %6d %14.1f %14.1f %10.3f %10.3f\n", row["phase"].get<std::string>().c_str(),
+                row["batch"].get<int>(), row["tokens_per_s"].get<double>(),
+                row["best_tokens_per_s"].get<double>(), row["p50_ms"].get<double>(),
+                row["min_ms"].get<double>());
+}
+
+}  // namespace
+
+void add_bench_step(CLI::App& app, Action& action) {
+  auto o = std::make_shared<BenchStepOptions>();
+  auto as_json = std::make_shared<bool>(false);
+  CLI::App& group = command_group(app, "bench", "Measure how fast tern is");
+  CLI::App* command = group.add_subcommand("step", "Prefill and decode speed by batch size");
+  command->add_option("--model", o->model, "Model directory or name of a bundled model")
+      ->required();
+  command->add_option("--compute", o->compute, "default or f32")
+      ->check(CLI::IsMember({"default", "f32"}));
+  command->add_option("--threads", o->num_threads, "Threads; 0 = all CPUs")
+      ->check(CLI::Range(0, 1024));
+  command->add_option("--prefill", o->prefill, "Prompt tokens of each sequence");
+  command->add_option("--decode", o->decode, "Tokens that each sequence generates");
+  command->add_option("--batch", o->batch, "Batch sizes: 1,4,16")->delimiter(',');
+  command->add_option("--repeat", o->repeat, "Rounds over all batch sizes");
+  command->add_option("--seed", o->seed, "Of the random prompts");
+  command->add_flag("--json", *as_json, "Print one JSON document");
+  command->footer("Example:\n  tern bench step --model tern-stories --batch 1,4,16");
+  command->callback([o, as_json, &action] {
+    action = [=] {
+      Result<nlohmann::json> result = [&] {
+        ProgressBar bar("bench step");
+        return bench_step(*o, [&](double fraction) { bar.update(fraction); });
+      }();
+      if (!result.ok()) return fail(result.status());
+      *as_json ? print_json(*result) : print(*result);
+      return static_cast<int>(kExitDone);
+    };
+  });
+}
+
+}  // namespace tern

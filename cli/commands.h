@@ -1,0 +1,54 @@
+// The table of commands. A command is one file with one add_x(), and one row here.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace tern {
+
+/// What the process ends with (docs/cli.md).
+enum ExitCode : int {
+  kExitDone = 0,
+  kExitFailed = 1,        ///< the work failed
+  kExitUsage = 2,         ///< wrong usage
+  kExitUnreachable = 3,   ///< the server cannot be reached
+  kExitInterrupted = 130  ///< Ctrl-C
+};
+
+/// The work of the command that was chosen. Returns an ExitCode.
+using Action = std::function<int()>;
+
+/// Declares a subcommand of `app` with its flags; `action` is set when it is the one that was
+/// given.
+using AddCommand = void (*)(CLI::App& app, Action& action);
+
+void add_generate(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_detokenize(CLI::App& app, Action& action);
+void add_eval_logits(CLI::App& app, Action& action);
+void add_eval_perplexity(CLI::App& app, Action& action);
+void add_eval_tasks(CLI::App& app, Action& action);
+void add_bench_step(CLI::App& app, Action& action);
+
+/// In the order of the help text.
+inline constexpr AddCommand kCommands[] = {
+    add_generate,    add_status,          add_tokenize,   add_detokenize,
+    add_eval_logits, add_eval_perplexity, add_eval_tasks, add_bench_step,
+};
+
+/// --server, the same for every command that talks to one.
+inline void add_server_option(CLI::App& command, std::string& server) {
+  command.add_option("--server", server,
+                     "HOST:PORT or unix:PATH [$TERN_SERVER, else 127.0.0.1:50051]");
+}
+
+/// The subcommand `name` that itself has subcommands ("eval"): made at the first call, found at the
+/// next.
+inline CLI::App& command_group(CLI::App& app, const std::string& name, const std::string& help) {
+  const auto found = app.get_subcommands([&](const CLI::App* a) { return a->get_name() == name; });
+  return found.empty() ? *app.add_subcommand(name, help)->require_subcommand(1) : *found.front();
+}
+
+}  // namespace tern

@@ -1,0 +1,202 @@
+#include "server/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "server/config_schema.h"
+
+namespace tern {
+namespace {
+
+const ConfigKey* find_key(const std::string& path) {
+  const auto keys = config_keys();
+  const auto found = std::ranges::find(keys, path, &ConfigKey::path);
+  return found == keys.end() ? nullptr : &*found;
+}
+
+bool is_section(const std::string& path) {
+  return std::ranges::any_of(config_keys(),
+                             [&](const ConfigKey& k) { return k.path.starts_with(path + "."); });
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row.back();
+}
+
+std::string suggestion(const std::string& path) {
+  const auto keys = config_keys();
+  const auto nearest = std::ranges::min_element(
+      keys, {}, [&](const ConfigKey& k) { return edit_distance(k.path, path); });
+  if (edit_distance(nearest->path, path) > path.size() / 3) return "";
+  return "; did you mean " + std::string(nearest->path) + "?";
+}
+
+Status unknown_key(const std::string& path) {
+  return invalid_argument("unknown key" + suggestion(path));
+}
+
+Status read_list(const YAML::Node& node, std::vector<std::string>* out) {
+  std::vector<std::string> items;
+  for (const YAML::Node& item : node) {
+    if (!item.IsScalar()) return invalid_argument("must be a list of strings");
+    items.push_back(item.Scalar());
+  }
+  if (items.empty()) return invalid_argument("must not be empty");
+  *out = std::move(items);
+  return {};
+}
+
+Status read_value(const YAML::Node& node, const ConfigKey& key, Config& config) {
+  const ConfigSlot slot = key.slot(config);
+  const bool is_text = std::holds_alternative<std::string*>(slot);
+  const auto* list = std::get_if<std::vector<std::string>*>(&slot);
+  if (node.IsSequence() && list) return read_list(node, *list);
+  if (node.IsNull() || !node.IsDefined()) return invalid_argument("has no value");
+  if (!node.IsScalar())
+    return invalid_argument(node.IsMap() ? "must be a value, is a map"
+                                         : "must be one value, is a list");
+  if (node.Tag() == "!" && !is_text && !list)  // what yaml-cpp calls a quoted scalar
+    return invalid_argument("must not be text, is \"" + node.Scalar() + "\"");
+  return parse_value(key, node.Scalar(), slot);
+}
+
+// Walks a map; sections nest, keys end the walk.
+class Reader {
+ public:
+  Reader(const std::string& source, Config& config) : source_(source), config_(config) {}
+
+  Status read(const YAML::Node& map, const std::string& prefix) {
+    for (const auto& entry : map) {
+      const YAML::Node &name = entry.first, &value = entry.second;
+      if (!name.IsScalar()) return at(name, prefix, invalid_argument("a key must be a word"));
+      const std::string path = prefix.empty() ? name.Scalar() : prefix + "." + name.Scalar();
+      if (!seen_.insert(path).second) return at(name, path, invalid_argument("duplicate key"));
+      if (const ConfigKey* key = find_key(path)) {
+        TERN_TRY(at(name, path, read_value(value, *key, config_)));
+      } else if (!is_section(path)) {
+        return at(name, path, unknown_key(path));
+      } else if (value.IsMap()) {
+        TERN_TRY(read(value, path));
+      } else if (!value.IsNull()) {
+        return at(name, path, invalid_argument("must be a map of keys"));
+      }
+    }
+    return {};
+  }
+
+ private:
+  Status at(const YAML::Node& node, const std::string& path, const Status& status) const {
+    if (status.ok()) return status;
+    const std::string place = source_ + ":" + std::to_string(node.Mark().line + 1) + ": ";
+    return Status(status.code(), place + path + ": " + status.message());
+  }
+
+  const std::string& source_;
+  Config& config_;
+  std::set<std::string> seen_;
+};
+
+// yaml-cpp throws; the failure as a Status.
+template <class Work>
+Status guarded(const std::string& source, Work&& work) {
+  try {
+    return work();
+  } catch (const YAML::Exception& error) {
+    return invalid_argument(source + ":" + std::to_string(error.mark.line + 1) + ": " + error.msg);
+  }
+}
+
+}  // namespace
+
+Status parse_config(std::string_view text, const std::string& source, Config& config) {
+  return guarded(source, [&]() -> Status {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) return invalid_argument(source + ": more than one YAML document");
+    if (documents.empty() || documents[0].IsNull()) return {};
+    if (!documents[0].IsMap())
+      return invalid_argument(source + ":1: must be a map of sections, as in configs/ternd.yaml");
+    return Reader(source, config).read(documents[0], "");
+  });
+}
+
+Status load_config(const std::string& path, Config& config) {
+  std::ifstream file(path);
+  if (!file) return Status(Code::kNotFound, "cannot read " + path + ": " + std::strerror(errno));
+  std::ostringstream text;
+  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+  if (!file) return Status(Code::kUnavailable, "cannot read " + path);
+  return parse_config(text.str(), path, config);
+}
+
+Status set_config(const std::string& assignment, Config& config) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos)
+    return invalid_argument("--set " + assignment + ": must be key.path=value");
+  const std::string path = assignment.substr(0, equals);
+  const std::string text = assignment.substr(equals + 1);
+  const std::string where = "--set " + path;
+  const ConfigKey* key = find_key(path);
+  if (!key) return unknown_key(path).with_context(where);
+  const ConfigSlot slot = key->slot(config);
+  if (std::holds_alternative<std::string*>(slot))  // as it is: no YAML in a shell's argument
+    return parse_value(*key, text, slot).with_context(where);
+  return guarded(where,
+                 [&] { return read_value(YAML::Load(text), *key, config).with_context(where); });
+}
+
+Status check_config(const Config& config) {
+  if (config.engine.model_dir.empty() && !config.engine.simulate)
+    return invalid_argument(
+        "model.path: must be set: a model directory or the name of a bundled model (or --model)");
+  return {};
+}
+
+std::string print_config(const Config& config) {
+  Config copy = config;
+  std::ostringstream out;
+  out << "# Configuration of ternd: every key, with its meaning and [what it allows].\n"
+         "# Sizes: B K M G KiB MiB GiB. Durations: ms s m h. `ternd --print-config` shows this "
+         "with\n"
+         "# the values in force; `ternd --set section.key=value` overrides one.\n";
+  std::string_view section;
+  for (const ConfigKey& key : config_keys()) {
+    const size_t dot = key.path.find('.');
+    if (section != key.path.substr(0, dot)) {
+      section = key.path.substr(0, dot);
+      out << "\n" << section << ":\n";
+    }
+    const ConfigSlot slot = key.slot(copy);
+    const std::string range = print_range(key, slot);
+    out << "  # " << key.doc << (range.empty() ? "" : " " + range) << "\n"
+        << "  " << key.path.substr(dot + 1) << ": " << print_value(slot) << "\n";
+  }
+  return std::move(out).str();
+}
+
+std::map<std::string, std::string> summarize(const Config& config) {
+  Config copy = config;
+  std::map<std::string, std::string> out;
+  for (const ConfigKey& key : config_keys())
+    out[std::string(key.path)] = print_value(key.slot(copy));
+  return out;
+}
+
+}  // namespace tern

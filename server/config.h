@@ -1,0 +1,42 @@
+// What an operator can set: YAML files and --set, checked key by key.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "engine/runtime/create.h"
+#include "server/server.h"
+
+namespace tern {
+
+/// Defaults are those of its parts.
+struct Config {
+  EngineConfig engine;
+  ServerOptions server;  ///< config_summary is not a key
+  Seconds drain_timeout{30};
+  std::string log_level = "info";
+};
+
+/// Reads the YAML file `path` over what `config` holds. Every mistake (unknown key, duplicate key,
+/// wrong type, value out of range) is kInvalidArgument: "FILE:LINE: key.path: why".
+Status load_config(const std::string& path, Config& config);
+
+/// The same of YAML text; `source` names it in errors.
+Status parse_config(std::string_view text, const std::string& source, Config& config);
+
+/// One "key.path=value", the value as in YAML.
+Status set_config(const std::string& assignment, Config& config);
+
+/// What no single key tells: a model must be named.
+Status check_config(const Config& config);
+
+/// YAML of every key with its meaning, unit and range: parse_config() of it gives `config` again.
+std::string print_config(const Config& config);
+
+/// The values by key path, as print_config writes them.
+std::map<std::string, std::string> summarize(const Config& config);
+
+}  // namespace tern

@@ -1,0 +1,259 @@
+#include "server/config_schema.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace tern {
+namespace {
+
+constexpr double kMaxInt32 = std::numeric_limits<int32_t>::max();
+constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
+constexpr double kDay = 86400;
+
+// The field of Config behind a key.
+#define SLOT(member) [](Config& config) -> ConfigSlot { return &config.member; }
+
+constexpr ConfigKey kKeys[] = {
+    {"model.path", SLOT(engine.model_dir), "Model directory, or the name of a bundled model."},
+    {"model.name", SLOT(engine.served_name), "Name that clients see; empty: the directory's."},
+    {"model.config_file", SLOT(engine.hf_config_file), "Read instead of the model's config.json."},
+    {"model.chat_template", SLOT(engine.chat_template_file),
+     "File with a Jinja chat template; empty: the model's own."},
+    {"model.compute", SLOT(engine.compute), "Arithmetic of the forward pass.", 0, 0, "default|f32"},
+    {"model.max_model_len", SLOT(engine.max_model_len),
+     "Tokens of one sequence, prompt and answer; 0: what the model allows.", 0, kMaxInt32},
+
+    {"engine.num_threads", SLOT(engine.num_threads), "Threads; 0: every CPU of the process.", 0,
+     1024},
+    {"engine.kv_cache_bytes", SLOT(engine.kv_cache_bytes),
+     "Memory for keys and values; 0: as needed, at most half of what is free.", 0, 64 * kTiB},
+    {"engine.simulate", SLOT(engine.simulate),
+     "No model: simulated steps and answers, to try everything around the model."},
+
+    {"scheduler.policy", SLOT(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
+     "fcfs|priority"},
+    {"scheduler.max_num_seqs", SLOT(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
+     65536},
+    {"scheduler.max_num_batched_tokens", SLOT(engine.scheduler.max_num_batched_tokens),
+     "Tokens of one step; longer prompts are prefilled in chunks.", 1, 1 << 20},
+    {"scheduler.block_size", SLOT(engine.scheduler.block_size), "Tokens of a KV block.", 1, 1024},
+    {"scheduler.enable_prefix_caching", SLOT(engine.scheduler.enable_prefix_caching),
+     "Reuse the keys and values of prompts that begin alike."},
+    {"scheduler.max_preemptions", SLOT(engine.scheduler.max_preemptions),
+     "Preemptions of one sequence; then it is admitted only with all its blocks reserved.", 0,
+     1000},
+
+    {"server.listen", SLOT(server.listen), "Addresses: HOST:PORT, [IPV6]:PORT or unix:PATH."},
+    {"server.max_receive_bytes", SLOT(server.max_receive_bytes), "One request message.", 1024,
+     1 << 30},
+    {"server.min_ping_interval", SLOT(server.min_ping_interval),
+     "Clients and routers may ping idle connections this often.", 0.1, kDay},
+    {"server.reflection", SLOT(server.reflection),
+     "Serve grpc.reflection: tools can list the API."},
+
+    {"limits.max_queued_requests", SLOT(engine.max_queued_requests),
+     "Requests that wait for the engine; more are refused.", 1, kMaxInt32},
+    {"limits.max_queued_tokens", SLOT(engine.max_queued_tokens),
+     "Prompt tokens that wait for the engine; more are refused.", 1, 1e15},
+    {"limits.max_prompt_bytes", SLOT(server.limits.max_prompt_bytes), "Text of one prompt.", 1,
+     1 << 30},
+    {"limits.max_stop_strings", SLOT(server.limits.max_stop_strings),
+     "Stop strings of one request.", 0, 1024},
+    {"limits.max_stop_string_bytes", SLOT(server.limits.max_stop_string_bytes),
+     "Bytes of one stop string.", 1, 65536},
+    {"limits.max_stop_token_ids", SLOT(server.limits.max_stop_token_ids),
+     "Stop token ids of one request.", 0, 65536},
+    {"limits.max_request_duration", SLOT(server.limits.max_request_duration),
+     "Requests without a nearer deadline end after this; 0s: never.", 0, 30 * kDay},
+
+    {"shutdown.drain_timeout", SLOT(drain_timeout),
+     "After SIGTERM live requests may finish for this long; a second signal ends them at once.", 0,
+     kDay},
+
+    {"log.level", SLOT(log_level), "What is logged, to stderr.", 0, 0,
+     "trace|debug|info|warn|error|off"},
+};
+
+#undef SLOT
+
+struct Unit {
+  std::string_view name;
+  double factor;
+};
+
+constexpr Unit kByteUnits[] = {{"", 1},          {"B", 1},     {"K", 1e3},       {"M", 1e6},
+                               {"G", 1e9},       {"T", 1e12},  {"KiB", 1 << 10}, {"MiB", 1 << 20},
+                               {"GiB", 1 << 30}, {"TiB", kTiB}};
+constexpr Unit kTimeUnits[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+
+template <class... Ts>
+struct Overload : Ts... {
+  using Ts::operator()...;
+};
+
+std::string number(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return {text, end};
+}
+
+std::string limits_of(const ConfigKey& key) {
+  return "[" + number(key.min) + ", " + number(key.max) + "]";
+}
+
+// Number, optional blank, unit. NaN where it is none of them.
+double with_unit(const std::string& text, std::span<const Unit> units) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc()) return NAN;
+  std::string_view unit(rest, end - rest);
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  const auto found = std::ranges::find(units, unit, &Unit::name);
+  if (found != units.end()) return value * found->factor;
+  return value == 0 && unit.empty() ? 0 : NAN;  // zero needs no unit
+}
+
+Status wrong(const std::string& what, const std::string& text) {
+  return invalid_argument("must be " + what + ", is '" + text + "'");
+}
+
+Status check_range(const ConfigKey& key, double value, const std::string& text) {
+  if (value >= key.min && value <= key.max) return {};
+  return invalid_argument("must be in " + limits_of(key) + ", is " + text);
+}
+
+template <class Integer>
+Status parse_integer(const ConfigKey& key, const std::string& text, Integer* out) {
+  Integer value = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (rest != end || (error != std::errc() && error != std::errc::result_out_of_range))
+    return wrong("a whole number", text);
+  if (error != std::errc())
+    return invalid_argument("must be in " + limits_of(key) + ", is " + text);
+  TERN_TRY(check_range(key, static_cast<double>(value), text));
+  *out = value;
+  return {};
+}
+
+Status parse_bool(const std::string& text, bool* out) {
+  if (text != "true" && text != "false") return wrong("true or false", text);
+  *out = text == "true";
+  return {};
+}
+
+Status parse_size(const ConfigKey& key, const std::string& text, uint64_t* out) {
+  const double bytes = with_unit(text, kByteUnits);
+  if (std::isnan(bytes)) return wrong("a size (B, K, M, G, KiB, MiB, GiB)", text);
+  TERN_TRY(check_range(key, bytes, text));
+  *out = static_cast<uint64_t>(bytes);
+  return {};
+}
+
+Status parse_duration(const ConfigKey& key, const std::string& text, Seconds* out) {
+  const double seconds = with_unit(text, kTimeUnits);
+  if (std::isnan(seconds)) return wrong("a duration with its unit (ms, s, m, h)", text);
+  TERN_TRY(check_range(key, seconds, text));
+  *out = Seconds(seconds);
+  return {};
+}
+
+std::string comma_list(std::string_view choices) {
+  std::string out;
+  for (const char c : choices) c == '|' ? void(out += ", ") : out.push_back(c);
+  return out;
+}
+
+Status parse_string(const ConfigKey& key, const std::string& text, std::string* out) {
+  const std::string all = "|" + std::string(key.choices) + "|";
+  const bool known = all.find("|" + text + "|") != std::string::npos;
+  if (!key.choices.empty() && (text.empty() || !known))
+    return wrong("one of " + comma_list(key.choices), text);
+  *out = text;
+  return {};
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out + '"';
+}
+
+std::string print_size(uint64_t bytes) {
+  for (const Unit& unit : {Unit{"GiB", 1 << 30}, Unit{"MiB", 1 << 20}, Unit{"KiB", 1 << 10}}) {
+    const auto factor = static_cast<uint64_t>(unit.factor);
+    if (bytes > 0 && bytes % factor == 0) return std::to_string(bytes / factor).append(unit.name);
+  }
+  return std::to_string(bytes);
+}
+
+std::string print_duration(Seconds duration) {
+  const double seconds = duration.count();
+  return seconds == std::floor(seconds) ? number(seconds) + "s" : number(seconds * 1e3) + "ms";
+}
+
+std::string print_list(const std::vector<std::string>& list) {
+  std::string out = "[";
+  for (const std::string& item : list) {
+    if (out.size() > 1) out += ", ";
+    out += quoted(item);
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() {
+  return kKeys;
+}
+
+Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slot) {
+  return std::visit(Overload{[&](bool* out) { return parse_bool(text, out); },
+                             [&](int32_t* out) { return parse_integer(key, text, out); },
+                             [&](int64_t* out) { return parse_integer(key, text, out); },
+                             [&](uint64_t* out) { return parse_size(key, text, out); },
+                             [&](Seconds* out) { return parse_duration(key, text, out); },
+                             [&](std::string* out) { return parse_string(key, text, out); },
+                             [&](std::vector<std::string>* out) {
+                               out->assign(1, text);
+                               return Status();
+                             }},
+                    slot);
+}
+
+std::string print_value(ConfigSlot slot) {
+  return std::visit(Overload{[](bool* v) { return std::string(*v ? "true" : "false"); },
+                             [](int32_t* v) { return std::to_string(*v); },
+                             [](int64_t* v) { return std::to_string(*v); },
+                             [](uint64_t* v) { return print_size(*v); },
+                             [](Seconds* v) { return print_duration(*v); },
+                             [](std::string* v) { return quoted(*v); },
+                             [](std::vector<std::string>* v) { return print_list(*v); }},
+                    slot);
+}
+
+std::string print_range(const ConfigKey& key, ConfigSlot slot) {
+  if (!key.choices.empty()) return "[" + comma_list(key.choices) + "]";
+  return std::visit(
+      Overload{[](bool*) { return std::string("[true, false]"); },
+               [&](int32_t*) { return limits_of(key); }, [&](int64_t*) { return limits_of(key); },
+               [&](uint64_t*) {
+                 return "[" + print_size(static_cast<uint64_t>(key.min)) + ", " +
+                        print_size(static_cast<uint64_t>(key.max)) + "]";
+               },
+               [&](Seconds*) {
+                 return "[" + print_duration(Seconds(key.min)) + ", " +
+                        print_duration(Seconds(key.max)) + "]";
+               },
+               [](std::string*) { return std::string(); },
+               [](std::vector<std::string>*) { return std::string(); }},
+      slot);
+}
+
+}  // namespace tern

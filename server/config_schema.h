@@ -1,0 +1,41 @@
+// The table of configuration keys.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "server/config.h"
+
+namespace tern {
+
+/// Where a value lives; the type says how it is written. uint64_t is a size in bytes ("16MiB"),
+/// Seconds a duration ("500ms"), int64_t and int32_t are counts.
+using ConfigSlot = std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, std::string*,
+                                std::vector<std::string>*>;
+
+/// One key: everything that parsing, checking and printing need.
+struct ConfigKey {
+  std::string_view path;  ///< "section.key"
+  ConfigSlot (*slot)(Config&);
+  std::string_view doc;           ///< one sentence
+  double min = 0, max = 0;        ///< of numbers, sizes (bytes) and durations (seconds)
+  std::string_view choices = {};  ///< of strings: "a|b"; empty = any
+};
+
+/// Keys of one section stand together.
+std::span<const ConfigKey> config_keys();
+
+/// Reads a scalar as YAML writes it. kInvalidArgument: why, with limit and value.
+Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slot);
+
+/// As parse_value() reads it; strings and lists quoted.
+std::string print_value(ConfigSlot slot);
+
+/// "[1, 4096]", "a, b" or "": what the key allows.
+std::string print_range(const ConfigKey& key, ConfigSlot slot);
+
+}  // namespace tern

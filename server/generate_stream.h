@@ -1,0 +1,19 @@
+// The two Generate calls: a request submitted to the engine, its events written to the client.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "server/serving_state.h"
+
+namespace tern {
+
+/// Generate: takes the call over. Nothing is sent before the engine has accepted the request.
+grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state,
+                                                         grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request);
+
+/// GenerateUnary: the same, answered in one message into `response`.
+grpc::ServerUnaryReactor* start_unary(ServingState& state, grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+
+}  // namespace tern

@@ -1,0 +1,20 @@
+// Addresses to listen on: HOST:PORT, [IPV6]:PORT or unix:PATH.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+
+namespace tern {
+
+/// kInvalidArgument where `address` is no address; kUnavailable where it is a unix socket that a
+/// living process serves (gRPC would silently take its place).
+Status check_listen_address(const std::string& address);
+
+/// Why binding to `address` fails, asked of the operating system. kUnavailable.
+Status cannot_listen(const std::string& address);
+
+/// `address` with `port` in place of its port; unix sockets as they are.
+std::string with_port(const std::string& address, int port);
+
+}  // namespace tern

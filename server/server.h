@@ -1,0 +1,58 @@
+// The gRPC server: listeners, services, health. Knows the engine's facade and shows no gRPC.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "engine/runtime/engine.h"
+#include "server/convert.h"
+
+namespace tern {
+
+struct ServerOptions {
+  std::vector<std::string> listen = {"127.0.0.1:50051"};  ///< HOST:PORT (0 = any free) or unix:PATH
+  uint64_t max_receive_bytes = 16 << 20;                  ///< of one request message; below 2 GiB
+  Seconds min_ping_interval{10};  ///< clients may ping this often, calls or not
+  bool reflection = true;         ///< grpc.reflection: lets tools list and call the services
+  RequestLimits limits;
+  std::map<std::string, std::string> config_summary;  ///< for GetServerInfo
+};
+
+/// Any thread.
+class Server {
+ public:
+  /// Binds and answers: health NOT_SERVING, requests UNAVAILABLE (LOADING). kInvalidArgument for an
+  /// address that is none; kUnavailable where one cannot be bound, naming it.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+
+  /// Shuts down at once.
+  ~Server();
+
+  /// As bound: the port in place of 0.
+  const std::vector<std::string>& addresses() const;
+
+  void set_load_progress(const std::string& stage, double fraction);
+
+  /// From here on requests go to `engine`, which must outlive this server. Health SERVING.
+  void serve(Engine& engine);
+
+  /// Health NOT_SERVING, new requests UNAVAILABLE (DRAINING); live ones go on.
+  void start_draining();
+
+  /// Generate calls that have not reached their client whole.
+  int num_live_calls() const;
+
+  /// Ends what still lives after `grace` and closes the listeners. Idempotent.
+  void shutdown(Seconds grace);
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tern

@@ -1,0 +1,115 @@
+// `tern eval` on golden files and on the bundled model.
+#include "cli/eval.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/cpu_info.h"
+
+using namespace tern;
+using nlohmann::json;
+
+namespace {
+
+const std::string kSource = TERN_SOURCE_DIR;
+
+void ignore_progress(double) {}
+
+// Sets TERN_CPU_ISA for a scope.
+struct WithIsa {
+  explicit WithIsa(Isa isa) { setenv("TERN_CPU_ISA", std::string(isa_name(isa)).c_str(), 1); }
+  ~WithIsa() { unsetenv("TERN_CPU_ISA"); }
+};
+
+json card() {
+  std::ifstream file(kSource + "/models/tern-stories/card.json");
+  return json::parse(file);
+}
+
+}  // namespace
+
+TEST_CASE("logits equal the reference implementation's on every instruction set", "[eval]") {
+  for (const std::string name : {"llama", "llama-mha-bias-tied", "llama-llama3-rope",
+                                 "llama-linear-rope", "llama-yarn-rope"}) {
+    for (const std::string config : {"config.json", "config.old.json"}) {
+      for (const Isa isa : runnable_isas()) {
+        const WithIsa with(isa);
+        const std::string dir = kSource + "/tests/data/golden/" + name;
+        EvalLogitsOptions options;
+        options.common = {.model = dir, .compute = "f32"};
+        options.golden = dir + "/golden.safetensors";
+        options.hf_config = dir + "/" + config;
+        const Result<json> result = eval_logits(options, ignore_progress);
+        CAPTURE(name, config, isa_name(isa), result.status().message());
+        REQUIRE(result.ok());
+        CHECK((*result)["max_abs_diff"].get<double>() <= 2e-4);
+        CHECK((*result)["greedy_match"] == 1.0);
+        CHECK((*result)["positions"] == 108);
+        bool gemm_of_isa = false;
+        for (const json& kernel : (*result)["kernels"])
+          gemm_of_isa |= kernel.get<std::string>().find("gemm:") == 0 &&
+                         kernel.get<std::string>().find(isa_name(isa)) != std::string::npos;
+        CHECK(gemm_of_isa);
+      }
+    }
+  }
+}
+
+TEST_CASE("a wrong model does not pass the comparison", "[eval]") {
+  EvalLogitsOptions options;
+  options.common = {.model = kSource + "/tests/data/golden/llama"};
+  options.golden = kSource + "/tests/data/golden/llama-linear-rope/golden.safetensors";
+  const Result<json> result = eval_logits(options, ignore_progress);
+  REQUIRE(result.ok());
+  CHECK((*result)["max_abs_diff"].get<double>() > 0.1);
+}
+
+TEST_CASE("the bundled model's perplexity is its card's", "[eval]") {
+  EvalPerplexityOptions options;
+  options.common.model = kSource + "/models/tern-stories";
+  options.text_file = kSource + "/models/tern-stories/eval.txt";
+  options.context = 512;
+  const Result<json> result = eval_perplexity(options, ignore_progress);
+  CAPTURE(result.status().message());
+  REQUIRE(result.ok());
+  const json expected = card();
+  CHECK((*result)["perplexity"].get<double>() ==
+        Approx(expected["perplexity"].get<double>()).epsilon(1e-3));
+  REQUIRE((*result)["windows"].size() == expected["windows"].size());
+  for (size_t i = 0; i < expected["windows"].size(); ++i)
+    CHECK((*result)["windows"][i].get<double>() ==
+          Approx(expected["windows"][i].get<double>()).epsilon(1e-3));
+}
+
+TEST_CASE("the bundled model's skills are its card's", "[eval]") {
+  EvalTasksOptions options;
+  options.common.model = kSource + "/models/tern-stories";
+  options.file = kSource + "/models/tern-stories/tasks.jsonl";
+  const Result<json> result = eval_tasks(options, ignore_progress);
+  CAPTURE(result.status().message());
+  REQUIRE(result.ok());
+  const json narrow = card()["narrow_items"];
+  for (const json& index : (*result)["reference_mismatches"])
+    CHECK(std::find(narrow.begin(), narrow.end(), index) != narrow.end());
+  CHECK((*result)["all"].get<double>() ==
+        Approx(card()["all"].get<double>()).margin(double(narrow.size()) / 400));
+}
+
+TEST_CASE("eval names what is wrong with its input", "[eval]") {
+  EvalPerplexityOptions perplexity;
+  perplexity.common.model = kSource + "/models/tern-stories";
+  CHECK(eval_perplexity(perplexity, ignore_progress).status().message().find("--text") !=
+        std::string::npos);
+  perplexity.text_file = "/nonexistent.txt";
+  CHECK(eval_perplexity(perplexity, ignore_progress).status().code() == Code::kNotFound);
+  perplexity.text_file = kSource + "/README.md";
+  perplexity.context = 5000;
+  CHECK(eval_perplexity(perplexity, ignore_progress).status().message().find("--context 5000") !=
+        std::string::npos);
+  EvalLogitsOptions logits;
+  logits.common.model = "no-such-model";
+  CHECK(eval_logits(logits, ignore_progress).status().code() == Code::kNotFound);
+}

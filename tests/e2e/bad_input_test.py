@@ -1,0 +1,135 @@
+"""Bad files, flags and requests: each gets an error that names the thing, and ends nothing else."""
+import json
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import BIN, MODEL, Daemon
+
+
+def expect(done, code, *words):
+    text = done.stdout + done.stderr
+    assert done.returncode == code, f"exit {done.returncode}, wanted {code}: {text}"
+    for word in words:
+        assert word in text, f"{word!r} is not in: {text}"
+
+
+def ternd(*args):
+    return subprocess.run([str(BIN / "ternd"), *map(str, args)], capture_output=True, text=True, timeout=60)
+
+
+def broken_models(root):
+    """(name, change to the copied model directory, words that the error must hold)."""
+
+    def truncate(d):
+        f = d / "model.safetensors"
+        f.write_bytes(f.read_bytes()[:-1000])
+
+    def overlap(d):
+        f = d / "model.safetensors"
+        data = f.read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + size])
+        names = sorted(k for k in header if k != "__metadata__")
+        header[names[1]]["data_offsets"] = header[names[0]]["data_offsets"]
+        text = json.dumps(header).encode()
+        f.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size:])
+
+    def no_key(d):
+        f = d / "config.json"
+        config = json.loads(f.read_text())
+        del config["hidden_size"]
+        f.write_text(json.dumps(config))
+
+    def no_tensor(d):
+        f = d / "config.json"
+        config = json.loads(f.read_text())
+        config["num_hidden_layers"] = 7
+        f.write_text(json.dumps(config))
+
+    yield "truncated", truncate, ["model.safetensors"]
+    yield "overlapping", overlap, ["model.safetensors", "offset"]
+    yield "missing key", no_key, ["config.json", "hidden_size"]
+    yield "missing tensor", no_tensor, ["model.layers.6."]
+    yield "missing config", lambda d: (d / "config.json").unlink(), ["config.json"]
+
+
+def test_models():
+    with tempfile.TemporaryDirectory() as root:
+        for name, change, words in broken_models(root):
+            directory = pathlib.Path(root) / name.replace(" ", "-")
+            shutil.copytree(MODEL, directory)
+            change(directory)
+            expect(ternd("--model", directory, "--listen", f"unix:{root}/x.sock"), 1, *words)
+        expect(ternd("--model", f"{root}/nowhere", "--listen", f"unix:{root}/x.sock"), 1, "nowhere")
+
+
+def test_configs():
+    with tempfile.TemporaryDirectory() as root:
+        path = pathlib.Path(root) / "bad.yaml"
+        path.write_text("scheduler:\n  max_num_seqz: 4\n")
+        expect(ternd("--config", path, "--check"), 1, "bad.yaml:2", "max_num_seqz")
+        path.write_text("scheduler:\n  max_num_seqs: many\n")
+        expect(ternd("--config", path, "--check"), 1, "bad.yaml:2", "max_num_seqs")
+        path.write_text("scheduler:\n  max_num_seqs: -4\n")
+        expect(ternd("--config", path, "--check"), 1, "bad.yaml:2", "max_num_seqs", "-4")
+        path.write_text("scheduler: [\n")
+        expect(ternd("--config", path, "--check"), 1, "bad.yaml")
+        expect(ternd("--config", f"{root}/none.yaml", "--check"), 1, "none.yaml")
+    expect(ternd("--no-such-flag"), 2, "no-such-flag")
+    expect(subprocess.run([str(BIN / "tern"), "frobnicate"], capture_output=True, text=True), 2, "frobnicate")
+    expect(subprocess.run([str(BIN / "tern"), "status", "--server", "127.0.0.1:1"], capture_output=True, text=True,
+                          timeout=30), 3, "127.0.0.1:1")
+
+
+def test_requests():
+    with Daemon() as daemon:
+        good = ["generate", "--prompt", "How many legs does a spider have?", "--temperature", "0"]
+        before = daemon.tern(*good)
+        expect(before, 0)
+        expect(daemon.tern("generate", "--prompt", "x " * 2000), 1, "context")
+        expect(daemon.tern("generate", "--prompt", "hello", "--max-tokens", "100000"), 1, "100000")
+        negative = daemon.tern("generate", "--prompt", "hello", "--max-tokens", "-5")
+        assert negative.returncode in (1, 2) and "max" in negative.stderr and "-5" in negative.stderr, negative.stderr
+        expect(daemon.tern("generate", "--prompt", "hello", "--temperature", "9"), 1, "temperature", "9")
+        latin1 = subprocess.run(daemon.command("generate", "--prompt", b"caf\xe9"), capture_output=True)
+        assert latin1.returncode in (1, 2) and b"UTF-8" in latin1.stderr, latin1.stderr
+        after = daemon.tern(*good)
+        expect(after, 0)
+        assert after.stdout == before.stdout
+        daemon.wait_idle()
+
+
+def test_port_in_use():
+    with Daemon(listen="127.0.0.1:0") as first:
+        expect(ternd("--model", MODEL, "--listen", first.address), 1, first.address)
+        expect(first.tern("status"), 0)
+
+
+def test_sigterm_drains():
+    with Daemon() as daemon:
+        client = subprocess.Popen(daemon.command("generate", "--prompt", "Tell me a story about a fox.", "--max-tokens",
+                                                 "800", "--ignore-eos", "--json"), stdout=subprocess.PIPE, text=True)
+        while not daemon.used_blocks():
+            time.sleep(0.01)
+        daemon.process.send_signal(signal.SIGTERM)
+        out, _ = client.communicate(timeout=60)
+        answer = json.loads(out)
+        assert client.returncode == 0
+        assert answer["usage"]["completion_tokens"] == 800, answer["usage"]
+        assert daemon.process.wait(30) == 0, daemon.log()
+
+
+def main():
+    for test in (test_models, test_configs, test_requests, test_port_in_use, test_sigterm_drains):
+        test()
+        print(f"{test.__name__}: ok")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

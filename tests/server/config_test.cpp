@@ -1,0 +1,181 @@
+// Configuration files: every mistake is named with its line and key; the shipped files are right.
+#include "server/config.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "server/config_schema.h"
+
+using namespace tern;
+
+namespace {
+
+std::string parse_error(const std::string& yaml) {
+  Config config;
+  const Status status = parse_config(yaml, "t.yaml", config);
+  if (!status.ok()) CHECK(status.code() == Code::kInvalidArgument);
+  return status.message();
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("values arrive where they belong", "[config]") {
+  Config config;
+  REQUIRE(parse_config(R"(
+model:
+  path: /some/where
+  name: "007"
+engine:
+  kv_cache_bytes: 1.5GiB
+  simulate: true
+scheduler:
+  policy: priority
+  max_num_seqs: 8
+server:
+  listen: ["127.0.0.1:0", "unix:sock"]
+  max_receive_bytes: 4096
+  min_ping_interval: 500ms
+limits:
+  max_prompt_bytes: 2M
+shutdown:
+  drain_timeout: 2m
+log:
+)",
+                       "t.yaml", config)
+              .ok());
+  CHECK(config.engine.model_dir == "/some/where");
+  CHECK(config.engine.served_name == "007");
+  CHECK(config.engine.kv_cache_bytes == 1610612736u);
+  CHECK(config.engine.simulate);
+  CHECK(config.engine.scheduler.policy.name == "priority");
+  CHECK(config.engine.scheduler.max_num_seqs == 8);
+  CHECK(config.server.listen == std::vector<std::string>{"127.0.0.1:0", "unix:sock"});
+  CHECK(config.server.max_receive_bytes == 4096);
+  CHECK(config.server.min_ping_interval == Seconds(0.5));
+  CHECK(config.server.limits.max_prompt_bytes == 2000000u);
+  CHECK(config.drain_timeout == Seconds(120));
+  CHECK(config.log_level == "info");
+}
+
+TEST_CASE("one address needs no list", "[config]") {
+  Config config;
+  REQUIRE(parse_config("server:\n  listen: localhost:1\n", "t.yaml", config).ok());
+  CHECK(config.server.listen == std::vector<std::string>{"localhost:1"});
+}
+
+TEST_CASE("every mistake names file, line and key", "[config]") {
+  CHECK(parse_error("modle:\n  path: x\n") == "t.yaml:1: modle: unknown key");
+  CHECK(parse_error("scheduler:\n  max_num_seq: 4\n") ==
+        "t.yaml:2: scheduler.max_num_seq: unknown key; did you mean scheduler.max_num_seqs?");
+  CHECK(parse_error("# a comment\nscheduler:\n\n  max_num_seqs: many\n") ==
+        "t.yaml:4: scheduler.max_num_seqs: must be a whole number, is 'many'");
+  CHECK(parse_error("scheduler:\n  max_num_seqs: 1.5\n") ==
+        "t.yaml:2: scheduler.max_num_seqs: must be a whole number, is '1.5'");
+  CHECK(parse_error("scheduler:\n  max_num_seqs: 0\n") ==
+        "t.yaml:2: scheduler.max_num_seqs: must be in [1, 65536], is 0");
+  CHECK(parse_error("scheduler:\n  max_num_seqs: 99999999999999\n") ==
+        "t.yaml:2: scheduler.max_num_seqs: must be in [1, 65536], is 99999999999999");
+  CHECK(parse_error("scheduler:\n  max_num_seqs: \"8\"\n") ==
+        "t.yaml:2: scheduler.max_num_seqs: must not be text, is \"8\"");
+  CHECK(parse_error("scheduler:\n  block_size: 16\n  block_size: 32\n") ==
+        "t.yaml:3: scheduler.block_size: duplicate key");
+  CHECK(parse_error("model:\n  path: x\nengine:\nmodel:\n  name: y\n") ==
+        "t.yaml:4: model: duplicate key");
+  CHECK(parse_error("scheduler:\n  policy: sjf\n") ==
+        "t.yaml:2: scheduler.policy: must be one of fcfs, priority, is 'sjf'");
+  CHECK(parse_error("engine:\n  simulate: yes\n") ==
+        "t.yaml:2: engine.simulate: must be true or false, is 'yes'");
+  CHECK(parse_error("engine:\n  kv_cache_bytes: 3 potatoes\n") ==
+        "t.yaml:2: engine.kv_cache_bytes: must be a size (B, K, M, G, KiB, MiB, GiB), is '3 "
+        "potatoes'");
+  CHECK(parse_error("engine:\n  kv_cache_bytes: -1\n")
+            .starts_with("t.yaml:2: engine.kv_cache_bytes: must be in [0,"));
+  CHECK(
+      parse_error("shutdown:\n  drain_timeout: 10\n") ==
+      "t.yaml:2: shutdown.drain_timeout: must be a duration with its unit (ms, s, m, h), is '10'");
+  CHECK(parse_error("model:\n  path:\n") == "t.yaml:2: model.path: has no value");
+  CHECK(parse_error("model:\n  path: [a]\n") ==
+        "t.yaml:2: model.path: must be one value, is a list");
+  CHECK(parse_error("model: x\n") == "t.yaml:1: model: must be a map of keys");
+  CHECK(parse_error("server:\n  listen: []\n") == "t.yaml:2: server.listen: must not be empty");
+  CHECK(parse_error("- a\n") == "t.yaml:1: must be a map of sections, as in configs/ternd.yaml");
+  CHECK(parse_error("model:\n  path: [a\n").starts_with("t.yaml:3: "));
+  CHECK(parse_error("").empty());
+}
+
+TEST_CASE("a missing file is named", "[config]") {
+  Config config;
+  const Status status = load_config("no/such/file.yaml", config);
+  CHECK(status.code() == Code::kNotFound);
+  CHECK(status.message() == "cannot read no/such/file.yaml: No such file or directory");
+}
+
+TEST_CASE("--set overrides one key", "[config]") {
+  Config config;
+  REQUIRE(set_config("scheduler.max_num_seqs=3", config).ok());
+  REQUIRE(set_config("model.path=a: b=c", config).ok());
+  REQUIRE(set_config("model.name=", config).ok());
+  REQUIRE(set_config("server.listen=[a:1, b:2]", config).ok());
+  CHECK(config.engine.scheduler.max_num_seqs == 3);
+  CHECK(config.engine.model_dir == "a: b=c");
+  CHECK(config.server.listen == std::vector<std::string>{"a:1", "b:2"});
+
+  CHECK(set_config("scheduler.max_num_seqs", config).message() ==
+        "--set scheduler.max_num_seqs: must be key.path=value");
+  CHECK(set_config("scheduler.max_num_seqs=0", config).message() ==
+        "--set scheduler.max_num_seqs: must be in [1, 65536], is 0");
+  CHECK(set_config("scheduler.max_num_seqs=", config).message() ==
+        "--set scheduler.max_num_seqs: has no value");
+  CHECK(set_config("sheduler.policy=fcfs", config).message() ==
+        "--set sheduler.policy: unknown key; did you mean scheduler.policy?");
+  CHECK(set_config("server.listen=[a", config).code() == Code::kInvalidArgument);
+  CHECK(config.engine.scheduler.max_num_seqs == 3);
+}
+
+TEST_CASE("a configuration without a model is refused, unless simulated", "[config]") {
+  Config config;
+  CHECK(check_config(config).message().starts_with("model.path: must be set"));
+  config.engine.simulate = true;
+  CHECK(check_config(config).ok());
+}
+
+TEST_CASE("every default is allowed by its own row, and printing is read back", "[config]") {
+  Config config;
+  for (const ConfigKey& key : config_keys()) {
+    CAPTURE(key.path);
+    const ConfigSlot slot = key.slot(config);
+    const std::string text = print_value(slot);
+    if (text.front() != '"' && text.front() != '[') CHECK(parse_value(key, text, slot).ok());
+  }
+  config.engine.model_dir = "dir with \"quotes\" and \\";
+  config.server.min_ping_interval = Seconds(0.25);
+  config.server.limits.max_prompt_bytes = 1234567;
+  config.server.listen = {"a:1", "b:2"};
+  Config again;
+  REQUIRE(parse_config(print_config(config), "printed", again).ok());
+  CHECK(summarize(again) == summarize(config));
+  CHECK(again.engine.model_dir == config.engine.model_dir);
+  CHECK(again.server.limits.max_prompt_bytes == 1234567);
+}
+
+TEST_CASE("configs/ternd.yaml is every key at its default", "[config]") {
+  const std::string path = TERN_SOURCE_DIR "/configs/ternd.yaml";
+  Config config;
+  REQUIRE(load_config(path, config).message() == "");
+  CHECK(summarize(config) == summarize(Config()));
+  CHECK(read_file(path) == print_config(Config()));  // ternd --print-config > configs/ternd.yaml
+}
+
+TEST_CASE("configs/demo.yaml can be served", "[config]") {
+  Config config;
+  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/demo.yaml", config).message() == "");
+  CHECK(check_config(config).ok());
+}

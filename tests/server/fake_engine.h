@@ -1,0 +1,191 @@
+// An engine without a model: one thread, one token a step for each live request, switches for
+// tests.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "engine/runtime/engine.h"
+
+namespace tern {
+
+/// One token a byte; 256 is <eos>, 257 is <bos>, which add_special_tokens puts in front.
+class ByteTokenizer final : public Tokenizer {
+ public:
+  static constexpr int32_t kEos = 256, kBos = 257, kVocab = 258;
+
+  Result<std::vector<int32_t>> encode(std::string_view text,
+                                      const EncodeOptions& options) const override {
+    std::vector<int32_t> ids;
+    if (options.add_special_tokens) ids.push_back(kBos);
+    while (!text.empty()) {
+      const bool special = options.parse_special_tokens && text.starts_with("<eos>");
+      ids.push_back(special ? kEos : static_cast<uint8_t>(text[0]));
+      text.remove_prefix(special ? 5 : 1);
+    }
+    return ids;
+  }
+  std::string_view token_bytes(int32_t id) const override { return token_piece(id); }
+  std::string_view token_piece(int32_t id) const override {
+    if (id == kEos) return "<eos>";
+    if (id == kBos) return "<bos>";
+    return {&bytes_[id], 1};
+  }
+  bool is_special(int32_t id) const override { return id >= kEos; }
+  std::optional<int32_t> token_id(std::string_view) const override { return {}; }
+  int32_t vocab_size() const override { return kVocab; }
+
+ private:
+  const std::string bytes_ = [] {
+    std::string all;
+    for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
+    return all;
+  }();
+};
+
+/// The answer to every prompt is "t0 t1 t2 …", a token each, of max_tokens tokens.
+class FakeEngine final : public Engine {
+ public:
+  explicit FakeEngine(bool with_text = true) {
+    info_.name = "fake";
+    info_.architecture = "FakeForCausalLM";
+    info_.vocab_size = ByteTokenizer::kVocab;
+    info_.max_model_len = 4096;
+    info_.default_sampling.temperature = 0.5f;
+    info_.default_sampling.top_k = 7;
+    if (with_text) {
+      tokenizer_ = std::make_unique<ByteTokenizer>();
+      auto parsed = ChatTemplate::parse(
+          "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+          "{% if add_generation_prompt %}[assistant]{% endif %}");
+      if (parsed.ok()) template_ = std::make_unique<ChatTemplate>(*std::move(parsed));
+    }
+    thread_ = std::thread([this] { run(); });
+  }
+  ~FakeEngine() override { shutdown(); }
+
+  static std::string answer(int num_tokens) {
+    std::string text;
+    for (int i = 0; i < num_tokens; ++i) text += "t" + std::to_string(i) + " ";
+    return text;
+  }
+
+  Result<uint64_t> submit(Request request, std::shared_ptr<TokenSink> sink) override {
+    std::lock_guard lock(mutex_);
+    if (draining_) return Status(Code::kUnavailable, "draining");
+    if (!refusal.ok()) return refusal;
+    for (const auto& [id, live] : live_)
+      if (live.request.request_id == request.request_id)
+        return Status(Code::kAlreadyExists, "request_id '" + request.request_id + "' is live");
+    last_request = request;
+    const int32_t room = info_.max_model_len - int32_t(request.prompt_token_ids.size());
+    if (request.sampling.max_tokens > room)
+      return Status(Code::kOutOfRange, "prompt and max_tokens are over the context of 4096");
+    live_[next_id_] = {std::move(request), std::move(sink), 0, false};
+    wake_.notify_one();
+    return next_id_++;
+  }
+  void cancel(uint64_t id) override {
+    std::lock_guard lock(mutex_);
+    ++num_cancels;
+    if (const auto found = live_.find(id); found != live_.end()) found->second.cancelled = true;
+    wake_.notify_one();
+  }
+  void start_draining() override { draining_ = true; }
+  void shutdown() override {
+    {
+      std::lock_guard lock(mutex_);
+      stop_ = true;
+      wake_.notify_one();
+    }
+    if (thread_.joinable()) thread_.join();
+    for (auto& [id, live] : live_) finish(live, Status(Code::kUnavailable, "shut down"));
+    live_.clear();
+  }
+  EngineStats stats() const override {
+    std::lock_guard lock(mutex_);
+    EngineStats stats;
+    stats.num_live_requests = static_cast<int32_t>(live_.size());
+    stats.max_step_seqs = max_step_seqs_;
+    stats.scheduler.num_blocks = 100;
+    stats.scheduler.num_free_blocks = 90;
+    stats.scheduler.num_used_blocks = 10;
+    return stats;
+  }
+  const ModelInfo& model_info() const override { return info_; }
+  const Tokenizer* tokenizer() const override { return tokenizer_.get(); }
+  const ChatTemplate* chat_template() const override { return template_.get(); }
+  const std::string& chat_template_variables() const override { return variables_; }
+
+  int num_live() const { return stats().num_live_requests; }
+
+  std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
+  std::atomic<int> num_cancels{0};
+  Status refusal;        ///< of the next submits. Set before they come
+  Request last_request;  ///< as submitted. Read when no submit runs
+
+ private:
+  struct Live {
+    Request request;
+    std::shared_ptr<TokenSink> sink;
+    int num_tokens = 0;
+    bool cancelled = false;
+  };
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+      wake_.wait_for(lock, std::chrono::microseconds(200), [this] { return stop_; });
+      max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(live_.size()));
+      for (auto entry = live_.begin(); entry != live_.end();)
+        entry = step(entry->second) ? live_.erase(entry) : std::next(entry);
+    }
+  }
+
+  // True when it ended.
+  bool step(Live& live) {
+    const Request& request = live.request;
+    if (live.cancelled) return finish(live, Status(Code::kCancelled, "cancelled"));
+    if (request.deadline && std::chrono::steady_clock::now() >= *request.deadline)
+      return finish(live, Status(Code::kDeadlineExceeded, "deadline"));
+    if (paused) return false;
+    if (live.num_tokens == 0) live.sink->on_admitted(3);
+    TokenEvent event;
+    event.text = "t" + std::to_string(live.num_tokens) + " ";
+    event.token_ids = {live.num_tokens % 256};
+    ++live.num_tokens;
+    live.sink->on_event(std::move(event));
+    const int32_t most = request.sampling.max_tokens > 0 ? request.sampling.max_tokens : 100;
+    return live.num_tokens >= most && finish(live, {});
+  }
+
+  static bool finish(Live& live, Status status) {
+    TokenEvent event;
+    event.finished.emplace();
+    event.finished->status = std::move(status);
+    event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
+                             .completion_tokens = live.num_tokens,
+                             .cached_tokens = 3};
+    event.finished->timing.e2e = Seconds(0.5);
+    live.sink->on_event(std::move(event));
+    return true;
+  }
+
+  ModelInfo info_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<ChatTemplate> template_;
+  std::string variables_ = "{}";
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<uint64_t, Live> live_;  // guarded by mutex_
+  uint64_t next_id_ = 1;           // guarded by mutex_
+  int32_t max_step_seqs_ = 0;      // guarded by mutex_
+  bool stop_ = false;              // guarded by mutex_
+  std::atomic<bool> draining_{false};
+  std::thread thread_;
+};
+
+}  // namespace tern
