@@ -138,6 +138,8 @@ struct Client::Impl {
     if (status.ok()) return out;
     out.reason = reason_of(status);
     out.status = Status(static_cast<Code>(status.error_code()), status.error_message());
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && out.reason.empty())
+      out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE && out.reason.empty()) {
       out.unreachable = true;  // ternd itself always gives a reason
       out.status =

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 

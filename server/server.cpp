@@ -17,8 +17,7 @@ namespace {
 constexpr int kPingIdleClientsMs = 60'000;
 constexpr int kPingTimeoutMs = 20'000;
 
-// Linking the reflection library enables it in every server: an operator's `false` takes it out
-// again.
+// The reflection plug-in enters every server of the process: an operator's `false` takes it out.
 class WithoutReflection final : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments*) override {}
@@ -73,6 +72,7 @@ struct Server::Impl {
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
   route_library_logs();
   auto impl = std::make_unique<Impl>(options);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // before the builder copies the list
   grpc::ServerBuilder builder;
   set_channel_arguments(builder, options);
   std::vector<int> ports(options.listen.size());

@@ -1,4 +1,5 @@
-// How a sequence's answer comes about: which rows of a step give logits, and which tokens they commit.
+// How a sequence's answer comes about: which rows of a step give logits, and which tokens they
+// commit.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +9,12 @@
 
 #include "base/status.h"
 #include "base/tensor.h"
+#include "base/utf8.h"
 #include "engine/decode/finish_reason.h"
 #include "engine/decode/sampler.h"
 #include "engine/decode/sampling_params.h"
 #include "engine/decode/stop.h"
 #include "engine/text/tokenizer.h"
-#include "engine/text/utf8.h"
 #include "scheduler/step_plan.h"
 
 namespace tern {
@@ -29,8 +30,9 @@ struct DecodeState {
 /// What one step gave a request.
 struct Commit {
   std::vector<int32_t> token_ids;  ///< to append to the sequence
-  std::vector<int32_t> shown_token_ids;  ///< to tell the client: without the token that ended the answer
-  std::string text;                ///< to tell the client: whole characters
+  std::vector<int32_t>
+      shown_token_ids;  ///< to tell the client: without the token that ended the answer
+  std::string text;     ///< to tell the client: whole characters
   bool finished = false;
   FinishReason reason = FinishReason::kLength;
   int32_t stop_token = -1;  ///< for kEos and kStopToken
@@ -41,11 +43,12 @@ class DecodeStrategy {
  public:
   virtual ~DecodeStrategy() = default;
 
-  /// How many of the last rows of a scheduled chunk give logits; 0 for a prefill that is not complete.
+  /// How many of the last rows of a scheduled chunk give logits; 0 for a prefill that is not
+  /// complete.
   virtual int32_t num_logits_rows(const ScheduledSequence& scheduled) const = 0;
 
-  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. kInternal on a numeric fault:
-  /// only this request ends.
+  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. kInternal on a numeric
+  /// fault: only this request ends.
   virtual Result<Commit> commit(DecodeState& state, MatView<const float> logits,
                                 Sampler& sampler) const = 0;
 };

@@ -29,7 +29,7 @@ std::string printable(std::string_view text) {
 /// Builds the value from the parser's events, and stops at what nlohmann itself would accept.
 class StrictBuilder final : public json::json_sax_t {
  public:
-  StrictBuilder() = default;
+  StrictBuilder() : root(nullptr) {}
   StrictBuilder(const StrictBuilder&) = delete;  // open_ points into root
 
   std::string error;

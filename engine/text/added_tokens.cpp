@@ -1,8 +1,8 @@
 #include "engine/text/added_tokens.h"
 
+#include "base/unicode.h"
+#include "base/utf8_char.h"
 #include "engine/io/json_parse.h"
-#include "engine/text/unicode.h"
-#include "engine/text/utf8_char.h"
 
 namespace tern {
 namespace {

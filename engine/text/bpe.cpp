@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/utf8_char.h"
 #include "engine/io/json_parse.h"
-#include "engine/text/utf8_char.h"
 
 namespace tern {
 namespace {

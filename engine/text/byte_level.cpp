@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
 
 namespace tern {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/jinja_json.h"
-#include "engine/text/jinja_parser.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
+#include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/json.h"
+#include "engine/text/jinja/parser.h"
 
 namespace tern {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "engine/io/json_parse.h"
 #include "engine/text/byte_level.h"
-#include "engine/text/utf8.h"
 
 namespace tern {
 namespace {

@@ -3,8 +3,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/utf8_char.h"
 #include "engine/io/json_parse.h"
-#include "engine/text/utf8_char.h"
 
 namespace tern {
 namespace {

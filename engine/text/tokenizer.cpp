@@ -1,7 +1,7 @@
 #include "engine/text/tokenizer.h"
 
+#include "base/utf8.h"
 #include "engine/io/mapped_file.h"
-#include "engine/text/utf8.h"
 
 namespace tern {
 

@@ -106,6 +106,16 @@ TEST_CASE("RPCs that are not there are UNIMPLEMENTED", "[wire]") {
   CHECK(call_with(wire, "/tern.v1.Admin/Drain", "").error_code() == grpc::UNIMPLEMENTED);
 }
 
+TEST_CASE("reflection can be switched off", "[wire]") {
+  const bool on = GENERATE(true, false);
+  ServerOptions options = any_port();
+  options.reflection = on;
+  Wire wire(options);
+  const grpc::Status status = call_with(
+      wire, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", field(7, "x"));
+  CHECK(status.error_code() == (on ? grpc::OK : grpc::UNIMPLEMENTED));
+}
+
 TEST_CASE("the text calls", "[wire]") {
   Wire wire;
   {

@@ -1,7 +1,7 @@
 // The filters of chat templates: {{ value | name(args) }}.
 #pragma once
 
-#include "engine/text/jinja_calls.h"
+#include "engine/text/jinja/calls.h"
 
 namespace tern::jinja {
 

@@ -1,11 +1,11 @@
-#include "engine/text/jinja_json.h"
+#include "engine/text/jinja/json.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
-#include "engine/text/utf8.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8.h"
+#include "base/utf8_char.h"
 
 namespace tern::jinja {
 namespace {

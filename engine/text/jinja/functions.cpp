@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <ctime>
 
-#include "engine/text/jinja_calls.h"
-#include "engine/text/jinja_interpreter.h"
+#include "engine/text/jinja/calls.h"
+#include "engine/text/jinja/interpreter.h"
 
 namespace tern::jinja {
 namespace {

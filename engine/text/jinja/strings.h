@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/text/jinja_value.h"
+#include "engine/text/jinja/value.h"
 
 namespace tern::jinja {
 

@@ -1,10 +1,10 @@
 // Methods of strings and dicts in chat templates.
 #include <algorithm>
 
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/jinja_strings.h"
-#include "engine/text/unicode.h"
-#include "engine/text/utf8_char.h"
+#include "base/unicode.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {

@@ -1,9 +1,9 @@
 // The interpreter's expressions.
 #include <algorithm>
 
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/jinja_lexer.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/lexer.h"
 
 namespace tern::jinja {
 namespace {

@@ -1,10 +1,10 @@
-#include "engine/text/jinja_expression_parser.h"
+#include "engine/text/jinja/expression_parser.h"
 
 #include <algorithm>
 #include <charconv>
 
-#include "engine/text/jinja_filters.h"
-#include "engine/text/jinja_tests.h"
+#include "engine/text/jinja/filters.h"
+#include "engine/text/jinja/tests.h"
 
 namespace tern::jinja {
 namespace {

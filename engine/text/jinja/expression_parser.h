@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/text/jinja_ast.h"
-#include "engine/text/jinja_lexer.h"
+#include "engine/text/jinja/ast.h"
+#include "engine/text/jinja/lexer.h"
 
 namespace tern::jinja {
 

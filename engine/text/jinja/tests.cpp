@@ -1,8 +1,8 @@
-#include "engine/text/jinja_tests.h"
+#include "engine/text/jinja/tests.h"
 
 #include <algorithm>
 
-#include "engine/text/jinja_strings.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {

@@ -1,10 +1,10 @@
-#include "engine/text/jinja_strings.h"
+#include "engine/text/jinja/strings.h"
 
 #include <algorithm>
 #include <charconv>
 
-#include "engine/text/unicode.h"
-#include "engine/text/utf8_char.h"
+#include "base/unicode.h"
+#include "base/utf8_char.h"
 
 namespace tern::jinja {
 namespace {

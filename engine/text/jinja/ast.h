@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/text/jinja_value.h"
+#include "engine/text/jinja/value.h"
 
 namespace tern::jinja {
 

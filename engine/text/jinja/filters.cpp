@@ -1,14 +1,14 @@
 // Filters on strings, numbers and anything.
-#include "engine/text/jinja_filters.h"
+#include "engine/text/jinja/filters.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/jinja_json.h"
-#include "engine/text/jinja_strings.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/json.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {

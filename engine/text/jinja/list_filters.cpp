@@ -1,10 +1,10 @@
 // Filters on lists and dicts.
 #include <algorithm>
 
-#include "engine/text/jinja_filters.h"
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/jinja_strings.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/filters.h"
+#include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {

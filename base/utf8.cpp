@@ -1,8 +1,8 @@
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
 
 namespace tern {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "engine/text/jinja_ast.h"
+#include "engine/text/jinja/ast.h"
 
 namespace tern::jinja {
 

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/text/jinja_ast.h"
-#include "engine/text/jinja_calls.h"
+#include "engine/text/jinja/ast.h"
+#include "engine/text/jinja/calls.h"
 
 namespace tern::jinja {
 

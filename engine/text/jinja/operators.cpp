@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/text/jinja_calls.h"
-#include "engine/text/jinja_interpreter.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/calls.h"
+#include "engine/text/jinja/interpreter.h"
 
 namespace tern::jinja {
 namespace {

@@ -1,10 +1,10 @@
-#include "engine/text/jinja_value.h"
+#include "engine/text/jinja/value.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
 
 namespace tern::jinja {
 namespace {
@@ -38,9 +38,10 @@ Result<std::string> list_repr(const List& list) {
 Result<std::string> dict_repr(const Dict& dict) {
   std::vector<std::string> parts;
   for (const auto& [key, item] : dict.items) {
-    TERN_ASSIGN(const std::string name, repr(key));
+    TERN_ASSIGN(std::string name, repr(key));
     TERN_ASSIGN(const std::string part, repr(item));
-    parts.push_back(name + ": " + part);
+    name += ": ";
+    parts.push_back(name += part);
   }
   return repr_items(parts, '{', '}');
 }

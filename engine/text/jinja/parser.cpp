@@ -1,8 +1,8 @@
-#include "engine/text/jinja_parser.h"
+#include "engine/text/jinja/parser.h"
 
 #include <algorithm>
 
-#include "engine/text/jinja_expression_parser.h"
+#include "engine/text/jinja/expression_parser.h"
 
 namespace tern::jinja {
 namespace {

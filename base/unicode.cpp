@@ -1,6 +1,6 @@
-#include "engine/text/unicode.h"
+#include "base/unicode.h"
 
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
 
 namespace tern {
 

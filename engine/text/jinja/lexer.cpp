@@ -1,9 +1,9 @@
-#include "engine/text/jinja_lexer.h"
+#include "engine/text/jinja/lexer.h"
 
 #include <algorithm>
 
-#include "engine/text/jinja_strings.h"
-#include "engine/text/utf8_char.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {

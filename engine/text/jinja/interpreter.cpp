@@ -1,8 +1,8 @@
-#include "engine/text/jinja_interpreter.h"
+#include "engine/text/jinja/interpreter.h"
 
-#include "engine/text/jinja_filters.h"
-#include "engine/text/jinja_lexer.h"
-#include "engine/text/jinja_tests.h"
+#include "engine/text/jinja/filters.h"
+#include "engine/text/jinja/lexer.h"
+#include "engine/text/jinja/tests.h"
 
 namespace tern::jinja {
 

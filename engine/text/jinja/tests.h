@@ -1,7 +1,7 @@
 // The tests of chat templates: {% if value is name(args) %}.
 #pragma once
 
-#include "engine/text/jinja_calls.h"
+#include "engine/text/jinja/calls.h"
 
 namespace tern::jinja {
 
