@@ -10,8 +10,12 @@ using TimePoint = std::chrono::steady_clock::time_point;  ///< monotonic
 using Duration = std::chrono::steady_clock::duration;
 using Seconds = std::chrono::duration<double>;
 
-constexpr Duration to_duration(Seconds s) { return std::chrono::duration_cast<Duration>(s); }
-constexpr double to_seconds(Duration d) { return std::chrono::duration_cast<Seconds>(d).count(); }
+constexpr Duration to_duration(Seconds s) {
+  return std::chrono::duration_cast<Duration>(s);
+}
+constexpr double to_seconds(Duration d) {
+  return std::chrono::duration_cast<Seconds>(d).count();
+}
 
 /// Any thread.
 class Clock {

@@ -40,7 +40,9 @@ int count_cpus() {
 
 }  // namespace
 
-std::string_view isa_name(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
+std::string_view isa_name(Isa isa) {
+  return kIsaNames[static_cast<size_t>(isa)];
+}
 
 const CpuInfo& cpu_info() {
   static const CpuInfo info{read_model_name(), count_cpus(), detect_isa()};
@@ -49,7 +51,8 @@ const CpuInfo& cpu_info() {
 
 std::vector<Isa> runnable_isas() {
   std::vector<Isa> isas;
-  for (int i = 0; i <= static_cast<int>(cpu_info().best_isa); ++i) isas.push_back(static_cast<Isa>(i));
+  for (int i = 0; i <= static_cast<int>(cpu_info().best_isa); ++i)
+    isas.push_back(static_cast<Isa>(i));
   return isas;
 }
 

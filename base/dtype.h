@@ -40,7 +40,9 @@ struct Bf16 {
   uint16_t bits = 0;
 };
 
-constexpr float to_float(Bf16 v) { return std::bit_cast<float>(uint32_t(v.bits) << 16); }
+constexpr float to_float(Bf16 v) {
+  return std::bit_cast<float>(uint32_t(v.bits) << 16);
+}
 
 /// Rounds to nearest, ties to even. NaN stays NaN.
 constexpr Bf16 to_bf16(float v) {

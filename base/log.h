@@ -9,8 +9,9 @@
 
 namespace tern {
 
-/// Sets the pattern of the default logger (stderr, UTC, level, thread) and its level. kInvalidArgument
-/// where `level` is none of trace, debug, info, warn, error, off. Call once, before threads start.
+/// Sets the pattern of the default logger (stderr, UTC, level, thread) and its level.
+/// kInvalidArgument where `level` is none of trace, debug, info, warn, error, off. Call once,
+/// before threads start.
 Status init_logging(const std::string& level);
 
 }  // namespace tern

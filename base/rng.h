@@ -1,5 +1,5 @@
-// Counter-based random numbers: a pure function of (seed, stream, position), so that a draw does not
-// depend on what was drawn before it, on batch mates or on the device.
+// Counter-based random numbers: a pure function of (seed, stream, position), so that a draw does
+// not depend on what was drawn before it, on batch mates or on the device.
 #pragma once
 
 #include <array>
@@ -7,8 +7,9 @@
 
 namespace tern {
 
-/// Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key (Salmon et al., "Parallel
-/// Random Numbers: As Easy as 1, 2, 3", SC 2011). Integer arithmetic only: equal on every device.
+/// Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key (Salmon et al.,
+/// "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011). Integer arithmetic only: equal on every
+/// device.
 constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
                                              std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {

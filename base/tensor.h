@@ -31,8 +31,8 @@ MatView<T> columns(MatView<T> m, int64_t first, int64_t cols) {
   return {m.data + first, m.rows, cols, m.stride};
 }
 
-/// Dense row-major tensor of a checkpoint: tagged type, rank up to 4. Only at edges: files, loading,
-/// tests. Unused dimensions are 1.
+/// Dense row-major tensor of a checkpoint: tagged type, rank up to 4. Only at edges: files,
+/// loading, tests. Unused dimensions are 1.
 struct TensorView {
   const void* data = nullptr;
   DType dtype = DType::kF32;

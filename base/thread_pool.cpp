@@ -12,7 +12,8 @@
 namespace tern {
 namespace {
 
-constexpr int kSpins = 4000;  // ~50 us of pauses: longer than the gap between two operations of a step
+constexpr int kSpins =
+    4000;  // ~50 us of pauses: longer than the gap between two operations of a step
 
 void pause() {
 #if defined(__x86_64__)

@@ -10,8 +10,9 @@
 namespace tern {
 
 /// A loop is split into tasks that threads take one by one; which thread takes which task never
-/// changes a result. One owner thread calls parallel_for; the pool's workers help it. A worker spins
-/// for a short while after its last task (a hand-over then costs ~0.3 us), then sleeps on a futex.
+/// changes a result. One owner thread calls parallel_for; the pool's workers help it. A worker
+/// spins for a short while after its last task (a hand-over then costs ~0.3 us), then sleeps on a
+/// futex.
 class ThreadPool {
  public:
   /// `num_threads` >= 1 counts the caller. Workers are pinned to the CPUs this process may use, the
@@ -24,15 +25,19 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls fn(task, thread) once for every task in [0, num_tasks), thread in [0, num_threads()), and
-  /// returns when all are done. Owner thread only; does not nest. num_tasks < 2^31.
+  /// Calls fn(task, thread) once for every task in [0, num_tasks), thread in [0, num_threads()),
+  /// and returns when all are done. Owner thread only; does not nest. num_tasks < 2^31.
   template <class Fn>
   void parallel_for(int64_t num_tasks, Fn&& fn) {
     if (num_tasks <= 1 || workers_.empty()) {
       for (int64_t task = 0; task < num_tasks; ++task) fn(task, 0);
       return;
     }
-    run(num_tasks, [](void* f, int64_t task, int thread) { (*static_cast<std::remove_reference_t<Fn>*>(f))(task, thread); },
+    run(
+        num_tasks,
+        [](void* f, int64_t task, int thread) {
+          (*static_cast<std::remove_reference_t<Fn>*>(f))(task, thread);
+        },
         const_cast<void*>(static_cast<const void*>(&fn)));
   }
 
@@ -67,6 +72,8 @@ void parallel_for(ThreadPool* pool, int64_t num_tasks, Fn&& fn) {
   }
 }
 
-inline int num_threads(const ThreadPool* pool) { return pool ? pool->num_threads() : 1; }
+inline int num_threads(const ThreadPool* pool) {
+  return pool ? pool->num_threads() : 1;
+}
 
 }  // namespace tern

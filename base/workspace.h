@@ -11,8 +11,8 @@
 
 namespace tern {
 
-/// One thread. What is handed out is uninitialised, aligned to 64 bytes and lives until the scope it
-/// was taken in ends.
+/// One thread. What is handed out is uninitialised, aligned to 64 bytes and lives until the scope
+/// it was taken in ends.
 class Workspace {
  public:
   /// Takes back, when it ends, everything handed out since it began.

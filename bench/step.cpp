@@ -55,7 +55,8 @@ struct Run {
       ++next_id;
     }
     const auto all_started = [&] {
-      return std::all_of(sinks.begin(), sinks.end(), [](const auto& s) { return s->num_tokens > 0; });
+      return std::all_of(sinks.begin(), sinks.end(),
+                         [](const auto& s) { return s->num_tokens > 0; });
     };
     run_phase(prefill, double(batch) * options.prefill, all_started);
     run_phase(decode, double(batch) * (options.decode - 1), [] { return false; });

@@ -14,17 +14,17 @@ namespace tern {
 struct BenchStepOptions {
   std::string model;
   std::string compute = "default";
-  int32_t num_threads = 0;             ///< 0 = all CPUs
-  int32_t prefill = 128;               ///< prompt tokens of each sequence
-  int32_t decode = 128;                ///< tokens each sequence generates
+  int32_t num_threads = 0;  ///< 0 = all CPUs
+  int32_t prefill = 128;    ///< prompt tokens of each sequence
+  int32_t decode = 128;     ///< tokens each sequence generates
   std::vector<int32_t> batch{1, 4, 16};
   int32_t repeat = 5;
   uint64_t seed = 1;
 };
 
-/// Drives the engine's own loop (scheduler, forward, sampling) on random prompts. The batch sizes take
-/// turns within a repeat, so that a noisy neighbour hits all of them. Keys: rows[{phase, batch,
-/// tokens_per_s (median), best_tokens_per_s, p50_ms, min_ms, step_seqs}], cpu, isa, threads.
+/// Drives the engine's own loop (scheduler, forward, sampling) on random prompts. The batch sizes
+/// take turns within a repeat, so that a noisy neighbour hits all of them. Keys: rows[{phase,
+/// batch, tokens_per_s (median), best_tokens_per_s, p50_ms, min_ms, step_seqs}], cpu, isa, threads.
 Result<nlohmann::json> bench_step(const BenchStepOptions& options,
                                   const std::function<void(double)>& progress);
 

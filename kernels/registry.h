@@ -26,8 +26,8 @@ struct KernelRegistry {
   KernelTable<Attention> attention;
 };
 
-/// Built at first use from the register_*() functions that registry.cpp names; read-only afterwards.
-/// Holds only kernels that this machine can run. Any thread.
+/// Built at first use from the register_*() functions that registry.cpp names; read-only
+/// afterwards. Holds only kernels that this machine can run. Any thread.
 const KernelRegistry& kernels();
 
 /// Which kernels ran. One thread.
@@ -42,8 +42,8 @@ class KernelLog {
   std::set<std::string> names_;
 };
 
-/// Runs the preferred kernel for `a`. Aborts where none supports them: engine/ has checked the model
-/// when loading it.
+/// Runs the preferred kernel for `a`. Aborts where none supports them: engine/ has checked the
+/// model when loading it.
 template <class Op>
 void dispatch(const KernelTable<Op>& table, const typename Op::Args& a, const Exec& ex) {
   const Kernel<Op>* kernel = table.select(a, ex);

@@ -12,8 +12,8 @@ class Llama final : public Model {
                MatView<float> logits) const override {
     const auto scope = ws.scope();
     const auto x = ws.mat<float>(batch.num_tokens(), config_.hidden);
-    dispatch(kernels().embed,
-             {.token_ids = batch.token_ids.data(), .table = embedding_, .y = x}, ex);
+    dispatch(kernels().embed, {.token_ids = batch.token_ids.data(), .table = embedding_, .y = x},
+             ex);
     for (size_t i = 0; i < layers_.size(); ++i)
       layers_[i].forward(batch, x, kv.layer(static_cast<int32_t>(i)), rope_.cos_sin(), ws, ex);
 
@@ -82,7 +82,8 @@ class Llama final : public Model {
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
     DecoderLayer layer;
-    TERN_ASSIGN(layer.attention_norm, loader.norm(prefix + "input_layernorm", c.hidden, c.norm_eps));
+    TERN_ASSIGN(layer.attention_norm,
+                loader.norm(prefix + "input_layernorm", c.hidden, c.norm_eps));
     TERN_ASSIGN(layer.mlp_norm,
                 loader.norm(prefix + "post_attention_layernorm", c.hidden, c.norm_eps));
 

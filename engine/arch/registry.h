@@ -29,8 +29,8 @@ struct Architecture {
 /// In alphabetical order.
 const std::vector<Architecture>& architectures();
 
-/// kUnimplemented naming the config's architecture and those that exist; else what the architecture's
-/// loader says.
+/// kUnimplemented naming the config's architecture and those that exist; else what the
+/// architecture's loader says.
 Result<std::unique_ptr<Model>> load_model(const ModelConfig& config,
                                           std::shared_ptr<const Checkpoint> checkpoint,
                                           const LoadOptions& options);

@@ -6,8 +6,8 @@ namespace tern {
 
 Result<KvCache> KvCache::create(const KvLayout& layout, int32_t num_blocks, int32_t block_size) {
   if (block_size < kKvLanes || block_size % kKvLanes != 0)
-    return invalid_argument("block_size " + std::to_string(block_size) + ": must be a multiple of " +
-                            std::to_string(kKvLanes));
+    return invalid_argument("block_size " + std::to_string(block_size) +
+                            ": must be a multiple of " + std::to_string(kKvLanes));
   KvCache cache;
   cache.layout_ = layout;
   cache.num_blocks_ = num_blocks;

@@ -13,8 +13,8 @@ namespace tern {
 /// Allocated once. Block b of every layer holds the same token positions of the same sequence.
 class KvCache {
  public:
-  /// `num_blocks` blocks of `block_size` tokens (a multiple of kKvLanes). kInvalidArgument for a bad
-  /// block size, kResourceExhausted where the memory is not there, naming the bytes.
+  /// `num_blocks` blocks of `block_size` tokens (a multiple of kKvLanes). kInvalidArgument for a
+  /// bad block size, kResourceExhausted where the memory is not there, naming the bytes.
   static Result<KvCache> create(const KvLayout& layout, int32_t num_blocks, int32_t block_size);
 
   KvLayerView layer(int32_t index) const;

@@ -20,7 +20,9 @@ bool all_finite(std::span<const float> logits) {
 
 }  // namespace
 
-Sampler::Sampler(int32_t vocab_size) { candidates_.reserve(vocab_size); }
+Sampler::Sampler(int32_t vocab_size) {
+  candidates_.reserve(vocab_size);
+}
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
                                 uint64_t position) {

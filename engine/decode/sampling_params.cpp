@@ -6,7 +6,8 @@ namespace tern {
 namespace {
 
 // The negated form refuses NaN too.
-Status check_range(const char* field, float value, float low, float high, bool low_is_open = false) {
+Status check_range(const char* field, float value, float low, float high,
+                   bool low_is_open = false) {
   if (value <= high && (low_is_open ? value > low : value >= low)) return {};
   return invalid_argument(std::string(field) + ": must be in " + (low_is_open ? "(" : "[") +
                           std::to_string(low) + ", " + std::to_string(high) + "], is " +

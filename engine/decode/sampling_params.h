@@ -10,8 +10,8 @@
 
 namespace tern {
 
-/// Every field has its neutral value: greedy is temperature 0. Applied in the order temperature → min_p →
-/// top_k → top_p → draw (docs/engine-contract.md).
+/// Every field has its neutral value: greedy is temperature 0. Applied in the order temperature →
+/// min_p → top_k → top_p → draw (docs/engine-contract.md).
 struct SamplingParams {
   float temperature = 1.0f;  ///< [0, 2]; below 1e-5 = greedy, and the filters are off
   int32_t top_k = 0;         ///< 0 = off, else keep the k most probable
@@ -19,8 +19,8 @@ struct SamplingParams {
   float min_p = 0.0f;        ///< [0, 1]: keep tokens with probability >= min_p × the largest
   uint64_t seed = 0;         ///< draws are a function of (seed, position in the answer)
 
-  int32_t max_tokens = 0;    ///< 0 = what the context leaves
-  std::vector<std::string> stop;        ///< the answer is cut where one begins
+  int32_t max_tokens = 0;         ///< 0 = what the context leaves
+  std::vector<std::string> stop;  ///< the answer is cut where one begins
   bool include_stop_str_in_output = false;
   std::vector<int32_t> stop_token_ids;  ///< besides the model's end-of-sequence tokens
   bool ignore_eos = false;              ///< end-of-sequence tokens go on like any other

@@ -16,9 +16,9 @@ class StopMatcher {
   /// `stop`: none empty. `include`: the matched string stays in the output.
   StopMatcher(std::vector<std::string> stop, bool include);
 
-  /// What can be shown after `text`. Once a stop string has matched, the text before it (or up to its
-  /// end) is returned and nothing more comes. Of several, the one that begins first matches; of those
-  /// that begin together, the shortest.
+  /// What can be shown after `text`. Once a stop string has matched, the text before it (or up to
+  /// its end) is returned and nothing more comes. Of several, the one that begins first matches; of
+  /// those that begin together, the shortest.
   std::string push(std::string_view text);
 
   /// What was held back; call when the answer ends for another reason.

@@ -24,17 +24,14 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
               .head_dim = head_dim,
               .cos_sin = cos_sin},
              ex);
-  dispatch(kernels().kv_write,
-           {.k = read_only(kx),
-            .v = read_only(vx),
-            .slot_mapping = batch.slot_mapping.data(),
-            .kv = kv},
-           ex);
+  dispatch(
+      kernels().kv_write,
+      {.k = read_only(kx), .v = read_only(vx), .slot_mapping = batch.slot_mapping.data(), .kv = kv},
+      ex);
 
   const int64_t max_context = batch.block_table.cols * kv.block_size;
   const auto y = ws.mat<float>(x.rows, q.out());
-  const auto scratch = ws.mat<float>(
-      num_threads(ex.pool), Attention::scratch_cols(max_context));
+  const auto scratch = ws.mat<float>(num_threads(ex.pool), Attention::scratch_cols(max_context));
   dispatch(kernels().attention,
            {.q = read_only(qx),
             .kv = kv,

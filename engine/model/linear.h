@@ -7,20 +7,18 @@
 namespace tern {
 
 struct Linear {
-  WeightView weight;       ///< [out, in]
-  Buffer packed;           ///< what `weight` views; empty where the weights are shared
-  Buffer bias;             ///< [out] f32, or empty
+  WeightView weight;  ///< [out, in]
+  Buffer packed;      ///< what `weight` views; empty where the weights are shared
+  Buffer bias;        ///< [out] f32, or empty
 
   int64_t out() const { return weight.rows; }
 
   /// y = x Wᵀ + b; x [tokens, in], y [tokens, out].
   void forward(MatView<float> x, MatView<float> y, const Exec& ex) const {
-    dispatch(kernels().gemm,
-             {.x = read_only(x),
-              .w = weight,
-              .bias = bias.size() ? bias.as<float>() : nullptr,
-              .y = y},
-             ex);
+    dispatch(
+        kernels().gemm,
+        {.x = read_only(x), .w = weight, .bias = bias.size() ? bias.as<float>() : nullptr, .y = y},
+        ex);
   }
 };
 
@@ -35,8 +33,8 @@ struct Norm {
   float eps = 1e-5f;
 
   void forward(MatView<float> x, MatView<float> y, const Exec& ex) const {
-    dispatch(kernels().rmsnorm,
-             {.x = read_only(x), .gain = gain.as<float>(), .eps = eps, .y = y}, ex);
+    dispatch(kernels().rmsnorm, {.x = read_only(x), .gain = gain.as<float>(), .eps = eps, .y = y},
+             ex);
   }
 };
 

@@ -17,9 +17,9 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  /// Computes a step: stores the KV of all its tokens in `kv`, and writes logits of batch.logits_rows
-  /// to `logits` [logits_rows, vocab_size], f32. Each row's bits depend on its own sequence's tokens
-  /// alone. Allocates nothing.
+  /// Computes a step: stores the KV of all its tokens in `kv`, and writes logits of
+  /// batch.logits_rows to `logits` [logits_rows, vocab_size], f32. Each row's bits depend on its
+  /// own sequence's tokens alone. Allocates nothing.
   virtual void forward(const StepBatch& batch, const KvCache& kv, Workspace& ws, const Exec& ex,
                        MatView<float> logits) const = 0;
 
@@ -29,8 +29,8 @@ class Model {
   virtual KvLayout kv_layout() const = 0;
   virtual int32_t vocab_size() const = 0;
   virtual uint64_t num_parameters() const = 0;
-  virtual uint64_t weight_bytes() const = 0;        ///< in memory, as packed
-  virtual std::string weight_format() const = 0;    ///< of the linear layers: "bf16"
+  virtual uint64_t weight_bytes() const = 0;      ///< in memory, as packed
+  virtual std::string weight_format() const = 0;  ///< of the linear layers: "bf16"
 };
 
 }  // namespace tern

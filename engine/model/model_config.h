@@ -19,11 +19,11 @@ struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   double factor = 1.0;
-  double low_freq_factor = 1.0;   ///< llama3
-  double high_freq_factor = 4.0;  ///< llama3
-  double beta_fast = 32.0;        ///< yarn
-  double beta_slow = 1.0;         ///< yarn
-  bool truncate = true;           ///< yarn: correction bounds rounded to whole dimensions
+  double low_freq_factor = 1.0;            ///< llama3
+  double high_freq_factor = 4.0;           ///< llama3
+  double beta_fast = 32.0;                 ///< yarn
+  double beta_slow = 1.0;                  ///< yarn
+  bool truncate = true;                    ///< yarn: correction bounds rounded to whole dimensions
   std::optional<double> attention_factor;  ///< yarn: scales cos and sin
   std::optional<double> mscale, mscale_all_dim;  ///< yarn
   int32_t original_max_position_embeddings = 0;  ///< llama3, yarn; 0 = max_position_embeddings
@@ -51,8 +51,8 @@ struct ModelConfig {
   std::vector<int32_t> eos_token_ids;  ///< may be empty
 };
 
-/// kInvalidArgument naming file, key, value and limit; kUnimplemented naming what tern does not know.
-/// Checks every size: positive, bounded, heads a multiple of KV heads, head_dim even.
+/// kInvalidArgument naming file, key, value and limit; kUnimplemented naming what tern does not
+/// know. Checks every size: positive, bounded, heads a multiple of KV heads, head_dim even.
 Result<ModelConfig> parse_model_config(const nlohmann::json& json, const std::string& source);
 
 /// Reads and parses `path`.

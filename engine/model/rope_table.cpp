@@ -52,7 +52,8 @@ void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t
   if (rope.attention_factor) {
     f.scale = *rope.attention_factor;
   } else if (rope.mscale && rope.mscale_all_dim && *rope.mscale != 0 && *rope.mscale_all_dim != 0) {
-    f.scale = yarn_mscale(rope.factor, *rope.mscale) / yarn_mscale(rope.factor, *rope.mscale_all_dim);
+    f.scale =
+        yarn_mscale(rope.factor, *rope.mscale) / yarn_mscale(rope.factor, *rope.mscale_all_dim);
   } else {
     f.scale = yarn_mscale(rope.factor, 1.0);
   }

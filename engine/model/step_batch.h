@@ -10,13 +10,16 @@ namespace tern {
 
 /// Rows of several sequences, one after the other. Names as in FlashAttention and vLLM.
 struct StepBatch {
-  std::span<const int32_t> token_ids;     ///< [num_tokens]
-  std::span<const int32_t> positions;     ///< [num_tokens], in their sequences
-  std::span<const int64_t> slot_mapping;  ///< [num_tokens]: block * block_size + offset of each token's KV
+  std::span<const int32_t> token_ids;  ///< [num_tokens]
+  std::span<const int32_t> positions;  ///< [num_tokens], in their sequences
+  std::span<const int64_t>
+      slot_mapping;  ///< [num_tokens]: block * block_size + offset of each token's KV
   std::span<const int32_t> cu_seqlens_q;  ///< [num_seqs + 1]: rows of sequence s are [s], [s + 1]
-  std::span<const int32_t> context_lens;  ///< [num_seqs]: KV length after this step's tokens are stored
-  MatView<const int32_t> block_table;     ///< [num_seqs, longest table]: block ids; short rows padded by 0
-  std::span<const int32_t> logits_rows;   ///< rows whose logits are wanted, ascending
+  std::span<const int32_t>
+      context_lens;  ///< [num_seqs]: KV length after this step's tokens are stored
+  MatView<const int32_t>
+      block_table;  ///< [num_seqs, longest table]: block ids; short rows padded by 0
+  std::span<const int32_t> logits_rows;  ///< rows whose logits are wanted, ascending
 
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }
   int64_t num_seqs() const { return static_cast<int64_t>(context_lens.size()); }

@@ -9,7 +9,8 @@ namespace tern {
 WeightLoader::WeightLoader(const Checkpoint& checkpoint, const Exec& ex, LoadFraction on_progress)
     : checkpoint_(checkpoint), ex_(ex), on_progress_(std::move(on_progress)) {}
 
-Result<TensorView> WeightLoader::tensor(const std::string& name, const std::vector<int64_t>& shape) {
+Result<TensorView> WeightLoader::tensor(const std::string& name,
+                                        const std::vector<int64_t>& shape) {
   TERN_ASSIGN(const TensorView t, checkpoint_.get(name, shape));
   if (!is_float(t.dtype))
     return invalid_argument(checkpoint_.directory() + ": tensor " + name + ": is " +
@@ -42,7 +43,8 @@ Result<Linear> WeightLoader::pack(const TensorView& source) {
   return linear;
 }
 
-Result<Linear> WeightLoader::linear(const std::string& name, int64_t out, int64_t in, bool has_bias) {
+Result<Linear> WeightLoader::linear(const std::string& name, int64_t out, int64_t in,
+                                    bool has_bias) {
   TERN_ASSIGN(const TensorView source, tensor(name + ".weight", {out, in}));
   TERN_ASSIGN(Linear linear, pack(source));
   if (has_bias) {
@@ -77,8 +79,8 @@ Status WeightLoader::finish() const {
   }
   if (count == 0) return {};
   if (count > 5) unknown += " and " + std::to_string(count - 5) + " more";
-  return invalid_argument(checkpoint_.directory() + ": tensors that the architecture does not have: " +
-                          unknown);
+  return invalid_argument(checkpoint_.directory() +
+                          ": tensors that the architecture does not have: " + unknown);
 }
 
 }  // namespace tern

@@ -14,8 +14,8 @@ namespace tern {
 /// Called with the share of all tensor bytes that is done, 0 to 1.
 using LoadFraction = std::function<void(double)>;
 
-/// Loading thread only. Every getter marks its tensor as used, so that finish() can name those that the
-/// architecture does not know.
+/// Loading thread only. Every getter marks its tensor as used, so that finish() can name those that
+/// the architecture does not know.
 class WeightLoader {
  public:
   /// `ex`: whose pool packs. The checkpoint must outlive the loader.

@@ -15,15 +15,16 @@ class BatchBuilder {
  public:
   explicit BatchBuilder(const SchedulerConfig& config);
 
-  /// `num_logits_rows`[i]: how many of the last rows of plan.sequences[i] give logits. The batch is valid
-  /// until the next build().
+  /// `num_logits_rows`[i]: how many of the last rows of plan.sequences[i] give logits. The batch is
+  /// valid until the next build().
   StepBatch build(const StepPlan& plan, const std::vector<int32_t>& num_logits_rows);
 
  private:
   void add(const ScheduledSequence& scheduled, int32_t num_logits_rows);
 
   const int32_t block_size_;
-  std::vector<int32_t> token_ids_, positions_, cu_seqlens_q_, context_lens_, block_table_, logits_rows_;
+  std::vector<int32_t> token_ids_, positions_, cu_seqlens_q_, context_lens_, block_table_,
+      logits_rows_;
   std::vector<int64_t> slot_mapping_;
 };
 

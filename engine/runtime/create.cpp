@@ -62,9 +62,9 @@ EngineParts make_sim_parts(const EngineConfig& config) {
       ceil_div(scheduler.max_model_len, scheduler.block_size) * scheduler.max_num_seqs);
   parts.assets = make_sim_assets(scheduler.max_model_len);
   if (!config.served_name.empty()) parts.assets.info.name = config.served_name;
-  parts.runner = std::make_unique<SimRunner>(
-      SimStepCost{}, scheduler.max_num_seqs,
-      [](Seconds s) { std::this_thread::sleep_for(to_duration(s)); });
+  parts.runner = std::make_unique<SimRunner>(SimStepCost{}, scheduler.max_num_seqs, [](Seconds s) {
+    std::this_thread::sleep_for(to_duration(s));
+  });
   return parts;
 }
 
@@ -95,8 +95,8 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   SchedulerConfig scheduler = config.scheduler;
   TERN_ASSIGN(scheduler.max_model_len, context_length(config, files.config));
   TERN_ASSIGN(LoadedModel loaded,
-              load_weights(directory, files.config, scheduler.max_model_len, config.num_threads, isa,
-                           [&](double fraction) { report("weights", fraction); }));
+              load_weights(directory, files.config, scheduler.max_model_len, config.num_threads,
+                           isa, [&](double fraction) { report("weights", fraction); }));
 
   report("memory", 0);
   TERN_TRY(plan_memory(config, loaded.model->kv_layout(), scheduler));
@@ -119,12 +119,12 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   info.weight_bytes = loaded.model->weight_bytes();
   info.weight_format = loaded.model->weight_format();
   info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
-  spdlog::info("{}: {} parameters as {} in {} bytes, KV cache {} blocks of {} tokens in {} bytes, "
-               "workspace {} bytes, {} threads, {} on {}",
-               info.name, info.num_parameters, info.weight_format, info.weight_bytes,
-               scheduler.num_blocks, scheduler.block_size, runner->kv_bytes(),
-               runner->workspace_bytes(), loaded.pool->num_threads(), isa_name(isa),
-               cpu_info().model_name);
+  spdlog::info(
+      "{}: {} parameters as {} in {} bytes, KV cache {} blocks of {} tokens in {} bytes, "
+      "workspace {} bytes, {} threads, {} on {}",
+      info.name, info.num_parameters, info.weight_format, info.weight_bytes, scheduler.num_blocks,
+      scheduler.block_size, runner->kv_bytes(), runner->workspace_bytes(),
+      loaded.pool->num_threads(), isa_name(isa), cpu_info().model_name);
   report("memory", 1);
   return EngineParts{std::move(files.assets), scheduler, std::move(runner)};
 }

@@ -14,18 +14,18 @@
 namespace tern {
 
 struct EngineConfig {
-  std::string model_dir;      ///< a directory, or the name of a bundled model
-  std::string hf_config_file;  ///< empty = the directory's config.json
-  std::string served_name;    ///< empty = the directory's name
-  std::string chat_template_file;  ///< empty = the model's own
+  std::string model_dir;            ///< a directory, or the name of a bundled model
+  std::string hf_config_file;       ///< empty = the directory's config.json
+  std::string served_name;          ///< empty = the directory's name
+  std::string chat_template_file;   ///< empty = the model's own
   std::string compute = "default";  ///< "default" or "f32": arithmetic of the forward pass
-  int32_t num_threads = 0;       ///< 0 = every CPU this process may use
-  uint64_t kv_cache_bytes = 0;   ///< 0 = as needed, at most half of the available memory
-  int32_t max_model_len = 0;     ///< 0 = the model's
+  int32_t num_threads = 0;          ///< 0 = every CPU this process may use
+  uint64_t kv_cache_bytes = 0;      ///< 0 = as needed, at most half of the available memory
+  int32_t max_model_len = 0;        ///< 0 = the model's
   int32_t max_queued_requests = 1024;
   int64_t max_queued_tokens = 1 << 20;
-  SchedulerConfig scheduler;     ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;         ///< no model: steps take the time that a cost model says
+  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
+  bool simulate = false;      ///< no model: steps take the time that a cost model says
 };
 
 /// Everything an engine is made of, before it has a thread.
@@ -38,7 +38,8 @@ struct EngineParts {
 /// Loads the model and sizes its memory. Errors name file, key, limit and value.
 Result<EngineParts> load_engine_parts(const EngineConfig& config, const ProgressFn& on_progress);
 
-/// load_engine_parts(), and starts the engine thread. `on_progress` may be empty; called on this thread.
+/// load_engine_parts(), and starts the engine thread. `on_progress` may be empty; called on this
+/// thread.
 Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress);
 

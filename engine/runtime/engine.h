@@ -19,21 +19,21 @@ namespace tern {
 
 /// A request whose text is already token ids: the engine thread never tokenises.
 struct Request {
-  std::string request_id;  ///< for logs; unique among live requests
+  std::string request_id;                 ///< for logs; unique among live requests
   std::vector<int32_t> prompt_token_ids;  ///< 1 … max_model_len - 1, each in [0, vocab_size)
   SamplingParams sampling;
   PriorityClass priority = PriorityClass::kDefault;
-  std::string tenant;                 ///< separates prefix caches; empty = the common one
+  std::string tenant;  ///< separates prefix caches; empty = the common one
   bool bypass_prefix_cache = false;
   std::optional<TimePoint> deadline;  ///< ended as kDeadlineExceeded at the first step after it
 };
 
 struct ModelInfo {
-  std::string name;             ///< the directory's name, or as configured
-  std::string architecture;     ///< "LlamaForCausalLM"
+  std::string name;          ///< the directory's name, or as configured
+  std::string architecture;  ///< "LlamaForCausalLM"
   uint64_t num_parameters = 0;
-  uint64_t weight_bytes = 0;    ///< as packed in memory
-  std::string weight_format;    ///< "bf16"
+  uint64_t weight_bytes = 0;  ///< as packed in memory
+  std::string weight_format;  ///< "bf16"
   int32_t vocab_size = 0;
   int32_t max_model_len = 0;
   uint64_t kv_bytes_per_token = 0;
@@ -47,8 +47,8 @@ struct EngineStats {
   uint64_t num_requests_submitted = 0;
   uint64_t num_requests_finished = 0;  ///< whatever the end
   uint64_t num_generated_tokens = 0;
-  int32_t num_live_requests = 0;       ///< queued, waiting or running
-  int32_t max_step_seqs = 0;           ///< most sequences that one forward held since start
+  int32_t num_live_requests = 0;  ///< queued, waiting or running
+  int32_t max_step_seqs = 0;      ///< most sequences that one forward held since start
   Seconds last_step_age{0};
 };
 
@@ -57,9 +57,10 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  /// Checks the request and queues it. The id is for cancel(). kInvalidArgument, kOutOfRange (prompt +
-  /// max_tokens over the context), kResourceExhausted (queue full), kAlreadyExists, kUnavailable
-  /// (draining): then `sink` never hears of it. A max_tokens of 0 becomes what the context leaves.
+  /// Checks the request and queues it. The id is for cancel(). kInvalidArgument, kOutOfRange
+  /// (prompt + max_tokens over the context), kResourceExhausted (queue full), kAlreadyExists,
+  /// kUnavailable (draining): then `sink` never hears of it. A max_tokens of 0 becomes what the
+  /// context leaves.
   virtual Result<uint64_t> submit(Request request, std::shared_ptr<TokenSink> sink) = 0;
 
   /// Ends the request as kCancelled at the next step boundary. Unknown and ended ids are ignored.

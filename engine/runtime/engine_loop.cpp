@@ -70,8 +70,8 @@ void EngineLoop::expire_deadlines(TimePoint now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const uint64_t id = deadlines_.begin()->second;
     const bool queued = !live_.at(id)->admitted;
-    end(id, Status(Code::kDeadlineExceeded, queued ? "deadline passed while queued"
-                                                   : "deadline passed during generation"));
+    end(id, Status(Code::kDeadlineExceeded,
+                   queued ? "deadline passed while queued" : "deadline passed during generation"));
   }
 }
 

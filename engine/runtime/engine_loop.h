@@ -27,7 +27,8 @@ struct Submission {
   TimePoint submitted;
 };
 
-/// Told when a request leaves the queue or ends, so that the facade can account for it. Engine thread.
+/// Told when a request leaves the queue or ends, so that the facade can account for it. Engine
+/// thread.
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;

@@ -18,8 +18,8 @@ Result<std::unique_ptr<Engine>> EngineThread::start(ModelAssets assets,
                                                     const QueueLimits& limits, const Clock& clock,
                                                     std::unique_ptr<ModelRunner> runner) {
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(scheduler_config));
-  std::unique_ptr<EngineThread> engine(new EngineThread(std::move(assets), limits, clock,
-                                                        std::move(scheduler), std::move(runner)));
+  std::unique_ptr<EngineThread> engine(
+      new EngineThread(std::move(assets), limits, clock, std::move(scheduler), std::move(runner)));
   engine->publish_stats();
   engine->thread_ = std::thread([e = engine.get()] { e->run(); });
   return std::unique_ptr<Engine>(std::move(engine));
@@ -36,7 +36,9 @@ EngineThread::EngineThread(ModelAssets assets, const QueueLimits& limits, const 
       loop_(std::move(scheduler), *runner_, *strategy_, assets_.info.vocab_size, clock_, this),
       last_step_(clock.now()) {}
 
-EngineThread::~EngineThread() { shutdown(); }
+EngineThread::~EngineThread() {
+  shutdown();
+}
 
 Status EngineThread::check(Request& request) const {
   TERN_TRY(request.sampling.validate());
@@ -71,10 +73,9 @@ Status EngineThread::reserve_queue_place(const Request& request) {
                                                 std::to_string(limits_.max_queued_requests));
   // One request is always let in: a limit below a long prompt must not lock it out for ever.
   if (num_queued_requests_ > 0 && num_queued_tokens_ + tokens > limits_.max_queued_tokens)
-    return Status(Code::kResourceExhausted,
-                  "queue full: " + std::to_string(num_queued_tokens_) +
-                      " prompt tokens wait, the limit is " +
-                      std::to_string(limits_.max_queued_tokens));
+    return Status(Code::kResourceExhausted, "queue full: " + std::to_string(num_queued_tokens_) +
+                                                " prompt tokens wait, the limit is " +
+                                                std::to_string(limits_.max_queued_tokens));
   if (!request.request_id.empty() && !live_request_ids_.insert(request.request_id).second)
     return Status(Code::kAlreadyExists, "request_id '" + request.request_id + "' is already live");
   ++num_queued_requests_;

@@ -24,14 +24,15 @@ struct QueueLimits {
 /// What a model directory (or a simulation) brings besides the forward pass. Immutable.
 struct ModelAssets {
   ModelInfo info;
-  std::unique_ptr<Tokenizer> tokenizer;           ///< may be null
-  std::unique_ptr<ChatTemplate> chat_template;    ///< may be null
+  std::unique_ptr<Tokenizer> tokenizer;         ///< may be null
+  std::unique_ptr<ChatTemplate> chat_template;  ///< may be null
   std::string chat_template_variables = "{}";
 };
 
 class EngineThread final : public Engine, private RequestObserver {
  public:
-  /// Starts the thread. `clock` must outlive the engine. kInvalidArgument where the scheduler's config is.
+  /// Starts the thread. `clock` must outlive the engine. kInvalidArgument where the scheduler's
+  /// config is.
   static Result<std::unique_ptr<Engine>> start(ModelAssets assets, const SchedulerConfig& scheduler,
                                                const QueueLimits& limits, const Clock& clock,
                                                std::unique_ptr<ModelRunner> runner);

@@ -17,7 +17,8 @@ struct Answer {
 };
 
 /// Submits all requests at once and waits for all answers, in the order of the requests. The first
-/// request that is refused or fails is the Status. `on_done` (may be empty) is told how many are done.
+/// request that is refused or fails is the Status. `on_done` (may be empty) is told how many are
+/// done.
 Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
                                          const std::function<void(size_t)>& on_done);
 

@@ -134,10 +134,9 @@ Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig
   TERN_ASSIGN(Checkpoint checkpoint, Checkpoint::open(directory));
   LoadedModel loaded;
   loaded.pool = std::make_shared<ThreadPool>(num_threads > 0 ? num_threads : cpu_info().num_cpus);
-  const LoadOptions options{
-      .max_model_len = max_model_len,
-      .ex = {.device = Device::kCpu, .isa = isa, .pool = loaded.pool.get()},
-      .on_progress = on_progress};
+  const LoadOptions options{.max_model_len = max_model_len,
+                            .ex = {.device = Device::kCpu, .isa = isa, .pool = loaded.pool.get()},
+                            .on_progress = on_progress};
   TERN_ASSIGN(std::unique_ptr<Model> model,
               load_model(config, std::make_shared<Checkpoint>(std::move(checkpoint)), options));
   loaded.model = std::move(model);

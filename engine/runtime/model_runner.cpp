@@ -13,8 +13,7 @@ Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<con
   Result<Buffer> logits =
       Buffer::allocate(size_t(limits.max_logits_rows) * model->vocab_size() * sizeof(float));
   if (!logits.ok()) return logits.status().with_context("logits of a step");
-  const Exec ex{
-      .device = Device::kCpu, .isa = options.isa, .pool = pool.get(), .log = options.log};
+  const Exec ex{.device = Device::kCpu, .isa = options.isa, .pool = pool.get(), .log = options.log};
   return std::unique_ptr<ForwardRunner>(
       new ForwardRunner(std::move(model), std::move(pool), ex, std::move(kv),
                         Workspace(*std::move(workspace)), *std::move(logits)));

@@ -33,8 +33,9 @@ struct RunnerOptions {
 /// A model, its KV pool and its scratch memory, on the CPU.
 class ForwardRunner final : public ModelRunner {
  public:
-  /// Allocates the KV pool and the workspace for steps up to `options`.limits. Several runners may share a model
-  /// and a pool as long as one steps at a time. kResourceExhausted naming what does not fit.
+  /// Allocates the KV pool and the workspace for steps up to `options`.limits. Several runners may
+  /// share a model and a pool as long as one steps at a time. kResourceExhausted naming what does
+  /// not fit.
   static Result<std::unique_ptr<ForwardRunner>> create(std::shared_ptr<const Model> model,
                                                        std::shared_ptr<ThreadPool> pool,
                                                        const RunnerOptions& options);
@@ -45,8 +46,8 @@ class ForwardRunner final : public ModelRunner {
   size_t workspace_bytes() const { return workspace_.size() + logits_.size(); }
 
  private:
-  ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool, const Exec& ex,
-                KvCache kv, Workspace workspace, Buffer logits);
+  ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
+                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits);
 
   const std::shared_ptr<const Model> model_;
   const std::shared_ptr<ThreadPool> pool_;

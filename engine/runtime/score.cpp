@@ -10,7 +10,8 @@ Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa
   config.max_num_seqs = 1;
   config.max_num_batched_tokens = options.chunk;
   config.block_size = options.block_size;
-  config.max_model_len = options.max_len + 1;  // the scheduler counts a token that is never computed
+  config.max_model_len =
+      options.max_len + 1;  // the scheduler counts a token that is never computed
   config.num_blocks = ceil_div(config.max_model_len, config.block_size);
   config.enable_prefix_caching = false;
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(config));

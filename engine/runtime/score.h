@@ -1,4 +1,5 @@
-// Teacher-forced passes through the served path: paged KV, chunked prefill, logits of every position.
+// Teacher-forced passes through the served path: paged KV, chunked prefill, logits of every
+// position.
 #pragma once
 
 #include <functional>
@@ -13,9 +14,9 @@
 namespace tern {
 
 struct ScoreOptions {
-  int32_t max_len = 0;      ///< longest sequence that run() will see
+  int32_t max_len = 0;  ///< longest sequence that run() will see
   int32_t block_size = 16;
-  int32_t chunk = 512;      ///< tokens of one step
+  int32_t chunk = 512;       ///< tokens of one step
   KernelLog* log = nullptr;  ///< if not null, notes the kernels that ran; must outlive the scorer
 };
 

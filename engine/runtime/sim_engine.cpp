@@ -39,14 +39,12 @@ class SimTokenizer final : public Tokenizer {
 
 SimRunner::SimRunner(const SimStepCost& cost, int32_t max_logits_rows,
                      std::function<void(Seconds)> elapse)
-    : cost_(cost),
-      elapse_(std::move(elapse)),
-      logits_(size_t(max_logits_rows) * kVocabSize) {}
+    : cost_(cost), elapse_(std::move(elapse)), logits_(size_t(max_logits_rows) * kVocabSize) {}
 
 int32_t SimRunner::next_token(int32_t token_id, int32_t position) {
   constexpr uint64_t kSeed = 0x7465726e;
-  const uint64_t bits = random_bits(kSeed, RngStream::kSimulation,
-                                    uint64_t(token_id) << 32 | uint32_t(position));
+  const uint64_t bits =
+      random_bits(kSeed, RngStream::kSimulation, uint64_t(token_id) << 32 | uint32_t(position));
   if (bits % 64 == 0) return kEos;  // answers of 64 tokens on average
   return (bits >> 8) % 6 == 0 ? ' ' : static_cast<int32_t>('a' + (bits >> 16) % 26);
 }
@@ -64,7 +62,9 @@ MatView<const float> SimRunner::execute(const StepBatch& batch) {
   return read_only(logits);
 }
 
-std::unique_ptr<Tokenizer> make_sim_tokenizer() { return std::make_unique<SimTokenizer>(); }
+std::unique_ptr<Tokenizer> make_sim_tokenizer() {
+  return std::make_unique<SimTokenizer>();
+}
 
 ModelAssets make_sim_assets(int32_t max_model_len) {
   ModelAssets assets;

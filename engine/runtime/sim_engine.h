@@ -1,5 +1,6 @@
-// An engine without a model: the real scheduler and loop, steps that take the time a cost model says,
-// tokens that follow from a hash. For tests of everything around the model, and for simulation.
+// An engine without a model: the real scheduler and loop, steps that take the time a cost model
+// says, tokens that follow from a hash. For tests of everything around the model, and for
+// simulation.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,8 @@ struct SimStepCost {
   Seconds per_sequence{2e-5};
 };
 
-/// The next token is a function of (token, position), so that an answer does not depend on batch mates
-/// or chunks. The vocabulary: 256 bytes (answers are words of lower-case letters) and kEos.
+/// The next token is a function of (token, position), so that an answer does not depend on batch
+/// mates or chunks. The vocabulary: 256 bytes (answers are words of lower-case letters) and kEos.
 class SimRunner final : public ModelRunner {
  public:
   static constexpr int32_t kEos = 256;

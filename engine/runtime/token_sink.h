@@ -31,7 +31,7 @@ struct Timing {
 struct FinishedEvent {
   Status status;  ///< ok: `reason` says why; else kCancelled, kInternal, kUnavailable, …
   FinishReason reason = FinishReason::kLength;
-  std::string matched_stop;      ///< the stop string that matched, for kStopString
+  std::string matched_stop;         ///< the stop string that matched, for kStopString
   int32_t matched_stop_token = -1;  ///< the id, for kStopToken and kEos
   Usage usage;
   Timing timing;
@@ -39,8 +39,8 @@ struct FinishedEvent {
 
 struct TokenEvent {
   std::string text;                ///< whole UTF-8 characters, ready to show; may be empty
-  std::vector<int32_t> token_ids;  ///< new since the last event, in order; stop tokens that are not shown
-                                   ///< are not among them
+  std::vector<int32_t> token_ids;  ///< new since the last event, in order; stop tokens that are not
+                                   ///< shown are not among them
   std::optional<FinishedEvent> finished;
 };
 

@@ -13,8 +13,9 @@ enum class FormatId : uint8_t { kF32, kBf16 };  // the order of kFormats in form
 
 struct WeightView;
 
-/// Rows that lie beside each other in a packed panel: one vector lane a row, so that each output has
-/// one accumulator chain in the order of K, for every number of tokens (docs/engine-contract.md).
+/// Rows that lie beside each other in a packed panel: one vector lane a row, so that each output
+/// has one accumulator chain in the order of K, for every number of tokens
+/// (docs/engine-contract.md).
 constexpr int64_t kPanelRows = 16;
 
 struct Format {
@@ -24,9 +25,9 @@ struct Format {
   /// Bytes of a packed [rows, cols] matrix; rows are padded to whole panels.
   size_t (*packed_bytes)(int64_t rows, int64_t cols);
 
-  /// Packs rows [first_row, first_row + num_rows) of `source` ([rows, cols], f32, bf16 or f16, dense)
-  /// into `packed`; first_row is a multiple of kPanelRows and num_rows too, unless it is the tail.
-  /// Padding rows become zero. Ranges may be packed by different threads.
+  /// Packs rows [first_row, first_row + num_rows) of `source` ([rows, cols], f32, bf16 or f16,
+  /// dense) into `packed`; first_row is a multiple of kPanelRows and num_rows too, unless it is the
+  /// tail. Padding rows become zero. Ranges may be packed by different threads.
   void (*pack_rows)(const TensorView& source, int64_t first_row, int64_t num_rows,
                     std::byte* packed);
 

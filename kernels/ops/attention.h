@@ -1,4 +1,5 @@
-// Causal attention of a step's tokens over paged keys and values, and the write that puts them there.
+// Causal attention of a step's tokens over paged keys and values, and the write that puts them
+// there.
 #pragma once
 
 #include "base/tensor.h"
@@ -6,9 +7,9 @@
 
 namespace tern {
 
-/// One layer of the KV cache, f32. Positions lie in blocks; a block is `block_size` tokens, a multiple of
-/// kKvLanes. Keys are transposed within groups of kKvLanes positions, so that one vector holds one
-/// dimension of 16 keys and no score needs a horizontal sum:
+/// One layer of the KV cache, f32. Positions lie in blocks; a block is `block_size` tokens, a
+/// multiple of kKvLanes. Keys are transposed within groups of kKvLanes positions, so that one
+/// vector holds one dimension of 16 keys and no score needs a horizontal sum:
 ///   keys   [block][kv_head][block_size / kKvLanes][head_dim][kKvLanes]
 ///   values [block][kv_head][block_size][head_dim]
 constexpr int64_t kKvLanes = 16;
@@ -24,8 +25,8 @@ struct KvLayerView {
   int64_t head_stride() const { return block_size * head_dim; }
   int64_t block_stride() const { return num_kv_heads * head_stride(); }
 
-  /// Element (dimension 0) of the key of `kv_head` at `slot` = block * block_size + offset; the next
-  /// dimension is kKvLanes further.
+  /// Element (dimension 0) of the key of `kv_head` at `slot` = block * block_size + offset; the
+  /// next dimension is kKvLanes further.
   float* key(int64_t slot, int64_t kv_head) const {
     const int64_t offset = slot % block_size;
     return keys + slot / block_size * block_stride() + kv_head * head_stride() +
@@ -43,9 +44,10 @@ struct KvWrite {
   static constexpr std::string_view kName = "kv_write";
 
   struct Args {
-    MatView<const float> k;                 ///< [tokens, num_kv_heads * head_dim], already turned by RoPE
-    MatView<const float> v;                 ///< [tokens, num_kv_heads * head_dim]
-    const int64_t* slot_mapping = nullptr;  ///< [tokens], distinct, each in [0, num_blocks * block_size)
+    MatView<const float> k;  ///< [tokens, num_kv_heads * head_dim], already turned by RoPE
+    MatView<const float> v;  ///< [tokens, num_kv_heads * head_dim]
+    const int64_t* slot_mapping =
+        nullptr;  ///< [tokens], distinct, each in [0, num_blocks * block_size)
     KvLayerView kv;
   };
 
@@ -53,13 +55,13 @@ struct KvWrite {
   static constexpr double kTolerance = 0;
 };
 
-/// y[t] = softmax(scale * q[t] · K) V over the positions 0 … position of t, per head; query heads share
-/// KV heads in groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
+/// y[t] = softmax(scale * q[t] · K) V over the positions 0 … position of t, per head; query heads
+/// share KV heads in groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
 ///
-/// Reads stored keys and values only. Each output's bits depend on its own query and its own sequence's
-/// positions 0 … position, whatever the chunk, the batch, the block table or the number of threads: one
-/// chain a score over head_dim, exact maximum, a sum of weights in a fixed order of absolute positions,
-/// one chain an output over absolute positions.
+/// Reads stored keys and values only. Each output's bits depend on its own query and its own
+/// sequence's positions 0 … position, whatever the chunk, the batch, the block table or the number
+/// of threads: one chain a score over head_dim, exact maximum, a sum of weights in a fixed order of
+/// absolute positions, one chain an output over absolute positions.
 struct Attention {
   static constexpr std::string_view kName = "attention";
 
@@ -69,20 +71,23 @@ struct Attention {
     int64_t num_heads = 0;   ///< a multiple of kv.num_kv_heads
     float scale = 0;         ///< usually head_dim^-1/2
     int64_t num_seqs = 0;
-    const int32_t* cu_seqlens_q = nullptr;  ///< [num_seqs + 1]: rows of q of sequence s are [s], [s+1]
-    const int32_t* context_lens = nullptr;  ///< [num_seqs]: positions stored, this step's included; the
-                                            ///< last row of sequence s stands at context_lens[s] - 1
-    MatView<const int32_t> block_table;     ///< [num_seqs, blocks]: block ids by position / block_size
-    MatView<float> scratch;  ///< [threads of the pool, scratch_cols(...)]: uninitialised, any content
-    MatView<float> y;        ///< [tokens, num_heads * head_dim]; must not overlap q
+    const int32_t* cu_seqlens_q =
+        nullptr;  ///< [num_seqs + 1]: rows of q of sequence s are [s], [s+1]
+    const int32_t* context_lens =
+        nullptr;  ///< [num_seqs]: positions stored, this step's included; the
+                  ///< last row of sequence s stands at context_lens[s] - 1
+    MatView<const int32_t> block_table;  ///< [num_seqs, blocks]: block ids by position / block_size
+    MatView<float>
+        scratch;       ///< [threads of the pool, scratch_cols(...)]: uninitialised, any content
+    MatView<float> y;  ///< [tokens, num_heads * head_dim]; must not overlap q
   };
 
-  /// Queries (a row's heads, then the next row's) that a thread takes together, to load each key and
-  /// value once for all of them.
+  /// Queries (a row's heads, then the next row's) that a thread takes together, to load each key
+  /// and value once for all of them.
   static constexpr int64_t kQueryTile = 8;
 
-  /// Columns that `scratch` needs where no context is longer than `max_context_len`: the scores of a
-  /// query tile.
+  /// Columns that `scratch` needs where no context is longer than `max_context_len`: the scores of
+  /// a query tile.
   static constexpr int64_t scratch_cols(int64_t max_context_len) {
     return kQueryTile * ((max_context_len + kKvLanes - 1) / kKvLanes * kKvLanes);
   }

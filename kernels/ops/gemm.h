@@ -17,8 +17,8 @@ struct Gemm {
     MatView<float> y;             ///< [tokens, out]; must not overlap x
   };
 
-  /// Largest |y - reference| per unit of sum |x||w| + |bias|. Accumulation is fp32, one chain an output
-  /// in the order of `in`: each output's bits depend on its own row of x and of w alone.
+  /// Largest |y - reference| per unit of sum |x||w| + |bias|. Accumulation is fp32, one chain an
+  /// output in the order of `in`: each output's bits depend on its own row of x and of w alone.
   static constexpr double kTolerance = 1e-5;
 };
 

@@ -13,7 +13,7 @@ template <class Op>
 struct Kernel {
   std::string_view name;  ///< "bf16_avx512": what differs from its siblings
   Device device = Device::kCpu;
-  Isa isa = Isa::kScalar;  ///< CPU only: what it needs
+  Isa isa = Isa::kScalar;                                ///< CPU only: what it needs
   bool (*supports)(const typename Op::Args&) = nullptr;  ///< shapes, formats; reads no data
   void (*run)(const typename Op::Args&, const Exec&) = nullptr;
 };

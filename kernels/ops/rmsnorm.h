@@ -13,7 +13,7 @@ struct RmsNorm {
     MatView<const float> x;       ///< [tokens, hidden]; tokens may be 0
     const float* gain = nullptr;  ///< [hidden]
     float eps = 1e-5f;
-    MatView<float> y;             ///< [tokens, hidden]; may be x itself
+    MatView<float> y;  ///< [tokens, hidden]; may be x itself
   };
 
   /// Largest |y - reference| per unit of |reference|.

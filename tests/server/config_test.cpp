@@ -118,7 +118,7 @@ TEST_CASE("a missing file is named", "[config]") {
   CHECK(status.message() == "cannot read no/such/file.yaml: No such file or directory");
 }
 
-TEST_CASE("--set overrides one key", "[config]") {
+TEST_CASE("set overrides one key", "[config]") {
   Config config;
   REQUIRE(set_config("scheduler.max_num_seqs=3", config).ok());
   REQUIRE(set_config("model.path=a: b=c", config).ok());

@@ -44,7 +44,8 @@ struct FaultyRunner final : ModelRunner {
 
 struct Fixture {
   explicit Fixture(SchedulerConfig config = default_config())
-      : loop(*Scheduler::create(config), runner, *strategy, SimRunner::kVocabSize, clock, nullptr) {}
+      : loop(*Scheduler::create(config), runner, *strategy, SimRunner::kVocabSize, clock, nullptr) {
+  }
 
   static SchedulerConfig default_config() {
     SchedulerConfig c;
@@ -199,7 +200,8 @@ TEST_CASE("requests end in every state, once, and give back their blocks", "[run
     Fixture f(config);
     std::vector<std::shared_ptr<RecordingSink>> sinks;
     for (int i = 0; i < 4; ++i)
-      sinks.push_back(f.add("a rather long prompt number " + std::to_string(i), Fixture::greedy(5)));
+      sinks.push_back(
+          f.add("a rather long prompt number " + std::to_string(i), Fixture::greedy(5)));
     for (int s = 0; s < steps; ++s) f.loop.step();
     for (uint64_t id : {1, 2, 3, 4, 99}) f.loop.end(id, Status(Code::kCancelled, "test"));
     CHECK(f.loop.scheduler_stats().num_used_blocks == 0);

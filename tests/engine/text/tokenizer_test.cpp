@@ -371,7 +371,10 @@ TEST_CASE("encoding takes time in proportion to the text", "[text][tokenizer]") 
     std::string small, large;
     while (small.size() < 100'000) small += unit;
     while (large.size() < 1'000'000) large += unit;
-    const double base = encode_seconds(*tokenizer, small);
-    CHECK(encode_seconds(*tokenizer, large) <= 15 * base);
+    // A neighbour on the machine can spoil a try; a quadratic encoder (ratio 100) spoils all of them.
+    double ratio = 1e9;
+    for (int attempt = 0; attempt < 5 && ratio > 15; ++attempt)
+      ratio = encode_seconds(*tokenizer, large) / encode_seconds(*tokenizer, small);
+    CHECK(ratio <= 15);
   }
 }

@@ -1,0 +1,176 @@
+// The engine's facade with its thread, on the simulated model: admission, cancellation, the ends.
+#include "engine/runtime/engine_thread.h"
+
+#include <catch2/catch.hpp>
+#include <condition_variable>
+
+#include "engine/runtime/generate_all.h"
+#include "engine/runtime/sim_engine.h"
+
+using namespace tern;
+
+namespace {
+
+class WaitingSink final : public TokenSink {
+ public:
+  void on_event(TokenEvent event) override {
+    const std::lock_guard lock(mutex_);
+    num_tokens_ += event.token_ids.size();
+    num_ends_ += event.finished.has_value();
+    if (event.finished) finished_ = event.finished;
+    changed_.notify_all();
+  }
+  void wait_for_tokens(size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return num_tokens_ >= count || finished_; });
+  }
+  FinishedEvent wait_for_end() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return finished_.has_value(); });
+    return *finished_;
+  }
+  int num_ends() {
+    const std::lock_guard lock(mutex_);
+    return num_ends_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t num_tokens_ = 0;
+  int num_ends_ = 0;
+  std::optional<FinishedEvent> finished_;
+};
+
+const SteadyClock kClock;
+
+std::unique_ptr<Engine> start(QueueLimits limits = {}, int32_t max_num_seqs = 4,
+                              Seconds step = Seconds(0)) {
+  SchedulerConfig config;
+  config.max_num_seqs = max_num_seqs;
+  config.max_model_len = 1024;
+  config.num_blocks = 512;
+  auto runner = std::make_unique<SimRunner>(SimStepCost{}, max_num_seqs, [step](Seconds) {
+    if (step > Seconds(0)) std::this_thread::sleep_for(to_duration(step));
+  });
+  auto engine =
+      EngineThread::start(make_sim_assets(1024), config, limits, kClock, std::move(runner));
+  REQUIRE(engine.ok());
+  return *std::move(engine);
+}
+
+Request endless(const std::string& id, size_t prompt_tokens = 10) {
+  Request r;
+  r.request_id = id;
+  r.prompt_token_ids.assign(prompt_tokens, 'x');
+  r.sampling.temperature = 0;
+  r.sampling.ignore_eos = true;
+  return r;
+}
+
+}  // namespace
+
+TEST_CASE("requests are checked before they are queued", "[runtime][engine]") {
+  const auto engine = start();
+  const auto refused = [&](auto change) {
+    Request r = endless("r");
+    change(r);
+    const auto sink = std::make_shared<WaitingSink>();
+    const Result<uint64_t> id = engine->submit(std::move(r), sink);
+    REQUIRE(!id.ok());
+    CHECK(sink->num_ends() == 0);
+    return id.status();
+  };
+  CHECK(refused([](Request& r) { r.prompt_token_ids.clear(); }).code() == Code::kInvalidArgument);
+  CHECK(refused([](Request& r) { r.prompt_token_ids[3] = 257; }).message() ==
+        "prompt token 3: id 257 is outside the vocabulary of 257");
+  CHECK(refused([](Request& r) { r.prompt_token_ids[0] = -1; }).code() == Code::kInvalidArgument);
+  const Status too_long = refused([](Request& r) { r.sampling.max_tokens = 1015; });
+  CHECK(too_long.code() == Code::kOutOfRange);
+  CHECK(too_long.message() ==
+        "prompt of 10 tokens + max_tokens 1015 exceeds the context of 1024 tokens");
+  CHECK(refused([](Request& r) { r.prompt_token_ids.assign(1024, 'x'); }).code() ==
+        Code::kOutOfRange);
+  CHECK(refused([](Request& r) { r.sampling.top_p = 0; }).message().find("top_p") == 0);
+  CHECK(engine->stats().num_requests_submitted == 0);
+}
+
+TEST_CASE("an unset max_tokens is what the context leaves", "[runtime][engine]") {
+  const auto engine = start();
+  const auto answers = generate_all(*engine, {endless("a", 1000)}, {});
+  REQUIRE(answers.ok());
+  CHECK((*answers)[0].finished.usage.completion_tokens == 24);
+  CHECK((*answers)[0].finished.reason == FinishReason::kLength);
+}
+
+TEST_CASE("a full queue refuses at once, by requests and by tokens", "[runtime][engine]") {
+  const auto engine = start({.max_queued_requests = 2, .max_queued_tokens = 150}, 1, Seconds(1e-3));
+  const auto running = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(endless("running"), running).ok());
+  running->wait_for_tokens(1);
+  const auto sink = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(endless("q1", 100), sink).ok());
+  const Status tokens = engine->submit(endless("q2", 100), sink).status();
+  CHECK(tokens.code() == Code::kResourceExhausted);
+  CHECK(tokens.message().find("150") != std::string::npos);
+  REQUIRE(engine->submit(endless("q2", 50), sink).ok());
+  const Status requests = engine->submit(endless("q3", 1), sink).status();
+  CHECK(requests.code() == Code::kResourceExhausted);
+  CHECK(requests.message().find("limit is 2") != std::string::npos);
+  CHECK(engine->submit(endless("running"), sink).status().code() != Code::kOk);
+  engine->shutdown();
+  CHECK(running->wait_for_end().status.code() == Code::kUnavailable);
+}
+
+TEST_CASE("a live request_id is refused a second time, an ended one is not", "[runtime][engine]") {
+  const auto engine = start({}, 4, Seconds(1e-3));
+  const auto sink = std::make_shared<WaitingSink>();
+  const Result<uint64_t> id = engine->submit(endless("same"), sink);
+  REQUIRE(id.ok());
+  CHECK(engine->submit(endless("same"), sink).status().code() == Code::kAlreadyExists);
+  engine->cancel(*id);
+  CHECK(sink->wait_for_end().status.code() == Code::kCancelled);
+  Request again = endless("same");
+  again.sampling.max_tokens = 3;
+  CHECK(generate_all(*engine, {again}, {}).ok());
+}
+
+TEST_CASE("every accepted request ends exactly once, whoever ends it", "[runtime][engine]") {
+  std::vector<std::shared_ptr<WaitingSink>> sinks;
+  {
+    const auto engine = start({}, 4, Seconds(2e-4));
+    std::vector<uint64_t> ids;
+    for (int i = 0; i < 40; ++i) {
+      sinks.push_back(std::make_shared<WaitingSink>());
+      ids.push_back(*engine->submit(endless(std::to_string(i)), sinks.back()));
+    }
+    sinks[0]->wait_for_tokens(2);
+    for (size_t i = 0; i < ids.size(); i += 3) engine->cancel(ids[i]);
+    for (size_t i = 0; i < ids.size(); i += 6) engine->cancel(ids[i]);  // twice
+    engine->cancel(123456);
+    for (size_t i = 0; i < ids.size(); i += 3)
+      CHECK(sinks[i]->wait_for_end().status.code() == Code::kCancelled);
+    engine->shutdown();
+    const EngineStats stats = engine->stats();
+    CHECK(stats.num_requests_submitted == 40);
+    CHECK(stats.num_requests_finished == 40);
+    CHECK(stats.num_live_requests == 0);
+    CHECK(stats.scheduler.num_used_blocks == 0);
+    CHECK(engine->submit(endless("late"), sinks[0]).status().code() == Code::kUnavailable);
+    engine->shutdown();  // idempotent
+  }
+  for (const auto& sink : sinks) CHECK(sink->num_ends() == 1);
+}
+
+TEST_CASE("draining lets live requests finish and refuses new ones", "[runtime][engine]") {
+  const auto engine = start({}, 4, Seconds(1e-3));
+  const auto sink = std::make_shared<WaitingSink>();
+  Request r = endless("last");
+  r.sampling.max_tokens = 50;
+  REQUIRE(engine->submit(r, sink).ok());
+  engine->start_draining();
+  CHECK(engine->submit(endless("new"), sink).status().code() == Code::kUnavailable);
+  const FinishedEvent end = sink->wait_for_end();
+  CHECK(end.status.ok());
+  CHECK(end.usage.completion_tokens == 50);
+}
