@@ -11,11 +11,38 @@ namespace {
 
 constexpr float kGreedyBelow = 1e-5f;
 
-// All logits are finite numbers. A loop without branches: it runs over the whole vocabulary.
-bool all_finite(std::span<const float> logits) {
-  bool finite = true;
-  for (const float v : logits) finite &= std::abs(v) <= FLT_MAX;
-  return finite;
+struct Largest {
+  float value;
+  int32_t id;   // the lowest that has it
+  bool finite;  // all values are numbers
+};
+
+// In lanes, so that the compiler can use vectors: it runs over the whole vocabulary of every row.
+Largest find_largest(std::span<const float> v) {
+  constexpr size_t kLanes = 16;
+  float best[kLanes];
+  int32_t bad[kLanes] = {};
+  std::fill_n(best, kLanes, -FLT_MAX);
+  const size_t whole = v.size() / kLanes * kLanes;
+  for (size_t i = 0; i < whole; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const float x = v[i + lane];
+      best[lane] = x > best[lane] ? x : best[lane];
+      bad[lane] |= !(std::abs(x) <= FLT_MAX);
+    }
+  }
+  Largest largest{-FLT_MAX, 0, true};
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    largest.value = std::max(largest.value, best[lane]);
+    largest.finite &= !bad[lane];
+  }
+  for (size_t i = whole; i < v.size(); ++i) {
+    largest.value = std::max(largest.value, v[i]);
+    largest.finite &= std::abs(v[i]) <= FLT_MAX;
+  }
+  if (largest.finite)
+    largest.id = static_cast<int32_t>(std::find(v.begin(), v.end(), largest.value) - v.begin());
+  return largest;
 }
 
 }  // namespace
@@ -26,12 +53,12 @@ Sampler::Sampler(int32_t vocab_size) {
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
                                 uint64_t position) {
-  if (logits.empty() || !all_finite(logits))
+  const Largest largest = find_largest(logits);
+  if (logits.empty() || !largest.finite)
     return Status(Code::kInternal, "numeric fault: the model's logits are not finite");
-  const auto best = std::max_element(logits.begin(), logits.end());
-  if (params.temperature < kGreedyBelow) return static_cast<int32_t>(best - logits.begin());
+  if (params.temperature < kGreedyBelow) return largest.id;
 
-  keep_candidates(logits, params, *best);
+  keep_candidates(logits, params, largest.value);
   double total = 0;
   for (const Candidate& c : candidates_) total += c.probability;
   double rest = random_uniform(params.seed, RngStream::kSample, position) * total;

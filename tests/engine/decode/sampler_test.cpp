@@ -1,7 +1,7 @@
 #include "engine/decode/sampler.h"
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -24,7 +24,8 @@ std::vector<double> exact_distribution(const SamplingParams& p) {
     if (v < p.min_p * largest * (1 - 1e-9)) v = 0;
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), size_t(0));
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return prob[a] > prob[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return prob[a] > prob[b]; });
   if (p.top_k > 0)
     for (size_t r = p.top_k; r < n; ++r) prob[order[r]] = 0;
   sum = std::accumulate(prob.begin(), prob.end(), 0.0);
@@ -89,6 +90,23 @@ TEST_CASE("greedy takes the lowest id among the largest", "[decode][sampler]") {
   greedy.temperature = 0;
   CHECK(*sampler.sample(kLogits, greedy, 0) == 2);
   CHECK(*sampler.sample(std::vector<float>{1, 3, 3, 2}, greedy, 0) == 1);
+}
+
+TEST_CASE("greedy finds the largest wherever it stands", "[decode][sampler]") {
+  Sampler sampler(100);
+  SamplingParams greedy;
+  greedy.temperature = 0;
+  for (const size_t size : {1, 2, 15, 16, 17, 31, 32, 33, 100}) {
+    for (size_t at = 0; at < size; ++at) {
+      std::vector<float> logits(size, -5.0f);
+      logits[at] = -1.0f;
+      REQUIRE(*sampler.sample(logits, greedy, 0) == int32_t(at));
+      logits[size - 1] = -1.0f;  // a tie goes to the lower id
+      REQUIRE(*sampler.sample(logits, greedy, 0) == int32_t(at));
+      logits[at] = std::nanf("");
+      REQUIRE(!sampler.sample(logits, greedy, 0).ok());
+    }
+  }
 }
 
 TEST_CASE("a draw depends on seed and position alone", "[decode][sampler]") {
