@@ -1,11 +1,25 @@
 #include "engine/model/decoder_layer.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/thread_pool.h"
 
 namespace tern {
+namespace {
+
+// Normalises x [tokens, width] in place, in pieces of the gain's size.
+void norm_pieces(const Norm& norm, MatView<float> x, const Exec& ex) {
+  const int64_t width = static_cast<int64_t>(norm.gain.size() / sizeof(float));
+  const MatView<float> pieces{x.data, x.rows * (x.cols / width), width, width};
+  norm.forward(pieces, pieces, ex);
+}
+
+void copy_rows(MatView<float> from, MatView<float> to) {
+  for (int64_t r = 0; r < from.rows; ++r)
+    std::copy(from.row(r), from.row(r) + from.cols, to.row(r));
+}
+
+}  // namespace
 
 void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLayerView& kv,
                            MatView<const float> cos_sin, Workspace& ws, const Exec& ex) const {
@@ -17,13 +31,17 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
   k.forward(x, kx, ex);
   v.forward(x, vx, ex);
 
-  for (const MatView<float>& turned : {qx, kx})
+  if (q_norm) norm_pieces(*q_norm, qx, ex);
+  if (k_norm) norm_pieces(*k_norm, kx, ex);
+  for (const MatView<float>& turned : {qx, kx}) {
+    if (!use_rope) break;
     dispatch(kernels().rope,
              {.x = turned,
               .positions = batch.positions.data(),
               .head_dim = head_dim,
               .cos_sin = cos_sin},
              ex);
+  }
   dispatch(
       kernels().kv_write,
       {.k = read_only(kx), .v = read_only(vx), .slot_mapping = batch.slot_mapping.data(), .kv = kv},
@@ -36,7 +54,7 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
            {.q = read_only(qx),
             .kv = kv,
             .num_heads = num_heads,
-            .scale = 1.0f / std::sqrt(float(head_dim)),
+            .scale = scale,
             .num_seqs = batch.num_seqs(),
             .cu_seqlens_q = batch.cu_seqlens_q.data(),
             .context_lens = batch.context_lens.data(),
@@ -72,13 +90,15 @@ void DecoderLayer::forward(const StepBatch& batch, MatView<float> x, const KvLay
   const auto scope = ws.scope();  // what ws hands out below is taken back when the layer ends
   const auto h = ws.mat<float>(x.rows, x.cols);
 
-  attention_norm.forward(x, h, ex);
+  attention_norm ? attention_norm->forward(x, h, ex) : copy_rows(x, h);
   attention.forward(batch, h, kv, cos_sin, ws, ex);  // h becomes the block's output
-  add_to(h, x, ex);
+  if (attention_post_norm) attention_post_norm->forward(h, h, ex);
+  add_to(h, residual_multiplier, x, ex);
 
-  mlp_norm.forward(x, h, ex);
+  mlp_norm ? mlp_norm->forward(x, h, ex) : copy_rows(x, h);
   mlp.forward(h, ws, ex);
-  add_to(h, x, ex);
+  if (mlp_post_norm) mlp_post_norm->forward(h, h, ex);
+  add_to(h, residual_multiplier, x, ex);
 }
 
 size_t DecoderLayer::workspace_bytes(const StepLimits& limits) const {

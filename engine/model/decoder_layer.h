@@ -1,5 +1,7 @@
-// One transformer layer: x += attention(norm(x)), then x += mlp(norm(x)).
+// One transformer layer, x += attention(norm(x)), then x += mlp(norm(x)), and its usual variations.
 #pragma once
+
+#include <optional>
 
 #include "base/workspace.h"
 #include "engine/cache/kv_cache.h"
@@ -11,9 +13,13 @@ namespace tern {
 /// Grouped-query attention over paged KV.
 struct GqaAttention {
   Linear q, k, v, o;
+  /// Before RoPE: over each head where the gain is [head_dim], else over the whole projection.
+  std::optional<Norm> q_norm, k_norm;
   int64_t num_heads = 0;
   int64_t num_kv_heads = 0;
   int64_t head_dim = 0;
+  float scale = 0;       ///< of the scores, usually head_dim^-1/2
+  bool use_rope = true;  ///< false: no position embedding in this layer
 
   /// x: [tokens, hidden], normed; becomes the block's output. Appends this layer's keys and values.
   void forward(const StepBatch& batch, MatView<float> x, const KvLayerView& kv,
@@ -33,9 +39,11 @@ struct Mlp {
 };
 
 struct DecoderLayer {
-  Norm attention_norm, mlp_norm;
+  std::optional<Norm> attention_norm, mlp_norm;            ///< of what a branch reads
+  std::optional<Norm> attention_post_norm, mlp_post_norm;  ///< of what a branch gives
   GqaAttention attention;
   Mlp mlp;
+  float residual_multiplier = 1;  ///< of each branch before it is added
 
   /// x: [tokens, hidden], the residual stream, updated in place.
   void forward(const StepBatch& batch, MatView<float> x, const KvLayerView& kv,

@@ -22,9 +22,9 @@ struct Linear {
   }
 };
 
-/// y += x.
-inline void add_to(MatView<float> x, MatView<float> y, const Exec& ex) {
-  dispatch(kernels().add, {.x = read_only(x), .y = y}, ex);
+/// y += scale * x.
+inline void add_to(MatView<float> x, float scale, MatView<float> y, const Exec& ex) {
+  dispatch(kernels().add, {.x = read_only(x), .scale = scale, .y = y}, ex);
 }
 
 /// RMSNorm with a learned gain.

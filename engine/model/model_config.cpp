@@ -4,84 +4,14 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
+#include "engine/model/config_reader.h"
 
 namespace tern {
 namespace {
 
 using nlohmann::json;
 
-// Reads members of one JSON object; the first failure is kept and the rest become no-ops, so that a
-// parser reads as a list of keys.
-class Reader {
- public:
-  Reader(const json& object, std::string where) : object_(object), where_(std::move(where)) {}
-
-  template <class Int>
-  void integer(const char* key, Int& out, int64_t low, int64_t high, bool required = true) {
-    const json* v = member(key, required);
-    if (v == nullptr) return;
-    const bool fits = v->is_number_integer() &&
-                      !(v->is_number_unsigned() && v->get<uint64_t>() > uint64_t(INT64_MAX));
-    if (!fits || v->get<int64_t>() < low || v->get<int64_t>() > high)
-      return fail(key, "must be an integer from " + std::to_string(low) + " to " +
-                           std::to_string(high) + ", is " + v->dump());
-    out = static_cast<Int>(v->get<int64_t>());
-  }
-
-  template <class Float>
-  void number(const char* key, Float& out, double low, double high, bool required = false) {
-    const json* v = member(key, required);
-    if (v == nullptr) return;
-    // HF writes infinities and NaN nowhere here; nlohmann refuses them in JSON.
-    if (!v->is_number() || v->get<double>() < low || v->get<double>() > high)
-      return fail(key, "must be a number from " + json(low).dump() + " to " + json(high).dump() +
-                           ", is " + v->dump());
-    out = static_cast<Float>(v->get<double>());
-  }
-
-  void number(const char* key, std::optional<double>& out, double low, double high) {
-    if (member(key, false) == nullptr) return;
-    double value = 0;
-    number(key, value, low, high);
-    out = value;
-  }
-
-  void boolean(const char* key, bool& out) {
-    const json* v = member(key, false);
-    if (v == nullptr) return;
-    if (!v->is_boolean()) return fail(key, "must be true or false, is " + v->dump());
-    out = v->get<bool>();
-  }
-
-  void string(const char* key, std::string& out, bool required = false) {
-    const json* v = member(key, required);
-    if (v == nullptr) return;
-    if (!v->is_string()) return fail(key, "must be a string, is " + v->dump());
-    out = v->get<std::string>();
-  }
-
-  /// The member, or null where it is absent or null.
-  const json* member(const char* key, bool required) {
-    if (!status_.ok()) return nullptr;
-    const auto it = object_.find(key);
-    if (it != object_.end() && !it->is_null()) return &*it;
-    if (required) fail(key, "is missing");
-    return nullptr;
-  }
-
-  void fail(const std::string& key, const std::string& why, Code code = Code::kInvalidArgument) {
-    if (status_.ok()) status_ = Status(code, where_ + ": " + key + ": " + why);
-  }
-
-  const Status& status() const { return status_; }
-
- private:
-  const json& object_;
-  std::string where_;
-  Status status_;
-};
-
-Status parse_rope_type(Reader& r, RopeConfig& rope) {
+Status parse_rope_type(ConfigReader& r, RopeConfig& rope) {
   std::string name = "default";
   r.string("type", name);  // the old key; the new one wins
   r.string("rope_type", name);
@@ -103,7 +33,7 @@ Status parse_rope_type(Reader& r, RopeConfig& rope) {
 
 Status parse_rope_parameters(const json& object, const std::string& where, RopeConfig& rope) {
   if (!object.is_object()) return invalid_argument(where + ": must be an object");
-  Reader r(object, where);
+  ConfigReader r(object, where);
   TERN_TRY(parse_rope_type(r, rope));
   r.number("rope_theta", rope.theta, 1.0, 1e12);
   const bool scaled = rope.type != RopeType::kDefault;
@@ -125,7 +55,7 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
   return r.status();
 }
 
-Status parse_rope(Reader& r, const std::string& source, RopeConfig& rope) {
+Status parse_rope(ConfigReader& r, const std::string& source, RopeConfig& rope) {
   r.number("rope_theta", rope.theta, 1.0, 1e12);
   for (const char* key : {"rope_scaling", "rope_parameters"})
     if (const json* object = r.member(key, false))
@@ -133,7 +63,7 @@ Status parse_rope(Reader& r, const std::string& source, RopeConfig& rope) {
   return r.status();
 }
 
-void parse_eos(Reader& r, std::vector<int32_t>& out, int32_t vocab_size) {
+void parse_eos(ConfigReader& r, std::vector<int32_t>& out, int32_t vocab_size) {
   const json* v = r.member("eos_token_id", false);
   if (v == nullptr) return;
   for (const json& id : v->is_array() ? *v : json::array({*v})) {
@@ -144,7 +74,7 @@ void parse_eos(Reader& r, std::vector<int32_t>& out, int32_t vocab_size) {
   }
 }
 
-void parse_sizes(Reader& r, ModelConfig& c) {
+void parse_sizes(ConfigReader& r, ModelConfig& c) {
   constexpr int64_t kMax = 1 << 24;
   r.integer("vocab_size", c.vocab_size, 1, kMax);
   r.integer("hidden_size", c.hidden, 1, kMax);
@@ -173,7 +103,7 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   if (!object.is_object()) return invalid_argument(source + ": must be a JSON object");
   ModelConfig c;
   c.source = source;
-  Reader r(object, source);
+  ConfigReader r(object, source);
   r.string("model_type", c.model_type, true);
   if (const json* names = r.member("architectures", true)) {
     if (names->is_array() && !names->empty() && (*names)[0].is_string()) {
@@ -196,6 +126,7 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   if (r.member("quantization_config", false) != nullptr)
     r.fail("quantization_config", "quantized checkpoints are not supported", Code::kUnimplemented);
   TERN_TRY(r.status());
+  c.json = std::make_shared<const json>(object);
   return c;
 }
 

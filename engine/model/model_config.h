@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<int32_t> bos_token_id;
   std::vector<int32_t> eos_token_ids;  ///< may be empty
+
+  /// The whole file, for the keys that one architecture alone has.
+  std::shared_ptr<const nlohmann::json> json;
 };
 
 /// kInvalidArgument naming file, key, value and limit; kUnimplemented naming what tern does not

@@ -21,11 +21,12 @@ void silu_mul(const SiluMul::Args& a, const Exec& ex) {
 }
 
 void add(const Add::Args& a, const Exec& ex) {
+  const Vec scale = broadcast(a.scale);
   for_rows(ex, a.y.rows, a.y.cols, [&](int64_t t) {
     for (int64_t i = 0; i < a.y.cols; i += kLanes) {
       const int64_t n = min64(kLanes, a.y.cols - i);
       float* y = a.y.row(t) + i;
-      store_first(y, load_first(y, n) + load_first(a.x.row(t) + i, n), n);
+      store_first(y, fma(scale, load_first(a.x.row(t) + i, n), load_first(y, n)), n);
     }
   });
 }
@@ -42,11 +43,12 @@ TERN_INLINE Vec load_table(const T* p, int64_t n) {
 template <class T>
 void embed_from(const Embed::Args& a, const Exec& ex) {
   const T* table = static_cast<const T*>(a.table.data);
+  const Vec scale = broadcast(a.scale);
   for_rows(ex, a.y.rows, a.y.cols, [&](int64_t t) {
     const T* source = table + a.token_ids[t] * a.y.cols;
     for (int64_t i = 0; i < a.y.cols; i += kLanes) {
       const int64_t n = min64(kLanes, a.y.cols - i);
-      store_first(a.y.row(t) + i, load_table(source + i, n), n);
+      store_first(a.y.row(t) + i, scale * load_table(source + i, n), n);
     }
   });
 }

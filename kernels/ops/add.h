@@ -1,4 +1,4 @@
-// y += x: the residual connection.
+// y += scale · x: the residual connection.
 #pragma once
 
 #include "base/tensor.h"
@@ -11,11 +11,12 @@ struct Add {
 
   struct Args {
     MatView<const float> x;  ///< [tokens, hidden]
-    MatView<float> y;        ///< [tokens, hidden]; must not overlap x
+    float scale = 1;
+    MatView<float> y;  ///< [tokens, hidden]; must not overlap x
   };
 
-  /// Exact: one rounding of the sum.
-  static constexpr double kTolerance = 0;
+  /// Largest |y - reference| per unit of |y| + |scale x|; exact where scale is 1.
+  static constexpr double kTolerance = 1.2e-7;
 };
 
 void add_ref(const Add::Args& a, const Exec&);

@@ -1,4 +1,4 @@
-// y[t] = table[token_ids[t]]: the embedding look-up.
+// y[t] = scale · table[token_ids[t]]: the embedding look-up.
 #pragma once
 
 #include "base/tensor.h"
@@ -12,10 +12,11 @@ struct Embed {
   struct Args {
     const int32_t* token_ids = nullptr;  ///< [tokens], each in [0, vocabulary)
     TensorView table;                    ///< [vocabulary, hidden], f32, bf16 or f16, dense
-    MatView<float> y;                    ///< [tokens, hidden]; tokens may be 0
+    float scale = 1;
+    MatView<float> y;  ///< [tokens, hidden]; tokens may be 0
   };
 
-  /// Exact.
+  /// Exact: one rounding of the product.
   static constexpr double kTolerance = 0;
 };
 

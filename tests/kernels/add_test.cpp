@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "tests/kernels/kernel_test.h"
 
@@ -24,4 +25,28 @@ TEST_CASE("every add kernel equals the reference", "[add]") {
           REQUIRE(y.intact());
         }
     }
+}
+
+TEST_CASE("every add kernel scales", "[add]") {
+  for (const float scale : {0.4f, -3.0f, 0.0f}) {
+    GuardMatrix x(5, 77, 3), start(5, 77), expected(5, 77), y(5, 77, 5);
+    x.fill(Values::kOutliers, 1).make_read_only();
+    start.fill(Values::kOutliers, 2);
+    copy(start.read(), expected.view());
+    add_ref({.x = x.read(), .scale = scale, .y = expected.view()}, {});
+    for (const Kernel<Add>& k : kernels().add.all()) {
+      CAPTURE(k.name, scale);
+      y.poison();
+      copy(start.read(), y.view());
+      k.run({.x = x.read(), .scale = scale, .y = y.view()}, on_pool(nullptr));
+      for (int64_t t = 0; t < 5; ++t)
+        for (int64_t i = 0; i < 77; ++i) {
+          const double unit =
+              std::abs(start.read().row(t)[i]) + std::abs(double(scale) * x.read().row(t)[i]);
+          REQUIRE(std::abs(double(y.read().row(t)[i]) - expected.read().row(t)[i]) <=
+                  Add::kTolerance * unit);
+        }
+      REQUIRE(y.intact());
+    }
+  }
 }

@@ -18,13 +18,15 @@ GuardBuffer<T> random_table(int64_t hidden, Values values, T (*convert)(float)) 
 }
 
 template <class T>
-void check(DType dtype, int64_t rows, int64_t hidden, Values values, T (*convert)(float)) {
+void check(DType dtype, int64_t rows, int64_t hidden, Values values, T (*convert)(float),
+           float scale = 1) {
   const GuardBuffer<T> table = random_table<T>(hidden, values, convert);
   GuardBuffer<int32_t> ids(rows);
   for (int64_t t = 0; t < rows; ++t) ids[t] = int32_t((kVocabulary - 1 + t * 7) % kVocabulary);
   GuardMatrix expected(rows, hidden), y(rows, hidden, 5);
   Embed::Args a{.token_ids = ids.data(),
                 .table = {table.data(), dtype, 2, {kVocabulary, hidden, 1, 1}},
+                .scale = scale,
                 .y = expected.view()};
   embed_ref(a, {});
   a.y = y.view();
@@ -53,4 +55,11 @@ TEST_CASE("every embed kernel equals the reference", "[embed]") {
 
 TEST_CASE("embed reads subnormal f16 exactly", "[embed]") {
   check<F16>(DType::kF16, 5, 37, Values::kPlain, [](float v) { return to_f16(v * 6e-5f); });
+}
+
+TEST_CASE("embed scales with one rounding", "[embed]") {
+  check<Bf16>(
+      DType::kBf16, 5, 37, Values::kPlain, [](float v) { return to_bf16(v); }, 3.3f);
+  check<float>(
+      DType::kF32, 5, 37, Values::kOutliers, [](float v) { return v; }, 0.7f);
 }
