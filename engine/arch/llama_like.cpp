@@ -120,6 +120,7 @@ class LlamaLikeModel final : public Model {
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
     a.num_heads = c.num_heads, a.num_kv_heads = c.num_kv_heads, a.head_dim = c.head_dim;
+    a.window = recipe_.window;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
     TERN_ASSIGN(a.q, loader.linear(prefix + "q_proj", q_width, c.hidden, recipe_.qkv_bias));

@@ -18,6 +18,7 @@ struct LlamaLike {
   QkNorm qk_norm = QkNorm::kNone;  ///< RMSNorm of queries and keys before RoPE
   bool post_norm = false;          ///< norms stand behind attention and MLP, none before (OLMo 2)
   std::vector<bool> use_rope;      ///< by layer; empty = all
+  int32_t window = 0;              ///< of every layer's attention; 0 = none
   float embedding_multiplier = 1;
   float residual_multiplier = 1;
   float attention_scale = 0;  ///< 0 = head_dim^-1/2

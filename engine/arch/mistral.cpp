@@ -1,13 +1,17 @@
-// Mistral 7B and its kin: Llama, with a sliding window in old versions.
+// Mistral: Llama, in old versions with a sliding window in every layer.
 #include "engine/arch/llama_like.h"
+#include "engine/model/config_reader.h"
 
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_mistral(const ModelConfig& config,
                                             std::shared_ptr<const Checkpoint> checkpoint,
                                             const LoadOptions& options) {
-  TERN_TRY(check_no_window(config, options));
-  return load_llama_like(config, std::move(checkpoint), options, {});
+  LlamaLike recipe;
+  ConfigReader r(*config.json, config.source);
+  r.integer("sliding_window", recipe.window, 1, INT32_MAX, false);
+  TERN_TRY(r.status());
+  return load_llama_like(config, std::move(checkpoint), options, recipe);
 }
 
 }  // namespace tern

@@ -55,6 +55,7 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
             .kv = kv,
             .num_heads = num_heads,
             .scale = scale,
+            .window = window,
             .num_seqs = batch.num_seqs(),
             .cu_seqlens_q = batch.cu_seqlens_q.data(),
             .context_lens = batch.context_lens.data(),

@@ -19,6 +19,7 @@ struct GqaAttention {
   int64_t num_kv_heads = 0;
   int64_t head_dim = 0;
   float scale = 0;       ///< of the scores, usually head_dim^-1/2
+  int64_t window = 0;    ///< positions that a row sees, its own included; 0 = all
   bool use_rope = true;  ///< false: no position embedding in this layer
 
   /// x: [tokens, hidden], normed; becomes the block's output. Appends this layer's keys and values.

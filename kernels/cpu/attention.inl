@@ -30,7 +30,8 @@ struct Query {
   const float* q;  // [head_dim]
   float* weights;  // [positions, up to whole groups]: first scores, then weights
   float* y;        // [head_dim]
-  int64_t length;  // positions it sees
+  int64_t begin;   // positions [begin, length) are those that it sees
+  int64_t length;
   float inv_sum;
 };
 
@@ -69,26 +70,34 @@ void scores(const KvSequence& s, const Query* queries, float scale, int64_t begi
   if constexpr (kGroups > 1) scores<kQueries, kGroups / 2>(s, queries, scale, begin, end);
 }
 
-/// weights <- e^(score - max), exactly 0 from `length` on: what lies there was never written. The
-/// sum runs in 16 chains over absolute positions, then over a fixed tree.
+/// Scores of positions [p, p + 16), `outside` for those that the query does not see: what lies behind
+/// `length` was never written.
+TERN_INLINE Vec seen_scores(const Query& query, int64_t p, Vec outside) {
+  const int64_t n = min64(kLanes, query.length - p);
+  Vec v = load_first(query.weights + p, n);
+  if (n < kLanes) v = select_first(n, v, outside);
+  return p < query.begin ? select_first(query.begin - p, outside, v) : v;
+}
+
+/// weights <- e^(score - max). The sum runs in 16 chains over absolute positions, then over a fixed
+/// tree; positions that are not seen count exactly 0.
 void softmax(Query& query) {
-  const int64_t whole = query.length / kLanes * kLanes, tail = query.length - whole;
+  const int64_t first = query.begin / kLanes * kLanes;
   const Vec lowest = broadcast(-__builtin_inff());
   Vec highest = lowest;
-  for (int64_t p = 0; p < whole; p += kLanes) highest = max(highest, load(query.weights + p));
-  highest = max(highest, select_first(tail, load_first(query.weights + whole, tail), lowest));
-  const Vec maximum = broadcast(reduce_max(highest));
+  for (int64_t p = first; p < query.length; p += kLanes)
+    highest = max(highest, seen_scores(query, p, lowest));
+  const float maximum = reduce_max(highest);
 
   Vec sum = zero();
-  for (int64_t p = 0; p < whole; p += kLanes) {
-    const Vec w = exp(load(query.weights + p) - maximum);
-    store(query.weights + p, w);
-    sum = sum + w;
-  }
-  if (tail > 0) {
-    const Vec w = exp(load_first(query.weights + whole, tail) - maximum);
-    store_first(query.weights + whole, w, tail);
-    sum = sum + select_first(tail, w, zero());
+  for (int64_t p = first; p < query.length; p += kLanes) {
+    const int64_t n = min64(kLanes, query.length - p);
+    // Unseen lanes take the maximum itself: e^0, finite, and replaced at once.
+    const Vec w = exp(seen_scores(query, p, broadcast(maximum)) - broadcast(maximum));
+    store_first(query.weights + p, w, n);
+    Vec counted = n < kLanes ? select_first(n, w, zero()) : w;
+    if (p < query.begin) counted = select_first(query.begin - p, zero(), counted);
+    sum = sum + counted;
   }
   query.inv_sum = 1.0f / reduce_add(sum);
 }
@@ -148,24 +157,30 @@ TERN_INLINE void for_query_tiles(int64_t first, int64_t count, const F& f) {
 /// come from the nearest cache.
 constexpr int64_t kChunkGroups = 8, kChunk = kChunkGroups * kKvLanes;
 
-/// The queries of one task, in ascending order of their lengths, from scores to outputs.
+/// The queries of one task, in ascending order of what they see, from scores to outputs.
 void attend(const KvSequence& s, Query* queries, int64_t count, float scale) {
-  const int64_t shortest = queries[0].length;
+  const int64_t first_group = queries[0].begin / kLanes;
   const int64_t num_groups = ceil_div64(queries[count - 1].length, kLanes);
-  for (int64_t group = 0; group < num_groups; group += kChunkGroups)
+  for (int64_t group = first_group; group < num_groups; group += kChunkGroups)
     for_query_tiles(0, count, [&]<int n>(int64_t i) {
       scores<n>(s, queries + i, scale, group, min64(num_groups, group + kChunkGroups));
     });
   for (int64_t i = 0; i < count; ++i) softmax(queries[i]);
 
-  for (int64_t p = 0; p < shortest; p += kChunk)
+  // What all see lies in [shared, shortest); before it and behind it each goes alone. A weight of
+  // zero would not do for what is not seen: it turns -0 to +0, and infinity to NaN.
+  const int64_t shortest = queries[0].length;
+  const int64_t shared = min64(queries[count - 1].begin, shortest);
+  for (int64_t i = 0; i < count; ++i)
+    if (queries[i].begin < shared) values<1>(s, queries + i, 0, queries[i].begin, shared);
+  for (int64_t p = shared; p < shortest; p += kChunk)
     for_query_tiles(0, count, [&]<int n>(int64_t i) {
       values<n>(s, queries + i, 0, p, min64(shortest, p + kChunk));
     });
-  // What only the later rows of a prefill see. A weight of zero would not do for the others: it
-  // turns -0 to +0, and infinity to NaN.
-  for (int64_t i = 0; i < count; ++i)
-    if (shortest < queries[i].length) values<1>(s, queries + i, 0, shortest, queries[i].length);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = shortest > queries[i].begin ? shortest : queries[i].begin;
+    if (begin < queries[i].length) values<1>(s, queries + i, 0, begin, queries[i].length);
+  }
 }
 
 /// Queries of one KV head of one sequence, in the order (row, head of the group).
@@ -204,8 +219,11 @@ void run_task(const Attention::Args& a, const AttentionTask& task, float* scratc
     queries[i] = {.q = a.q.row(row) + head * head_dim,
                   .weights = scratch + i * (ceil_div64(context, kLanes) * kLanes),
                   .y = a.y.row(row) + head * head_dim,
+                  .begin = 0,
                   .length = context - (end_row - 1 - row),
                   .inv_sum = 0};
+    if (a.window > 0 && a.window < queries[i].length)
+      queries[i].begin = queries[i].length - a.window;
     for (int64_t d = 0; d < head_dim; ++d) queries[i].y[d] = 0;
   }
   attend({a.kv, a.block_table.row(task.seq), task.kv_head}, queries, task.count, a.scale);

@@ -55,7 +55,8 @@ struct KvWrite {
   static constexpr double kTolerance = 0;
 };
 
-/// y[t] = softmax(scale * q[t] · K) V over the positions 0 … position of t, per head; query heads
+/// y[t] = softmax(scale * q[t] · K) V over the positions 0 … position of t (the last
+/// `window` of them where there is one), per head; query heads
 /// share KV heads in groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
 ///
 /// Reads stored keys and values only. Each output's bits depend on its own query and its own
@@ -70,6 +71,7 @@ struct Attention {
     KvLayerView kv;          ///< holds the step's own keys and values already
     int64_t num_heads = 0;   ///< a multiple of kv.num_kv_heads
     float scale = 0;         ///< usually head_dim^-1/2
+    int64_t window = 0;      ///< positions that a row sees, its own included; 0 = all before it
     int64_t num_seqs = 0;
     const int32_t* cu_seqlens_q =
         nullptr;  ///< [num_seqs + 1]: rows of q of sequence s are [s], [s+1]

@@ -7,8 +7,9 @@
 namespace tern {
 namespace {
 
-/// One query head of a row that sees positions [0, length) of sequence `seq`.
+/// One query head of a row that stands at position length - 1 of sequence `seq`.
 void attend(const Attention::Args& a, int64_t seq, int64_t row, int64_t head, int64_t length) {
+  const int64_t begin = a.window > 0 ? std::max<int64_t>(0, length - a.window) : 0;
   const KvLayerView& kv = a.kv;
   const int64_t kv_head = head / (a.num_heads / kv.num_kv_heads);
   const float* q = a.q.row(row) + head * kv.head_dim;
@@ -17,17 +18,17 @@ void attend(const Attention::Args& a, int64_t seq, int64_t row, int64_t head, in
   };
 
   std::vector<double> weights(length);
-  for (int64_t p = 0; p < length; ++p) {
+  for (int64_t p = begin; p < length; ++p) {
     const float* key = kv.key(slot(p), kv_head);
     for (int64_t d = 0; d < kv.head_dim; ++d) weights[p] += double(q[d]) * key[d * kKvLanes];
     weights[p] *= a.scale;
   }
-  const double highest = *std::max_element(weights.begin(), weights.end());
+  const double highest = *std::max_element(weights.begin() + begin, weights.end());
   double sum = 0;
-  for (double& w : weights) sum += w = std::exp(w - highest);
+  for (int64_t p = begin; p < length; ++p) sum += weights[p] = std::exp(weights[p] - highest);
 
   std::vector<double> y(kv.head_dim);
-  for (int64_t p = 0; p < length; ++p)
+  for (int64_t p = begin; p < length; ++p)
     for (int64_t d = 0; d < kv.head_dim; ++d) y[d] += weights[p] * kv.value(slot(p), kv_head)[d];
   for (int64_t d = 0; d < kv.head_dim; ++d)
     a.y.row(row)[head * kv.head_dim + d] = static_cast<float>(y[d] / sum);

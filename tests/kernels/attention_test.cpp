@@ -9,6 +9,7 @@ namespace {
 
 struct Model {
   int64_t num_heads, num_kv_heads, head_dim;
+  int64_t window = 0;
 
   int64_t q_cols() const { return num_heads * head_dim; }
   int64_t kv_cols() const { return num_kv_heads * head_dim; }
@@ -48,6 +49,7 @@ class Step {
         .kv = kv(),
         .num_heads = model_.num_heads,
         .scale = 1 / std::sqrt(float(model_.head_dim)),
+        .window = model_.window,
         .num_seqs = int64_t(chunks_.size()),
         .cu_seqlens_q = cu_seqlens_.data(),
         .context_lens = context_lens_.data(),
@@ -167,7 +169,7 @@ void check_parity(const Model& m, const Step& step) {
         limit.push_back(Attention::kTolerance *
                         step.largest_value(s, h / (m.num_heads / m.num_kv_heads)));
   for (const Kernel<Attention>& k : kernels().attention.all()) {
-    CAPTURE(k.name, m.num_heads, m.num_kv_heads, m.head_dim, a.q.rows, a.kv.block_size);
+    CAPTURE(k.name, m.num_heads, m.num_kv_heads, m.head_dim, m.window, a.q.rows, a.kv.block_size);
     const GuardMatrix y = step.run(k);
     REQUIRE(first_error(y.read(), expected.read(), [&](int64_t r, int64_t c) {
               return limit[r * m.num_heads + c / m.head_dim];
@@ -201,8 +203,10 @@ std::string difference(const Step& step, const GuardMatrix& y,
   return "";
 }
 
-const std::vector<Model> kModels{{1, 1, 1},  {2, 2, 15}, {3, 1, 16}, {4, 2, 17},  {6, 2, 64},
-                                 {8, 1, 33}, {9, 1, 48}, {5, 5, 80}, {2, 1, 128}, {12, 3, 100}};
+const std::vector<Model> kModels{{1, 1, 1},      {2, 2, 15},    {3, 1, 16},    {4, 2, 17},
+                                 {6, 2, 64},     {8, 1, 33},    {9, 1, 48},    {5, 5, 80},
+                                 {2, 1, 128},    {12, 3, 100},  {4, 2, 16, 1}, {4, 1, 33, 8},
+                                 {2, 2, 64, 16}, {6, 2, 17, 37}};
 
 }  // namespace
 
@@ -229,7 +233,7 @@ TEST_CASE("attention kernels take tiny and large values", "[attention]") {
 
 TEST_CASE("an attention row has the same bits in any chunk, batch, block table and on any threads",
           "[attention]") {
-  const Model m = kModels[GENERATE(1, 3, 4, 6, 8)];
+  const Model m = kModels[GENERATE(1, 3, 4, 6, 8, 10, 11, 12, 13)];
   const int64_t length = 70;
   const std::vector<std::vector<Chunk>> steps{
       {{0, 0, 70}},
@@ -283,6 +287,21 @@ TEST_CASE("what later positions hold never reaches an earlier row", "[attention]
       got.rows = want.rows = first;
       CAPTURE(k.name, first, poison);
       REQUIRE(first_difference(got, want) == "");
+    }
+  }
+}
+
+TEST_CASE("what lies before the window never reaches a row", "[attention]") {
+  const Model m = GENERATE(Model{2, 2, 33, 5}, Model{6, 2, 64, 16}, Model{4, 1, 16, 20});
+  const float poison = GENERATE(NAN, INFINITY, -INFINITY, 3e38f);
+  for (const Kernel<Attention>& k : kernels().attention.all()) {
+    Step step(m, {{0, 40, 67}}, 16, 1);
+    const GuardMatrix clean = step.run(k);
+    for (const int64_t end : {1, 16, 17, 30, 41 - int(m.window)}) {
+      if (end > 41 - m.window) continue;  // the first row sees it
+      for (int64_t p = 0; p < end; ++p) step.overwrite(0, p, poison, poison);
+      CAPTURE(k.name, m.window, end, poison);
+      REQUIRE(first_difference(step.run(k).read(), clean.read()) == "");
     }
   }
 }
