@@ -89,13 +89,24 @@ class LlamaLikeModel final : public Model {
     TERN_TRY(load_norms(loader, prefix, layer));
     TERN_TRY(load_attention(loader, prefix + "self_attn.", layer.attention));
     if (!recipe_.use_rope.empty()) layer.attention.use_rope = recipe_.use_rope[index];
-    const ModelConfig& c = config_;
-    const std::string mlp = prefix + "mlp.";
-    const bool bias = recipe_.mlp_bias;
-    TERN_ASSIGN(layer.mlp.gate, loader.linear(mlp + "gate_proj", c.intermediate, c.hidden, bias));
-    TERN_ASSIGN(layer.mlp.up, loader.linear(mlp + "up_proj", c.intermediate, c.hidden, bias));
-    TERN_ASSIGN(layer.mlp.down, loader.linear(mlp + "down_proj", c.hidden, c.intermediate, bias));
+    TERN_TRY(load_mlp(loader, prefix + "mlp.", layer.mlp));
     layers_.push_back(std::move(layer));
+    return {};
+  }
+
+  Status load_mlp(WeightLoader& loader, const std::string& prefix, Mlp& mlp) {
+    const ModelConfig& c = config_;
+    const bool bias = recipe_.mlp_bias;
+    if (recipe_.fused_projections) {
+      TERN_ASSIGN(std::vector<Linear> parts,
+                  loader.fused_linears(prefix + "gate_up_proj", {c.intermediate, c.intermediate},
+                                       c.hidden));
+      mlp.gate = std::move(parts[0]), mlp.up = std::move(parts[1]);
+    } else {
+      TERN_ASSIGN(mlp.gate, loader.linear(prefix + "gate_proj", c.intermediate, c.hidden, bias));
+      TERN_ASSIGN(mlp.up, loader.linear(prefix + "up_proj", c.intermediate, c.hidden, bias));
+    }
+    TERN_ASSIGN(mlp.down, loader.linear(prefix + "down_proj", c.hidden, c.intermediate, bias));
     return {};
   }
 
@@ -123,9 +134,16 @@ class LlamaLikeModel final : public Model {
     a.window = recipe_.window;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
-    TERN_ASSIGN(a.q, loader.linear(prefix + "q_proj", q_width, c.hidden, recipe_.qkv_bias));
-    TERN_ASSIGN(a.k, loader.linear(prefix + "k_proj", kv_width, c.hidden, recipe_.qkv_bias));
-    TERN_ASSIGN(a.v, loader.linear(prefix + "v_proj", kv_width, c.hidden, recipe_.qkv_bias));
+    if (recipe_.fused_projections) {
+      TERN_ASSIGN(
+          std::vector<Linear> parts,
+          loader.fused_linears(prefix + "qkv_proj", {q_width, kv_width, kv_width}, c.hidden));
+      a.q = std::move(parts[0]), a.k = std::move(parts[1]), a.v = std::move(parts[2]);
+    } else {
+      TERN_ASSIGN(a.q, loader.linear(prefix + "q_proj", q_width, c.hidden, recipe_.qkv_bias));
+      TERN_ASSIGN(a.k, loader.linear(prefix + "k_proj", kv_width, c.hidden, recipe_.qkv_bias));
+      TERN_ASSIGN(a.v, loader.linear(prefix + "v_proj", kv_width, c.hidden, recipe_.qkv_bias));
+    }
     TERN_ASSIGN(a.o, loader.linear(prefix + "o_proj", c.hidden, q_width, recipe_.o_bias));
     if (recipe_.qk_norm == LlamaLike::QkNorm::kNone) return {};
     const bool whole = recipe_.qk_norm == LlamaLike::QkNorm::kWhole;

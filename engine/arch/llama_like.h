@@ -12,6 +12,8 @@ namespace tern {
 struct LlamaLike {
   enum class QkNorm : unsigned char { kNone, kPerHead, kWhole };
 
+  bool fused_projections =
+      false;  ///< qkv_proj and gate_up_proj hold their parts one after the other
   bool qkv_bias = false;
   bool o_bias = false;
   bool mlp_bias = false;

@@ -4,14 +4,15 @@ namespace tern {
 
 using LoadFn = Result<std::unique_ptr<Model>>(const ModelConfig&, std::shared_ptr<const Checkpoint>,
                                               const LoadOptions&);
-LoadFn load_granite, load_llama, load_mistral, load_olmo2, load_qwen2, load_qwen3, load_smollm3;
+LoadFn load_granite, load_llama, load_mistral, load_olmo2, load_phi3, load_qwen2, load_qwen3,
+    load_smollm3;
 
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> all{
       {"GraniteForCausalLM", load_granite}, {"LlamaForCausalLM", load_llama},
       {"MistralForCausalLM", load_mistral}, {"Olmo2ForCausalLM", load_olmo2},
-      {"Qwen2ForCausalLM", load_qwen2},     {"Qwen3ForCausalLM", load_qwen3},
-      {"SmolLM3ForCausalLM", load_smollm3},
+      {"Phi3ForCausalLM", load_phi3},       {"Qwen2ForCausalLM", load_qwen2},
+      {"Qwen3ForCausalLM", load_qwen3},     {"SmolLM3ForCausalLM", load_smollm3},
   };
   return all;
 }

@@ -36,6 +36,7 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
   ConfigReader r(object, where);
   TERN_TRY(parse_rope_type(r, rope));
   r.number("rope_theta", rope.theta, 1.0, 1e12);
+  r.number("partial_rotary_factor", rope.partial_rotary_factor, 1e-3, 1.0);
   const bool scaled = rope.type != RopeType::kDefault;
   r.number("factor", rope.factor, 1e-3, 1e6, scaled);
   if (rope.type == RopeType::kLlama3) {
@@ -57,6 +58,7 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
 
 Status parse_rope(ConfigReader& r, const std::string& source, RopeConfig& rope) {
   r.number("rope_theta", rope.theta, 1.0, 1e12);
+  r.number("partial_rotary_factor", rope.partial_rotary_factor, 1e-3, 1.0);
   for (const char* key : {"rope_scaling", "rope_parameters"})
     if (const json* object = r.member(key, false))
       TERN_TRY(parse_rope_parameters(*object, source + ": " + key, rope));
@@ -120,6 +122,9 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   r.boolean("mlp_bias", c.mlp_bias);
   TERN_TRY(r.status());
   TERN_TRY(parse_rope(r, source, c.rope));
+  if (c.rotary_dim() < 2 || c.rotary_dim() % 2 != 0)
+    r.fail("partial_rotary_factor", std::to_string(c.rope.partial_rotary_factor) + " of head_dim " +
+                                        std::to_string(c.head_dim) + " must be even");
   parse_eos(r, c.eos_token_ids, c.vocab_size);
   if (r.member("bos_token_id", false) != nullptr)
     r.integer("bos_token_id", c.bos_token_id.emplace(), 0, c.vocab_size - 1);

@@ -20,12 +20,13 @@ struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   double factor = 1.0;
-  double low_freq_factor = 1.0;            ///< llama3
-  double high_freq_factor = 4.0;           ///< llama3
-  double beta_fast = 32.0;                 ///< yarn
-  double beta_slow = 1.0;                  ///< yarn
-  bool truncate = true;                    ///< yarn: correction bounds rounded to whole dimensions
-  std::optional<double> attention_factor;  ///< yarn: scales cos and sin
+  double partial_rotary_factor = 1.0;  ///< share of a head that is turned; the rest passes through
+  double low_freq_factor = 1.0;        ///< llama3
+  double high_freq_factor = 4.0;       ///< llama3
+  double beta_fast = 32.0;             ///< yarn
+  double beta_slow = 1.0;              ///< yarn
+  bool truncate = true;                ///< yarn: correction bounds rounded to whole dimensions
+  std::optional<double> attention_factor;        ///< yarn: scales cos and sin
   std::optional<double> mscale, mscale_all_dim;  ///< yarn
   int32_t original_max_position_embeddings = 0;  ///< llama3, yarn; 0 = max_position_embeddings
 };
@@ -50,6 +51,9 @@ struct ModelConfig {
   RopeConfig rope;
   std::optional<int32_t> bos_token_id;
   std::vector<int32_t> eos_token_ids;  ///< may be empty
+
+  /// Dimensions of a head that RoPE turns.
+  int32_t rotary_dim() const { return static_cast<int32_t>(head_dim * rope.partial_rotary_factor); }
 
   /// The whole file, for the keys that one architecture alone has.
   std::shared_ptr<const nlohmann::json> json;

@@ -8,7 +8,7 @@
 namespace tern {
 namespace {
 
-// Inverse wavelengths of the head_dim / 2 pairs, and what cos and sin are multiplied by.
+// Inverse wavelengths of the rotary_dim / 2 pairs, and what cos and sin are multiplied by.
 struct Frequencies {
   std::vector<double> inverse;
   double scale = 1.0;
@@ -32,18 +32,18 @@ double yarn_mscale(double factor, double m) {
 }
 
 // YaRN (arXiv 2309.00071, section 3.2): dimensions that turn often keep their wavelength.
-void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t head_dim,
+void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t rotary_dim,
                 Frequencies& f) {
   const double length = rope.original_max_position_embeddings > 0
                             ? rope.original_max_position_embeddings
                             : max_position_embeddings;
   const auto dimension_of = [&](double rotations) {
-    return head_dim * std::log(length / (2 * std::numbers::pi * rotations)) /
+    return rotary_dim * std::log(length / (2 * std::numbers::pi * rotations)) /
            (2 * std::log(rope.theta));
   };
   double low = dimension_of(rope.beta_fast), high = dimension_of(rope.beta_slow);
   if (rope.truncate) low = std::floor(low), high = std::ceil(high);
-  low = std::max(low, 0.0), high = std::min(high, head_dim - 1.0);
+  low = std::max(low, 0.0), high = std::min(high, rotary_dim - 1.0);
   if (low == high) high += 0.001;
   for (size_t i = 0; i < f.inverse.size(); ++i) {
     const double ramp = std::clamp((double(i) - low) / (high - low), 0.0, 1.0);
@@ -62,8 +62,8 @@ void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t
 Frequencies frequencies(const ModelConfig& config) {
   const RopeConfig& rope = config.rope;
   Frequencies f;
-  for (int32_t i = 0; i < config.head_dim; i += 2)
-    f.inverse.push_back(std::pow(rope.theta, -double(i) / config.head_dim));
+  for (int32_t i = 0; i < config.rotary_dim(); i += 2)
+    f.inverse.push_back(std::pow(rope.theta, -double(i) / config.rotary_dim()));
   switch (rope.type) {
     case RopeType::kDefault:
       break;
@@ -74,7 +74,7 @@ Frequencies frequencies(const ModelConfig& config) {
       scale_llama3(rope, f.inverse);
       break;
     case RopeType::kYarn:
-      scale_yarn(rope, config.max_position_embeddings, config.head_dim, f);
+      scale_yarn(rope, config.max_position_embeddings, config.rotary_dim(), f);
       break;
   }
   return f;
@@ -85,12 +85,12 @@ Frequencies frequencies(const ModelConfig& config) {
 Result<RopeTable> RopeTable::create(const ModelConfig& config, int32_t max_positions) {
   RopeTable table;
   table.max_positions_ = max_positions;
-  table.head_dim_ = config.head_dim;
+  table.rotary_dim_ = config.rotary_dim();
   TERN_ASSIGN(table.buffer_,
-              Buffer::allocate(size_t(max_positions) * config.head_dim * sizeof(float)));
+              Buffer::allocate(size_t(max_positions) * config.rotary_dim() * sizeof(float)));
   const Frequencies f = frequencies(config);
   float* row = table.buffer_.as<float>();
-  for (int32_t position = 0; position < max_positions; ++position, row += config.head_dim) {
+  for (int32_t position = 0; position < max_positions; ++position, row += config.rotary_dim()) {
     for (size_t i = 0; i < f.inverse.size(); ++i) {
       const double angle = position * f.inverse[i];
       row[i] = float(std::cos(angle) * f.scale);

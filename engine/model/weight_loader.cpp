@@ -1,6 +1,7 @@
 #include "engine/model/weight_loader.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/math.h"
 #include "base/thread_pool.h"
@@ -51,6 +52,21 @@ Result<Linear> WeightLoader::linear(const std::string& name, int64_t out, int64_
     TERN_ASSIGN(linear.bias, vector(name + ".bias", out));
   }
   return linear;
+}
+
+Result<std::vector<Linear>> WeightLoader::fused_linears(const std::string& name,
+                                                        const std::vector<int64_t>& outs,
+                                                        int64_t in) {
+  const int64_t rows = std::accumulate(outs.begin(), outs.end(), int64_t{0});
+  TERN_ASSIGN(const TensorView source, tensor(name + ".weight", {rows, in}));
+  std::vector<Linear> linears;
+  int64_t first = 0;
+  for (const int64_t out : outs) {
+    TERN_ASSIGN(Linear linear, pack(rows_of(source, first, out)));
+    linears.push_back(std::move(linear));
+    first += out;
+  }
+  return linears;
 }
 
 Result<Norm> WeightLoader::norm(const std::string& name, int64_t size, float eps) {

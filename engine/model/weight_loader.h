@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/device.h"
 #include "engine/io/checkpoint.h"
@@ -24,6 +25,10 @@ class WeightLoader {
   /// `name`.weight [out, in] packed in its own type (f16 as f32), and `name`.bias [out] where
   /// `has_bias`. kNotFound, kInvalidArgument (shape, type) naming tensor and directory.
   Result<Linear> linear(const std::string& name, int64_t out, int64_t in, bool has_bias);
+
+  /// `name`.weight [sum of `outs`, in], cut into one linear layer for each of `outs`, without bias.
+  Result<std::vector<Linear>> fused_linears(const std::string& name,
+                                            const std::vector<int64_t>& outs, int64_t in);
 
   /// `name`.weight [size] as f32.
   Result<Norm> norm(const std::string& name, int64_t size, float eps);
