@@ -92,6 +92,8 @@ template <class... Ts>
 struct Overload : Ts... {
   using Ts::operator()...;
 };
+template <class... Ts>
+Overload(Ts...) -> Overload<Ts...>;  // clang 14 does not deduce aggregates by itself
 
 std::string number(double value) {
   char text[32];
