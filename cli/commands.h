@@ -27,6 +27,7 @@ void add_generate(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_detokenize(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
 void add_eval_logits(CLI::App& app, Action& action);
 void add_eval_perplexity(CLI::App& app, Action& action);
 void add_eval_tasks(CLI::App& app, Action& action);
@@ -35,6 +36,7 @@ void add_bench_step(CLI::App& app, Action& action);
 /// In the order of the help text.
 inline constexpr AddCommand kCommands[] = {
     add_generate,    add_status,          add_tokenize,   add_detokenize,
+    add_inspect,
     add_eval_logits, add_eval_perplexity, add_eval_tasks, add_bench_step,
 };
 
