@@ -27,8 +27,7 @@ struct LlamaLike {
   float logits_divisor = 1;
 };
 
-/// kUnimplemented where a sliding window is shorter than the context that is served; kNotFound and
-/// kInvalidArgument naming tensors.
+/// kUnimplemented for another activation than silu; kNotFound and kInvalidArgument naming tensors.
 Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const Checkpoint> checkpoint,
                                                const LoadOptions& options, const LlamaLike& recipe);
