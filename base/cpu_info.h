@@ -9,10 +9,12 @@
 
 namespace tern {
 
-/// Instruction sets that kernels are built for. On one machine a later one includes the earlier.
-enum class Isa : unsigned char { kScalar, kAvx2, kAvx512 };
+/// Instruction sets that kernels are built for. A later one of the same machine includes the
+/// earlier.
+enum class Isa : unsigned char { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kNeon };
 
-/// "scalar", "avx2" (with FMA), "avx512" (F, BW, DQ, VL).
+/// "scalar", "avx2" (with FMA), "avx512" (F, BW, DQ, VL), "avx512_vnni", "avx512_bf16" (with VNNI),
+/// "neon" (ARMv8.2 with dot products).
 std::string_view isa_name(Isa isa);
 
 struct CpuInfo {

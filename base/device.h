@@ -15,7 +15,7 @@ struct Exec {
   Isa isa = Isa::kScalar;      ///< CPU only: kernels of this instruction set and below may run
   ThreadPool* pool = nullptr;  ///< CPU only; null = the calling thread alone
   void* stream = nullptr;      ///< cudaStream_t, CUDA only
-  KernelLog* log = nullptr;  ///< if not null, notes which kernels ran; for evaluation, not serving
+  KernelLog* log = nullptr;  ///< if not null, notes which kernels ran and how long; not while serving
 };
 
 }  // namespace tern

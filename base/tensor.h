@@ -42,13 +42,6 @@ struct TensorView {
   int64_t num_elements() const { return shape[0] * shape[1] * shape[2] * shape[3]; }
 };
 
-/// Rows [first, first + count) of a matrix.
-inline TensorView rows_of(TensorView t, int64_t first, int64_t count) {
-  t.data = static_cast<const char*>(t.data) + first * t.shape[1] * dtype_bytes(t.dtype);
-  t.shape[0] = count;
-  return t;
-}
-
 constexpr bool is_float(DType t) {
   return t == DType::kF32 || t == DType::kBf16 || t == DType::kF16;
 }

@@ -28,7 +28,16 @@ class CountingSink final : public TokenSink {
 struct Series {
   std::vector<double> tokens_per_s;  // one a repeat
   std::vector<double> step_seconds;
+  // Where kernels are timed: those of the step that spent least beyond them, and how much that was.
+  KernelLog::Entries kernels;
+  double beyond_kernels = 1e9;
 };
+
+double kernel_seconds(const KernelLog::Entries& entries) {
+  double sum = 0;
+  for (const auto& [key, entry] : entries) sum += entry.seconds;
+  return sum;
+}
 
 double median(std::vector<double> v) {
   if (v.empty()) return 0;
@@ -44,6 +53,7 @@ struct Run {
   EngineLoop& loop;
   const BenchStepOptions& options;
   int32_t vocab_size;
+  KernelLog& log;
   uint64_t next_id = 1;
 
   // One batch from submission to its last token. Prefill ends when every sequence has a token.
@@ -68,8 +78,13 @@ struct Run {
     const TimePoint start = std::chrono::steady_clock::now();
     while (loop.has_work() && !done()) {
       const TimePoint step_start = std::chrono::steady_clock::now();
+      log.clear();
       loop.step();
       series.step_seconds.push_back(seconds_since(step_start));
+      const double beyond = series.step_seconds.back() - kernel_seconds(log.entries());
+      if (beyond >= series.beyond_kernels) continue;
+      series.beyond_kernels = beyond;
+      series.kernels = log.entries();
     }
     if (tokens > 0) series.tokens_per_s.push_back(tokens / seconds_since(start));
   }
@@ -86,6 +101,17 @@ struct Run {
     return r;
   }
 };
+
+void add_profile(const Series& s, json& row) {
+  row["kernels"] = json::array();
+  for (const auto& [key, entry] : s.kernels)
+    row["kernels"].push_back({{"op", key.first},
+                              {"kernel", key.second},
+                              {"calls", entry.calls},
+                              {"us", entry.seconds * 1e6}});
+  row["kernels_us"] = kernel_seconds(s.kernels) * 1e6;
+  row["beyond_kernels_us"] = s.beyond_kernels * 1e6;
+}
 
 json to_row(const char* phase, int32_t batch, const Series& s) {
   return {{"phase", phase},
@@ -118,6 +144,8 @@ Result<json> bench_step(const BenchStepOptions& options,
   config.scheduler.max_num_seqs = *std::max_element(options.batch.begin(), options.batch.end());
   config.scheduler.max_num_batched_tokens =
       std::max(config.scheduler.max_num_batched_tokens, config.scheduler.max_num_seqs);
+  KernelLog log;
+  if (options.profile) config.kernel_log = &log;
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, {}));
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(parts.scheduler));
   const SteadyClock clock;
@@ -126,7 +154,7 @@ Result<json> bench_step(const BenchStepOptions& options,
   EngineLoop loop(std::move(scheduler), *parts.runner, *strategy, parts.assets.info.vocab_size,
                   clock, nullptr);
 
-  Run run{loop, options, parts.assets.info.vocab_size};
+  Run run{loop, options, parts.assets.info.vocab_size, log};
   Series discard;  // the first pass touches all memory
   TERN_TRY(run.measure(options.batch.front(), discard, discard));
   std::map<int32_t, std::pair<Series, Series>> series;
@@ -139,6 +167,7 @@ Result<json> bench_step(const BenchStepOptions& options,
   for (const auto& [batch, phases] : series) {
     rows.push_back(to_row("prefill", batch, phases.first));
     rows.push_back(to_row("decode", batch, phases.second));
+    if (options.profile) add_profile(phases.second, rows.back());
   }
   const int threads = options.num_threads > 0 ? options.num_threads : cpu_info().num_cpus;
   return json{{"rows", rows},

@@ -20,11 +20,14 @@ struct BenchStepOptions {
   std::vector<int32_t> batch{1, 4, 16};
   int32_t repeat = 5;
   uint64_t seed = 1;
+  bool profile = false;  ///< also times every kernel of the decode steps
 };
 
 /// Drives the engine's own loop (scheduler, forward, sampling) on random prompts. The batch sizes
 /// take turns within a repeat, so that a noisy neighbour hits all of them. Keys: rows[{phase,
-/// batch, tokens_per_s (median), best_tokens_per_s, p50_ms, min_ms, step_seqs}], cpu, isa, threads.
+/// batch, tokens_per_s (median), best_tokens_per_s, p50_ms, min_ms}], cpu, isa, threads; with
+/// `profile` a decode row has kernels[{op, kernel, calls, us}] of the quickest step by its kernels,
+/// kernels_us (their sum) and beyond_kernels_us (what that step took besides).
 Result<nlohmann::json> bench_step(const BenchStepOptions& options,
                                   const std::function<void(double)>& progress);
 

@@ -49,17 +49,28 @@ sigset_t interrupts() {
 // Waits for Ctrl-C in a thread of its own: a signal handler could not cancel a call.
 class Interrupts {
  public:
-  Interrupts() {
+  explicit Interrupts(std::function<void()> on_idle) : on_idle_(std::move(on_idle)) {
     const sigset_t set = interrupts();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     thread_ = std::jthread([this](std::stop_token stop) { wait(stop); });
   }
 
-  /// The call that an interrupt cancels, or null.
+  /// A call begins or (null) ends: what an interrupt cancels.
   void set_call(grpc::ClientContext* call) {
     std::lock_guard lock(mutex_);
     call_ = call;
     if (call_ && interrupted_) call_->TryCancel();
+  }
+
+  /// Before a call: where interrupts end calls alone, those that came before are forgotten.
+  void begin() {
+    std::lock_guard lock(mutex_);
+    is_busy_ = true;
+    if (on_idle_) interrupted_ = false;
+  }
+  void end() {
+    std::lock_guard lock(mutex_);
+    is_busy_ = false;
   }
 
   bool interrupted() const {
@@ -72,14 +83,19 @@ class Interrupts {
     const sigset_t set = interrupts();
     const timespec tick{.tv_sec = 0, .tv_nsec = 50'000'000};
     while (!stop.stop_requested()) {
-      if (sigtimedwait(&set, nullptr, &tick) < 0) continue;
+      const int signal = sigtimedwait(&set, nullptr, &tick);
+      if (signal < 0) continue;
       std::lock_guard lock(mutex_);
-      if (std::exchange(interrupted_, true)) std::_Exit(kExitInterrupted);
+      const bool again = std::exchange(interrupted_, true);
+      if (on_idle_ ? signal == SIGTERM : again) std::_Exit(kExitInterrupted);
       if (call_) call_->TryCancel();
+      if (on_idle_ && !is_busy_) on_idle_();
     }
   }
 
+  const std::function<void()> on_idle_;
   mutable std::mutex mutex_;
+  bool is_busy_ = false;                 // guarded by mutex_
   grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
   bool interrupted_ = false;             // guarded by mutex_
   std::jthread thread_;
@@ -95,7 +111,8 @@ int CallStatus::exit_code() const {
 }
 
 struct Client::Impl {
-  explicit Impl(std::string where) : address(std::move(where)) {
+  Impl(std::string where, std::function<void()> on_idle_interrupt)
+      : address(std::move(where)), interrupts(std::move(on_idle_interrupt)) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the address is the server's, proxies or not
@@ -123,13 +140,23 @@ struct Client::Impl {
   // Runs `call(context)`, which blocks until the RPC's end.
   template <class Call>
   CallStatus run(grpc::ClientContext& context, Call&& call) {
+    interrupts.begin();
     grpc::Status status(grpc::StatusCode::UNAVAILABLE, connect());
     if (status.error_message().empty()) {
       interrupts.set_call(&context);
       status = call(context);
       interrupts.set_call(nullptr);
     }
+    interrupts.end();
     return describe(status);
+  }
+
+  // The same for a question that is answered at once.
+  template <class Call>
+  CallStatus ask(Call&& call) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kControlTimeout);
+    return run(context, call);
   }
 
   CallStatus describe(const grpc::Status& status) const {
@@ -157,10 +184,11 @@ struct Client::Impl {
   std::unique_ptr<v1::Control::Stub> control;
 };
 
-Client::Client(std::string address) {
+Client::Client(std::string address, std::function<void()> on_idle_interrupt) {
   gpr_set_log_function([](gpr_log_func_args*) {});  // every failure comes back as a status
   google::protobuf::SetLogHandler(nullptr);
-  impl_ = std::make_unique<Impl>(address.empty() ? default_address() : std::move(address));
+  impl_ = std::make_unique<Impl>(address.empty() ? default_address() : std::move(address),
+                                 std::move(on_idle_interrupt));
 }
 
 Client::~Client() = default;
@@ -185,19 +213,18 @@ CallStatus Client::generate(const v1::GenerateRequest& request, std::optional<Se
 }
 
 CallStatus Client::get_server_info(v1::ServerInfo* info) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kControlTimeout);
-  return impl_->run(context, [&](grpc::ClientContext& call) {
-    return impl_->control->GetServerInfo(&call, {}, info);
-  });
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->GetServerInfo(&call, {}, info); });
 }
 
 CallStatus Client::get_model_info(v1::ModelInfo* info) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kControlTimeout);
-  return impl_->run(context, [&](grpc::ClientContext& call) {
-    return impl_->control->GetModelInfo(&call, {}, info);
-  });
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->GetModelInfo(&call, {}, info); });
+}
+
+CallStatus Client::list_models(v1::ListModelsResult* models) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->ListModels(&call, {}, models); });
 }
 
 }  // namespace tern

@@ -30,8 +30,10 @@ struct CallStatus {
 /// progress; the second one ends the process. Make it before any other thread.
 class Client {
  public:
-  /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051.
-  explicit Client(std::string address);
+  /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051. With
+  /// `on_idle_interrupt` Ctrl-C ends the call in progress and nothing else, however often it comes;
+  /// where there is none, a thread of the client's calls this (SIGTERM ends the process).
+  explicit Client(std::string address, std::function<void()> on_idle_interrupt = {});
   ~Client();
 
   const std::string& address() const;
@@ -42,6 +44,7 @@ class Client {
 
   CallStatus get_server_info(v1::ServerInfo* info);
   CallStatus get_model_info(v1::ModelInfo* info);
+  CallStatus list_models(v1::ListModelsResult* models);
 
  private:
   struct Impl;

@@ -21,6 +21,16 @@ void print(const nlohmann::json& r) {
                 row["batch"].get<int>(), row["tokens_per_s"].get<double>(),
                 row["best_tokens_per_s"].get<double>(), row["p50_ms"].get<double>(),
                 row["min_ms"].get<double>());
+  for (const auto& row : r["rows"]) {
+    if (!row.contains("kernels")) continue;
+    std::printf("\ndecode step of batch %d: kernels %.1f us, beyond them %.1f us\n",
+                row["batch"].get<int>(), row["kernels_us"].get<double>(),
+                row["beyond_kernels_us"].get<double>());
+    for (const auto& k : row["kernels"])
+      std::printf("  %-18s %-22s %5d calls %10.1f us\n", k["op"].get<std::string>().c_str(),
+                  k["kernel"].get<std::string>().c_str(), k["calls"].get<int>(),
+                  k["us"].get<double>());
+  }
 }
 
 }  // namespace
@@ -32,8 +42,8 @@ void add_bench_step(CLI::App& app, Action& action) {
   CLI::App* command = group.add_subcommand("step", "Prefill and decode speed by batch size");
   command->add_option("--model", o->model, "Model directory or name of a bundled model")
       ->required();
-  command->add_option("--compute", o->compute, "default or f32")
-      ->check(CLI::IsMember({"default", "f32"}));
+  command->add_option("--compute", o->compute, "default, fast or f32")
+      ->check(CLI::IsMember({"default", "fast", "f32"}));
   command->add_option("--threads", o->num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
   command->add_option("--prefill", o->prefill, "Prompt tokens of each sequence");
@@ -41,6 +51,7 @@ void add_bench_step(CLI::App& app, Action& action) {
   command->add_option("--batch", o->batch, "Batch sizes: 1,4,16")->delimiter(',');
   command->add_option("--repeat", o->repeat, "Rounds over all batch sizes");
   command->add_option("--seed", o->seed, "Of the random prompts");
+  command->add_flag("--profile", o->profile, "Time every kernel of the decode steps too");
   command->add_flag("--json", *as_json, "Print one JSON document");
   command->footer("Example:\n  tern bench step --model tern-stories --batch 1,4,16");
   command->callback([o, as_json, &action] {

@@ -25,8 +25,8 @@ CLI::App* add_measurement(CLI::App& app, Action& action, const std::string& name
   EvalCommon& common = options->common;
   command->add_option("--model", common.model, "Model directory or name of a bundled model")
       ->required();
-  command->add_option("--compute", common.compute, "default or f32")
-      ->check(CLI::IsMember({"default", "f32"}));
+  command->add_option("--compute", common.compute, "default, fast or f32")
+      ->check(CLI::IsMember({"default", "fast", "f32"}));
   command->add_option("--threads", common.num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
   command->add_flag("--json", *as_json, "Print one JSON document");

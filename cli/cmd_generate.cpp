@@ -1,42 +1,39 @@
 // tern generate: one request, its answer streamed to stdout.
 #include <iostream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/sampling_options.h"
 
 namespace tern {
 namespace {
 
-const std::map<std::string, v1::PriorityClass> kPriorities = {
-    {"system", v1::PRIORITY_CLASS_SYSTEM},
-    {"interactive", v1::PRIORITY_CLASS_INTERACTIVE},
-    {"default", v1::PRIORITY_CLASS_DEFAULT},
-    {"bulk", v1::PRIORITY_CLASS_BULK},
-};
+using nlohmann::json;
 
 struct Options {
   std::string server, prompt, prompt_file;
-  bool raw = false, json = false, ignore_eos = false;
-  std::optional<uint32_t> max_tokens, top_k;
-  std::optional<float> temperature, top_p, min_p;
-  std::optional<uint64_t> seed;
-  std::vector<std::string> stop;
-  std::string priority = "default";
-  std::optional<double> deadline_seconds;
+  bool raw = false, as_json = false;
+  SamplingOptions sampling;
+  SchedulingOptions scheduling;
+  std::optional<uint32_t> n, logprobs, prompt_logprobs, truncate_prompt_tokens;
 };
 
 struct Answer {
   std::string text;
   std::vector<uint32_t> token_ids;
-  v1::Accepted accepted;
+  json logprobs = json::array();
   v1::Finished finished;
 };
 
-// Unset flags stay unset: the model's defaults are the server's business.
+struct Received {
+  v1::Accepted accepted;
+  json prompt_logprobs = json::array();
+  std::vector<Answer> answers;
+};
+
 v1::GenerateRequest to_request(const Options& options, const std::string& prompt) {
   v1::GenerateRequest request;
   if (options.raw) {
@@ -46,48 +43,88 @@ v1::GenerateRequest to_request(const Options& options, const std::string& prompt
     message.set_role("user");
     message.set_content(prompt);
   }
-  v1::RandomSampling& random = *request.mutable_sampling()->mutable_random();
-  if (options.temperature) random.set_temperature(*options.temperature);
-  if (options.top_k) random.set_top_k(*options.top_k);
-  if (options.top_p) random.set_top_p(*options.top_p);
-  if (options.min_p) random.set_min_p(*options.min_p);
-  if (options.seed) random.set_seed(*options.seed);
-  v1::Stopping& stopping = *request.mutable_sampling()->mutable_stopping();
-  if (options.max_tokens) stopping.set_max_tokens(*options.max_tokens);
-  if (options.ignore_eos) stopping.set_ignore_eos(true);
-  for (const std::string& stop : options.stop) stopping.add_stop(stop);
-  request.mutable_scheduling()->set_priority(kPriorities.at(options.priority));
-  if (options.json) request.mutable_response()->set_token_ids(true);
+  set_sampling(options.sampling, request.mutable_sampling());
+  if (options.n) request.mutable_sampling()->set_n(*options.n);
+  if (options.truncate_prompt_tokens)
+    request.set_truncate_prompt_tokens(*options.truncate_prompt_tokens);
+  request.mutable_scheduling()->set_priority(priority_class(options.scheduling));
+  v1::ResponseOptions& response = *request.mutable_response();
+  if (options.as_json) response.set_token_ids(true);
+  if (options.logprobs) response.set_logprobs(*options.logprobs);
+  if (options.prompt_logprobs) response.set_prompt_logprobs(*options.prompt_logprobs);
   return request;
 }
 
-// The field's names, as in engine/runtime/token_sink.h.
+// The field's names, as in engine/decode/finish_reason.h.
 const char* finish_reason(v1::FinishReason reason) {
   return reason == v1::FINISH_REASON_LENGTH ? "length" : "stop";
 }
 
-nlohmann::json to_document(const Answer& answer) {
-  const v1::Usage& usage = answer.finished.usage();
-  const v1::Timings& timings = answer.finished.timings();
-  nlohmann::json document = {
-      {"request_id", answer.accepted.request_id()},
-      {"model", answer.accepted.model()},
-      {"text", answer.text},
-      {"token_ids", answer.token_ids},
-      {"finish_reason", finish_reason(answer.finished.reason())},
-      {"seed", answer.accepted.effective_sampling().seed()},
-      {"usage",
-       {{"prompt_tokens", usage.prompt_tokens()},
-        {"completion_tokens", usage.completion_tokens()},
-        {"cached_tokens", usage.cached_tokens()}}},
-      {"timing",
-       {{"queue_ms", timings.queue_us() / 1e3},
-        {"ttft_ms", timings.ttft_us() / 1e3},
-        {"e2e_ms", timings.e2e_us() / 1e3}}},
-  };
+json to_document(const v1::TokenLogprob& token) {
+  return {{"token_id", token.token_id()},
+          {"token", token.token()},
+          {"logprob", token.has_logprob() ? json(token.logprob()) : json()},
+          {"rank", token.has_rank() ? json(token.rank()) : json()}};
+}
+
+void append(const google::protobuf::RepeatedPtrField<v1::Logprobs>& from, json* to) {
+  for (const v1::Logprobs& logprobs : from) {
+    json entry = to_document(logprobs.chosen());
+    entry["top"] = json::array();
+    for (const v1::TokenLogprob& other : logprobs.top()) entry["top"].push_back(to_document(other));
+    to->push_back(std::move(entry));
+  }
+}
+
+json to_document(const Options& options, const Answer& answer) {
+  json document = {{"text", answer.text},
+                   {"token_ids", answer.token_ids},
+                   {"finish_reason", finish_reason(answer.finished.reason())}};
+  if (options.logprobs) document["logprobs"] = answer.logprobs;
   if (answer.finished.matched_case() == v1::Finished::kStopString)
     document["matched_stop"] = answer.finished.stop_string();
   return document;
+}
+
+// The keys of one answer are the first one's; all of several are in `outputs`.
+json to_document(const Options& options, const Received& received) {
+  json document = to_document(options, received.answers.front());
+  const v1::Finished& first = received.answers.front().finished;
+  uint64_t completion_tokens = 0;
+  double e2e_us = 0;
+  for (const Answer& answer : received.answers) {
+    completion_tokens += answer.finished.usage().completion_tokens();
+    e2e_us = std::max(e2e_us, double(answer.finished.timings().e2e_us()));
+  }
+  document["request_id"] = received.accepted.request_id();
+  document["model"] = received.accepted.model();
+  document["seed"] = received.accepted.effective_sampling().seed();
+  document["usage"] = {{"prompt_tokens", first.usage().prompt_tokens()},
+                       {"completion_tokens", completion_tokens},
+                       {"cached_tokens", first.usage().cached_tokens()}};
+  document["timing"] = {{"queue_ms", first.timings().queue_us() / 1e3},
+                        {"ttft_ms", first.timings().ttft_us() / 1e3},
+                        {"e2e_ms", e2e_us / 1e3}};
+  if (options.prompt_logprobs) document["prompt_logprobs"] = received.prompt_logprobs;
+  if (received.answers.size() == 1) return document;
+  for (const Answer& answer : received.answers)
+    document["outputs"].push_back(to_document(options, answer));
+  return document;
+}
+
+void receive(const v1::GenerateEvent& event, Received* received) {
+  if (event.has_accepted()) received->accepted = event.accepted();
+  if (event.has_prompt_logprobs())
+    append(event.prompt_logprobs().logprobs(), &received->prompt_logprobs);
+  if (event.has_finished())
+    received->answers.at(event.finished().index()).finished = event.finished();
+  if (!event.has_delta()) return;
+  const v1::Delta& delta = event.delta();
+  Answer& answer = received->answers.at(delta.index());
+  answer.text += delta.text();
+  answer.token_ids.insert(answer.token_ids.end(), delta.token_ids().begin(),
+                          delta.token_ids().end());
+  append(delta.logprobs(), &answer.logprobs);
 }
 
 int run(const Options& options) {
@@ -98,25 +135,23 @@ int run(const Options& options) {
     prompt = *std::move(file);
   }
   std::optional<Seconds> deadline;
-  if (options.deadline_seconds) deadline = Seconds(*options.deadline_seconds);
+  if (options.scheduling.deadline_seconds) deadline = Seconds(*options.scheduling.deadline_seconds);
 
   Client client(options.server);
-  Answer answer;
+  Received received;
+  received.answers.resize(options.n.value_or(1));
+  // Several answers come side by side: they are shown one after the other, at the end.
+  const bool streams = !options.as_json && received.answers.size() == 1;
   const CallStatus end =
       client.generate(to_request(options, prompt), deadline, [&](const v1::GenerateEvent& event) {
-        if (event.has_accepted()) answer.accepted = event.accepted();
-        if (event.has_finished()) answer.finished = event.finished();
-        if (!event.has_delta()) return;
-        if (!options.json) {
-          std::cout << event.delta().text() << std::flush;
-          return;
-        }
-        answer.text += event.delta().text();
-        answer.token_ids.insert(answer.token_ids.end(), event.delta().token_ids().begin(),
-                                event.delta().token_ids().end());
+        receive(event, &received);
+        if (streams && event.has_delta()) std::cout << event.delta().text() << std::flush;
       });
-  if (!options.json && answer.accepted.prompt_tokens() > 0) std::cout << std::endl;
-  if (options.json && end.ok()) print_json(to_document(answer));
+  if (streams && received.accepted.prompt_tokens() > 0) std::cout << std::endl;
+  if (options.as_json && end.ok()) print_json(to_document(options, received));
+  if (!options.as_json && !streams && end.ok())
+    for (size_t i = 0; i < received.answers.size(); ++i)
+      std::cout << "--- " << i << "\n" << received.answers[i].text << std::endl;
   return end.exit_code();
 }
 
@@ -130,29 +165,23 @@ void add_generate(CLI::App& app, Action& action) {
   input->add_option("--prompt-file", options->prompt_file, "File with the prompt; - is stdin");
   input->require_option(1);
   command->add_flag("--raw", options->raw, "Send the prompt as it is, without the chat template");
-  command->add_option("--max-tokens", options->max_tokens,
-                      "Most tokens of the answer [what the context leaves]");
-  command->add_option("--temperature", options->temperature, "0 = greedy [the model's default]");
-  command->add_option("--top-p", options->top_p, "Nucleus mass in (0, 1] [the model's default]");
-  command->add_option("--top-k", options->top_k, "0 = off [the model's default]");
-  command->add_option("--min-p", options->min_p, "In [0, 1] [the model's default]");
-  command->add_option("--seed", options->seed, "Seed of the draws [the server chooses]");
-  command->add_option("--stop", options->stop, "End the answer where this text begins; repeatable")
-      ->expected(1)
-      ->take_all();
-  command->add_flag("--ignore-eos", options->ignore_eos, "Go on after end-of-sequence tokens");
-  command->add_option("--priority", options->priority, "system, interactive, default or bulk")
-      ->check(CLI::IsMember({"system", "interactive", "default", "bulk"}))
-      ->option_text("CLASS");
+  command->add_option("--truncate-prompt-tokens", options->truncate_prompt_tokens,
+                      "Keep the last tokens of too long a prompt [refuse it]");
+  add_sampling_options(*command, options->sampling);
+  command->add_option("--n", options->n, "Answers; number i draws with seed + i [1]")
+      ->check(CLI::Range(1, 128));
+  CLI::Option* as_json =
+      command->add_flag("--json", options->as_json, "Print one JSON document at the end");
   command
-      ->add_option("--deadline", options->deadline_seconds,
-                   "Give up after this time: 500ms, 10s, 2m")
-      ->option_text("TIME")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, double>{{"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}},
-          CLI::AsNumberWithUnit::UNIT_REQUIRED));
+      ->add_option("--logprobs", options->logprobs,
+                   "Log-probabilities with so many alternatives a token, 0 to 20; with --json")
+      ->needs(as_json);
+  command
+      ->add_option("--prompt-logprobs", options->prompt_logprobs,
+                   "The same for the prompt; with --json")
+      ->needs(as_json);
+  add_scheduling_options(*command, options->scheduling);
   add_server_option(*command, options->server);
-  command->add_flag("--json", options->json, "Print one JSON document at the end");
   command->footer(
       "Example:\n  tern generate --prompt 'Tell me a story.' --max-tokens 100 --temperature 0");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -24,10 +24,15 @@ using Action = std::function<int()>;
 using AddCommand = void (*)(CLI::App& app, Action& action);
 
 void add_generate(CLI::App& app, Action& action);
+void add_chat(CLI::App& app, Action& action);
+void add_models(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_detokenize(CLI::App& app, Action& action);
+void add_template(CLI::App& app, Action& action);
+void add_score(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+void add_make_random(CLI::App& app, Action& action);
 void add_eval_logits(CLI::App& app, Action& action);
 void add_eval_perplexity(CLI::App& app, Action& action);
 void add_eval_tasks(CLI::App& app, Action& action);
@@ -35,9 +40,10 @@ void add_bench_step(CLI::App& app, Action& action);
 
 /// In the order of the help text.
 inline constexpr AddCommand kCommands[] = {
-    add_generate,    add_status,          add_tokenize,   add_detokenize,
-    add_inspect,
-    add_eval_logits, add_eval_perplexity, add_eval_tasks, add_bench_step,
+    add_generate,   add_chat,        add_models,      add_status,
+    add_tokenize,   add_detokenize,  add_template,    add_score,
+    add_inspect,    add_make_random, add_eval_logits, add_eval_perplexity,
+    add_eval_tasks, add_bench_step,
 };
 
 /// --server, the same for every command that talks to one.

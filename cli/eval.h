@@ -15,7 +15,7 @@ using EvalProgress = std::function<void(double)>;
 
 struct EvalCommon {
   std::string model;                ///< directory or bundled name
-  std::string compute = "default";  ///< "default" or "f32"
+  std::string compute = "default";  ///< "default", "fast" or "f32"
   int32_t num_threads = 0;          ///< 0 = all CPUs
 };
 

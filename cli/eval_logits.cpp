@@ -3,7 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/eval.h"
-#include "cli/log_sum_exp.h"
+#include "engine/decode/logprobs.h"
+#include "engine/io/safetensors.h"
 #include "engine/runtime/generate_all.h"
 #include "engine/runtime/score.h"
 
@@ -105,6 +106,13 @@ Status compare_greedy(const std::vector<GoldenPrompt>& prompts, Engine& engine,
   return {};
 }
 
+std::vector<std::string> kernel_names(const KernelLog& log) {
+  std::vector<std::string> names;
+  for (const auto& [key, entry] : log.entries())
+    names.push_back(std::string(key.first) + ":" + std::string(key.second));
+  return names;
+}
+
 }  // namespace
 
 Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& progress) {
@@ -124,7 +132,8 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
   {
     // The scorer's weights are gone before the engine loads its own: one copy in memory at a time.
     TERN_ASSIGN(const LoadedModel model,
-                load_weights(directory, config, longest, options.common.num_threads, isa, {}));
+                load_weights(directory, config, longest,
+                             {options.common.compute, options.common.num_threads, isa}, {}));
     TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
                 Scorer::create(model, isa, {longest, options.block_size, options.chunk, &log}));
     TERN_TRY(compare_logits(prompts, *scorer, result, progress));
@@ -149,7 +158,7 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
               {"prompts", prompts.size()},
               {"positions", result.positions},
               {"isa", isa_name(isa)},
-              {"kernels", log.names()}};
+              {"kernels", kernel_names(log)}};
 }
 
 }  // namespace tern

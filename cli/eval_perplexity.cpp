@@ -4,7 +4,8 @@
 #include <sstream>
 
 #include "cli/eval.h"
-#include "cli/log_sum_exp.h"
+#include "engine/decode/logprobs.h"
+#include "engine/io/mapped_file.h"
 #include "engine/runtime/score.h"
 
 namespace tern {
@@ -86,7 +87,8 @@ Result<json> eval_perplexity(const EvalPerplexityOptions& options, const EvalPro
       options.context > 0 ? options.context : files.config.max_position_embeddings;
   TERN_ASSIGN(const std::vector<Tokens> windows, make_windows(options, files, context));
   TERN_ASSIGN(const LoadedModel model,
-              load_weights(directory, files.config, context, options.common.num_threads, isa, {}));
+              load_weights(directory, files.config, context,
+                           {options.common.compute, options.common.num_threads, isa}, {}));
   TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
               Scorer::create(model, isa, {.max_len = context, .chunk = std::min(context, 512)}));
 

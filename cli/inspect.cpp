@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "engine/cache/kv_layout.h"
 #include "engine/runtime/loader.h"
@@ -13,20 +14,17 @@ using nlohmann::json;
 Result<json> inspect_model(const std::string& model) {
   TERN_ASSIGN(const std::string directory, resolve_model(model));
   TERN_ASSIGN(const ModelFiles files, read_model_files(directory));
-  TERN_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(directory));
+  TERN_ASSIGN(const auto weights, open_weights(directory));
   json tensors = json::array();
-  std::map<std::string, int64_t> bytes_by_format;
+  std::map<std::string, uint64_t> bytes_by_format;
+  uint64_t bytes = 0;
   int64_t parameters = 0;
-  for (const std::string& name : checkpoint.names()) {
-    const TensorView& t = *checkpoint.find(name);
-    const int64_t bytes = t.num_elements() * dtype_bytes(t.dtype);
-    const std::string dtype(dtype_name(t.dtype));
-    parameters += t.num_elements();
-    bytes_by_format[dtype] += bytes;
-    tensors.push_back({{"name", name},
-                       {"shape", std::vector<int64_t>(t.shape, t.shape + t.rank)},
-                       {"dtype", dtype},
-                       {"bytes", bytes}});
+  for (const TensorInfo& t : weights->tensors()) {
+    parameters += std::accumulate(t.shape.begin(), t.shape.end(), int64_t{1}, std::multiplies<>());
+    bytes += t.bytes;
+    bytes_by_format[t.dtype] += t.bytes;
+    tensors.push_back(
+        {{"name", t.name}, {"shape", t.shape}, {"dtype", t.dtype}, {"bytes", t.bytes}});
   }
   const ModelConfig& c = files.config;
   const KvLayout kv{c.num_layers, c.num_kv_heads, c.head_dim};
@@ -34,7 +32,7 @@ Result<json> inspect_model(const std::string& model) {
               {"directory", directory},
               {"architecture", c.architecture},
               {"parameters", parameters},
-              {"bytes", checkpoint.total_bytes()},
+              {"bytes", bytes},
               {"bytes_by_format", bytes_by_format},
               {"vocab_size", c.vocab_size},
               {"layers", c.num_layers},

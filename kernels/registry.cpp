@@ -18,7 +18,8 @@ void register_all(KernelTable<Op>&... tables) {
 const KernelRegistry& kernels() {
   static const KernelRegistry registry = [] {
     KernelRegistry r;
-    register_all(r.gemm, r.rmsnorm, r.rope, r.silu_mul, r.add, r.embed, r.kv_write, r.attention);
+    register_all(r.gemm, r.quantize_input, r.rmsnorm, r.rope, r.gated_activation, r.softcap, r.add, r.embed,
+                 r.kv_write, r.attention);
     return r;
   }();
   return registry;

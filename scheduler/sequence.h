@@ -24,7 +24,8 @@ struct Sequence {
   uint64_t id = 0;  ///< unique among live sequences
   TimePoint arrival;
   PriorityClass priority = PriorityClass::kDefault;
-  std::string cache_salt;  ///< sequences share prefix blocks only under equal salts (tenants)
+  std::string cache_salt;    ///< sequences share prefix blocks only under equal salts (tenants)
+  int32_t rope_variant = 0;  ///< Model::rope_variant; cache_salt must tell of it
   int32_t num_prompt_tokens = 0;     ///< >= 1
   int32_t max_tokens = 0;            ///< >= 1: most tokens that commit() may append
   bool bypass_prefix_cache = false;  ///< read no cached block (its own blocks are still published)
@@ -38,6 +39,8 @@ struct Sequence {
   int32_t num_recomputed_tokens = 0;  ///< computed once, lost by preemption, computed again
   std::vector<int32_t> block_table;   ///< block ids; entry i holds positions [i * block_size, …)
 
+  /// Most tokens whose KV is ever computed: the last one of the answer is not fed back.
+  int64_t max_computed_tokens() const { return int64_t(num_prompt_tokens) + max_tokens - 1; }
   int32_t num_tokens() const { return static_cast<int32_t>(token_ids.size()); }
   int32_t num_output_tokens() const { return num_tokens() - num_prompt_tokens; }
 };

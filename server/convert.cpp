@@ -1,34 +1,45 @@
 #include "server/convert.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <chrono>
 #include <cmath>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include "server/convert_detail.h"
 #include "server/feature_gate.h"
 
 namespace tern {
+namespace convert {
 namespace {
-
-using Error = std::optional<ApiError>;
-using Json = nlohmann::json;
-
-constexpr uint32_t kMaxStreamInterval = 1024;
-constexpr size_t kMaxRequestIdBytes = 128;
-
-// Leaves the enclosing function with the error of `expr`, if there is one.
-#define TERN_REFUSE(expr)                                         \
-  do {                                                            \
-    if (Error tern_error = (expr); tern_error) return tern_error; \
-  } while (false)
 
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
+}
+
+}  // namespace
+
+Error check(const Range& range) {
+  if (!range.is_set) return {};
+  const bool above = range.open_low ? range.value > range.low : range.value >= range.low;
+  if (above && range.value <= range.high) return {};  // NaN is not
+  ApiError error = bad_field(range.field, "must be in " + std::string(range.open_low ? "(" : "[") +
+                                              number(range.low) + ", " + number(range.high) +
+                                              "], is " + number(range.value));
+  error.metadata["value"] = number(range.value);
+  return error;
+}
+
+Error check_count(const std::string& field, int count, int limit, const char* what) {
+  if (count <= limit) return {};
+  return bad_field(field,
+                   std::to_string(count) + " " + what + ", at most " + std::to_string(limit));
+}
+
+ApiError conflict(std::string field, std::string why) {
+  ApiError error = bad_field(std::move(field), std::move(why));
+  error.reason = "CONSTRAINT_CONFLICT";
+  return error;
 }
 
 ApiError feature_disabled(std::string field, std::string message) {
@@ -46,6 +57,15 @@ uint64_t random_bits() {
   }();
   return generator();
 }
+
+}  // namespace convert
+
+namespace {
+
+using convert::Error;
+
+constexpr uint32_t kMaxStreamInterval = 1024;
+constexpr size_t kMaxRequestIdBytes = 128;
 
 // ---- identity ----
 
@@ -83,30 +103,10 @@ Error set_scheduling(const v1::GenerateRequest& in, Request* request) {
 
 // ---- prompt ----
 
-Json to_json(const v1::ChatMessage& message) {
-  Json out = {{"role", message.role()}, {"content", message.content()}};
-  if (!message.name().empty()) out["name"] = message.name();
-  return out;
-}
-
-Error template_variables(const v1::ChatInput& chat, const Engine& engine, Json* variables) {
-  *variables = Json::parse(engine.chat_template_variables(), nullptr, false);
-  if (!variables->is_object()) *variables = Json::object();
-  if (!chat.has_template_variables()) return {};
-  std::string text;
-  if (!google::protobuf::util::MessageToJsonString(chat.template_variables(), &text).ok())
-    return bad_field("chat.template_variables", "has a value that JSON cannot hold");
-  variables->update(Json::parse(text));
-  return {};
-}
-
 Error set_prompt(const v1::GenerateRequest& in, const Engine& engine, const RequestLimits& limits,
                  std::vector<int32_t>* ids) {
-  if (in.has_text_options() && in.input_case() != v1::GenerateRequest::kText) {
-    ApiError error = bad_field("text_options", "goes with `text` only");
-    error.reason = "CONSTRAINT_CONFLICT";
-    return error;
-  }
+  if (in.has_text_options() && in.input_case() != v1::GenerateRequest::kText)
+    return convert::conflict("text_options", "goes with `text` only");
   switch (in.input_case()) {
     case v1::GenerateRequest::kText:
       TERN_REFUSE(encode_text(in.text(), in.text_options(), engine, limits, ids));
@@ -129,88 +129,25 @@ Error set_prompt(const v1::GenerateRequest& in, const Engine& engine, const Requ
   return bad_field("input", "missing: set one of text, token_ids, chat");
 }
 
-// ---- sampling ----
-
-struct Range {
-  const char* field;
-  bool is_set;
-  double value, low, high;
-  bool open_low = false;  // low itself is not allowed
-};
-
-Error check(const Range& range) {
-  if (!range.is_set) return {};
-  const bool above = range.open_low ? range.value > range.low : range.value >= range.low;
-  if (above && range.value <= range.high) return {};  // NaN is not
-  ApiError error = bad_field(range.field, "must be in " + std::string(range.open_low ? "(" : "[") +
-                                              number(range.low) + ", " + number(range.high) +
-                                              "], is " + number(range.value));
-  error.metadata["value"] = number(range.value);
-  return error;
-}
-
-constexpr double kMaxInt = std::numeric_limits<int32_t>::max();
-
-Error set_random(const v1::RandomSampling& in, const SamplingDefaults& defaults,
-                 SamplingParams* out) {
-  for (const Range& range : {
-           Range{"sampling.random.temperature", in.has_temperature(), in.temperature(), 0, 2},
-           Range{"sampling.random.top_k", in.has_top_k(), double(in.top_k()), 0, kMaxInt},
-           Range{"sampling.random.top_p", in.has_top_p(), in.top_p(), 0, 1, true},
-           Range{"sampling.random.min_p", in.has_min_p(), in.min_p(), 0, 1},
-       })
-    TERN_REFUSE(check(range));
-  out->temperature =
-      in.has_temperature() ? in.temperature() : defaults.temperature.value_or(out->temperature);
-  out->top_k =
-      in.has_top_k() ? static_cast<int32_t>(in.top_k()) : defaults.top_k.value_or(out->top_k);
-  out->top_p = in.has_top_p() ? in.top_p() : defaults.top_p.value_or(out->top_p);
-  out->min_p = in.has_min_p() ? in.min_p() : defaults.min_p.value_or(out->min_p);
-  out->seed = in.has_seed() ? in.seed() : random_bits();
+// Keeps the last tokens of too long a prompt, where the client wants that.
+Error truncate_prompt(const v1::GenerateRequest& in, std::vector<int32_t>* ids) {
+  TERN_REFUSE(convert::check({"truncate_prompt_tokens", in.has_truncate_prompt_tokens(),
+                              double(in.truncate_prompt_tokens()), 1, convert::kMaxInt}));
+  if (in.has_truncate_prompt_tokens() && ids->size() > in.truncate_prompt_tokens())
+    ids->erase(ids->begin(), ids->end() - in.truncate_prompt_tokens());
   return {};
 }
 
-Error set_stop_strings(const v1::Stopping& in, const Engine& engine, const RequestLimits& limits,
-                       SamplingParams* out) {
-  if (in.stop_size() > limits.max_stop_strings)
-    return bad_field("sampling.stopping.stop", std::to_string(in.stop_size()) +
-                                                   " strings, at most " +
-                                                   std::to_string(limits.max_stop_strings));
-  if (in.stop_size() > 0 && !engine.tokenizer())
-    return feature_disabled(
-        "sampling.stopping.stop",
-        "sampling.stopping.stop: the model has no tokenizer, so there is no text");
-  for (int i = 0; i < in.stop_size(); ++i) {
-    const std::string field = "sampling.stopping.stop[" + std::to_string(i) + "]";
-    if (in.stop(i).empty()) return bad_field(field, "empty");
-    if (in.stop(i).size() > static_cast<size_t>(limits.max_stop_string_bytes))
-      return bad_field(field, std::to_string(in.stop(i).size()) + " bytes, at most " +
-                                  std::to_string(limits.max_stop_string_bytes));
-  }
-  out->stop = {in.stop().begin(), in.stop().end()};
-  out->include_stop_str_in_output = in.include_stop_str_in_output();
-  return {};
+// What max_tokens becomes where it is unset.
+int32_t room_for_answer(const Request& request, const ModelInfo& info) {
+  return std::max(info.max_model_len - static_cast<int32_t>(request.prompt_token_ids.size()), 0);
 }
 
-Error set_stopping(const v1::Stopping& in, const Engine& engine, const RequestLimits& limits,
-                   SamplingParams* out) {
-  TERN_REFUSE(check(
-      {"sampling.stopping.max_tokens", in.has_max_tokens(), double(in.max_tokens()), 1, kMaxInt}));
-  out->max_tokens = static_cast<int32_t>(in.max_tokens());
-  TERN_REFUSE(set_stop_strings(in, engine, limits, out));
-  if (in.stop_token_ids_size() > limits.max_stop_token_ids)
-    return bad_field("sampling.stopping.stop_token_ids",
-                     std::to_string(in.stop_token_ids_size()) + " ids, at most " +
-                         std::to_string(limits.max_stop_token_ids));
-  TERN_REFUSE(to_token_ids(in.stop_token_ids(), "sampling.stopping.stop_token_ids",
-                           engine.model_info().vocab_size, &out->stop_token_ids));
-  out->ignore_eos = in.ignore_eos();
-  return {};
-}
+// ---- answer ----
 
 Error set_response(const v1::ResponseOptions& in, GenerateCall* out) {
-  TERN_REFUSE(check({"response.stream_interval", in.has_stream_interval(),
-                     double(in.stream_interval()), 1, kMaxStreamInterval}));
+  TERN_REFUSE(convert::check({"response.stream_interval", in.has_stream_interval(),
+                              double(in.stream_interval()), 1, kMaxStreamInterval}));
   out->want_text = !in.has_text() || in.text();
   out->want_token_ids = in.token_ids();
   out->want_prefill_progress = in.prefill_progress();
@@ -220,22 +157,23 @@ Error set_response(const v1::ResponseOptions& in, GenerateCall* out) {
   return {};
 }
 
-void set_accepted(const v1::GenerateRequest& in, const ModelInfo& info, GenerateCall* out) {
+void set_accepted(const ModelInfo& info, bool echo_prompt, GenerateCall* out) {
   const Request& request = out->request;
   const SamplingParams& sampling = request.sampling;
-  const int32_t room = info.max_model_len - static_cast<int32_t>(request.prompt_token_ids.size());
   v1::Accepted& accepted = out->accepted;
   accepted.set_request_id(request.request_id);
   accepted.set_model(info.name);
   accepted.set_prompt_tokens(static_cast<uint32_t>(request.prompt_token_ids.size()));
-  accepted.set_max_tokens(sampling.max_tokens > 0 ? sampling.max_tokens : std::max(room, 0));
+  accepted.set_max_tokens(sampling.max_tokens > 0 ? sampling.max_tokens
+                                                  : room_for_answer(request, info));
   v1::RandomSampling& effective = *accepted.mutable_effective_sampling();
   effective.set_temperature(sampling.temperature);
   effective.set_top_k(static_cast<uint32_t>(sampling.top_k));
   effective.set_top_p(sampling.top_p);
   effective.set_min_p(sampling.min_p);
   effective.set_seed(sampling.seed);
-  if (in.response().echo_prompt_token_ids())
+  out->n = sampling.n;
+  if (echo_prompt)
     accepted.mutable_prompt_token_ids()->Add(request.prompt_token_ids.begin(),
                                              request.prompt_token_ids.end());
 }
@@ -268,12 +206,37 @@ std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& eng
   Request& request = out->request;
   request.request_id = in.request_id().empty() ? uuid_v7() : in.request_id();
   const ModelInfo& info = engine.model_info();
-  TERN_REFUSE(set_random(in.sampling().random(), info.default_sampling, &request.sampling));
-  TERN_REFUSE(set_stopping(in.sampling().stopping(), engine, limits, &request.sampling));
+  TERN_REFUSE(convert::set_sampling(in.sampling(), engine, limits, &request.sampling));
   TERN_REFUSE(set_response(in.response(), out));
+  TERN_REFUSE(convert::set_logprobs(in.response(), info.vocab_size, &request.sampling));
   TERN_REFUSE(set_scheduling(in, &request));
   TERN_REFUSE(set_prompt(in, engine, limits, &request.prompt_token_ids));
-  set_accepted(in, info, out);
+  TERN_REFUSE(truncate_prompt(in, &request.prompt_token_ids));
+  const int32_t room = room_for_answer(request, info);
+  if (room > 0 && request.sampling.max_tokens == 0 && request.sampling.min_tokens > room)
+    return convert::conflict("sampling.stopping.min_tokens",
+                             "the context leaves " + std::to_string(room) + " tokens, is " +
+                                 std::to_string(request.sampling.min_tokens));
+  set_accepted(info, in.response().echo_prompt_token_ids(), out);
+  return {};
+}
+
+std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& engine,
+                                      const RequestLimits& limits, GenerateCall* out) {
+  TERN_REFUSE(check_model(in.model(), engine));
+  v1::GenerateRequest prompt;
+  if (in.has_text()) prompt.set_text(in.text());
+  if (in.has_token_ids()) *prompt.mutable_token_ids() = in.token_ids();
+  if (in.has_text_options()) *prompt.mutable_text_options() = in.text_options();
+  Request& request = out->request;
+  TERN_REFUSE(set_prompt(prompt, engine, limits, &request.prompt_token_ids));
+  TERN_REFUSE(convert::check({"top_logprobs", in.has_top_logprobs(), double(in.top_logprobs()), 0,
+                              SamplingParams::kMaxLogprobs}));
+  request.request_id = uuid_v7();
+  request.sampling.prompt_logprobs = static_cast<int32_t>(in.top_logprobs());
+  request.sampling.temperature = 0;
+  request.sampling.max_tokens = 1;  // the engine answers with at least one token
+  set_accepted(engine.model_info(), true, out);
   return {};
 }
 
@@ -292,7 +255,7 @@ std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptio
                                     std::vector<int32_t>* ids) {
   const Tokenizer* tokenizer = engine.tokenizer();
   if (!tokenizer)
-    return feature_disabled("text", "text: the model has no tokenizer; send token_ids");
+    return convert::feature_disabled("text", "text: the model has no tokenizer; send token_ids");
   if (text.size() > limits.max_prompt_bytes)
     return bad_field("text", std::to_string(text.size()) + " bytes, at most " +
                                  std::to_string(limits.max_prompt_bytes) +
@@ -304,32 +267,6 @@ std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptio
   Result<std::vector<int32_t>> encoded = tokenizer->encode(text, encode);
   if (!encoded.ok()) return bad_field("text", encoded.status().message());
   *ids = *std::move(encoded);
-  return {};
-}
-
-std::optional<ApiError> render_chat(const v1::ChatInput& chat, const Engine& engine,
-                                    std::string* text) {
-  if (!engine.chat_template())
-    return feature_disabled("chat", "chat: the model has no chat template; send text or token_ids");
-  if (chat.messages().empty()) return bad_field("chat.messages", "empty");
-  TERN_REFUSE(check_features(chat));
-  Json messages = Json::array();
-  for (int i = 0; i < chat.messages_size(); ++i) {
-    if (chat.messages(i).role().empty())
-      return bad_field("chat.messages[" + std::to_string(i) + "].role", "empty");
-    messages.push_back(to_json(chat.messages(i)));
-  }
-  Json variables;
-  TERN_REFUSE(template_variables(chat, engine, &variables));
-  const bool add_prompt = !chat.has_add_generation_prompt() || chat.add_generation_prompt();
-  Result<std::string> rendered = engine.chat_template()->render(messages, add_prompt, variables);
-  if (!rendered.ok()) {
-    ApiError error = bad_field("chat.messages", rendered.status().message());
-    error.code = rendered.status().code();
-    error.reason = "CHAT_TEMPLATE";
-    return error;
-  }
-  *text = *std::move(rendered);
   return {};
 }
 
@@ -354,8 +291,9 @@ std::optional<ApiError> to_token_ids(const google::protobuf::RepeatedField<uint3
   return {};
 }
 
-v1::Finished to_wire(const FinishedEvent& event) {
+v1::Finished to_wire(const FinishedEvent& event, int32_t index) {
   v1::Finished out;
+  out.set_index(static_cast<uint32_t>(index));
   out.set_reason(to_wire(event.reason));
   if (event.reason == FinishReason::kStopString)
     out.set_stop_string(event.matched_stop);
@@ -371,6 +309,21 @@ v1::Finished to_wire(const FinishedEvent& event) {
   timings.set_num_preemptions(event.timing.num_preemptions);
   timings.set_num_recomputed_tokens(event.timing.num_recomputed_tokens);
   return out;
+}
+
+void to_wire(const std::vector<TokenLogprobs>& in, const Tokenizer* tokenizer,
+             google::protobuf::RepeatedPtrField<v1::Logprobs>* out) {
+  const auto set = [tokenizer](const TokenLogprob& from, v1::TokenLogprob& to) {
+    to.set_token_id(static_cast<uint32_t>(from.token_id));
+    if (from.logprob) to.set_logprob(static_cast<float>(*from.logprob));
+    if (from.rank > 0) to.set_rank(static_cast<uint32_t>(from.rank));
+    if (tokenizer) to.set_token(std::string(tokenizer->token_bytes(from.token_id)));
+  };
+  for (const TokenLogprobs& token : in) {
+    v1::Logprobs& logprobs = *out->Add();
+    set(token.chosen, *logprobs.mutable_chosen());
+    for (const TokenLogprob& other : token.top) set(other, *logprobs.add_top());
+  }
 }
 
 v1::ModelInfo to_wire(const Engine& engine) {
@@ -428,8 +381,8 @@ std::string uuid_v7() {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   const auto ms = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
-  const uint64_t high = ms << 16 | 0x7000 | (random_bits() & 0x0FFF);
-  const uint64_t low = uint64_t{1} << 63 | (random_bits() >> 2);
+  const uint64_t high = ms << 16 | 0x7000 | (convert::random_bits() & 0x0FFF);
+  const uint64_t low = uint64_t{1} << 63 | (convert::random_bits() >> 2);
   char text[37];
   std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", unsigned(high >> 32),
                 unsigned(high >> 16 & 0xFFFF), unsigned(high & 0xFFFF), unsigned(low >> 48),

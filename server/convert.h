@@ -17,12 +17,17 @@ struct RequestLimits {
   int32_t max_stop_strings = 16;
   int32_t max_stop_string_bytes = 256;
   int32_t max_stop_token_ids = 64;
+  int32_t max_logit_bias = 1024;  ///< entries
+  int32_t max_allowed_token_ids = 65536;
+  int32_t max_bad_words = 64;          ///< each at most max_stop_string_bytes
+  int32_t max_n = 8;                   ///< answers to one prompt
   Seconds max_request_duration{3600};  ///< for requests without a nearer deadline; 0 = unlimited
 };
 
 /// A Generate request that can be submitted.
 struct GenerateCall {
   Request request;
+  int32_t n = 1;          ///< of the request
   v1::Accepted accepted;  ///< complete but for queue_position
   bool want_text = true;
   bool want_token_ids = false;
@@ -36,6 +41,10 @@ struct GenerateCall {
 std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& engine,
                                 const RequestLimits& limits, GenerateCall* out);
 
+/// The same of a Score request: its one answer is to be thrown away.
+std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& engine,
+                                      const RequestLimits& limits, GenerateCall* out);
+
 /// `name` must be empty or the served model's: MODEL_NOT_FOUND.
 std::optional<ApiError> check_model(const std::string& name, const Engine& engine);
 
@@ -45,7 +54,7 @@ std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptio
                                     std::vector<int32_t>* ids);
 
 /// Renders `chat` by the model's template. CHAT_TEMPLATE where the template refuses the messages,
-/// FEATURE_DISABLED where the model has none.
+/// FEATURE_DISABLED where the model has none, or where tools would not show in the prompt.
 std::optional<ApiError> render_chat(const v1::ChatInput& chat, const Engine& engine,
                                     std::string* text);
 
@@ -58,7 +67,12 @@ std::optional<ApiError> to_token_ids(const google::protobuf::RepeatedField<uint3
                                      const std::string& field, int32_t vocab_size,
                                      std::vector<int32_t>* out);
 
-v1::Finished to_wire(const FinishedEvent& event);
+v1::Finished to_wire(const FinishedEvent& event, int32_t index);
+
+/// `tokenizer` may be null: then there are no bytes of tokens.
+void to_wire(const std::vector<TokenLogprobs>& in, const Tokenizer* tokenizer,
+             google::protobuf::RepeatedPtrField<v1::Logprobs>* out);
+
 v1::ModelInfo to_wire(const Engine& engine);
 v1::EngineStats to_wire(const EngineStats& stats);
 

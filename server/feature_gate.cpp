@@ -13,45 +13,25 @@ namespace {
 namespace pb = google::protobuf;
 
 struct Missing {
-  std::string_view message;            // type that `path` starts from
   std::string_view path;               // where a step is repeated, all its elements are looked at
   std::optional<double> neutral = {};  // the value of a number, bool or enum that asks for nothing
 };
 
-constexpr std::string_view kGenerate = "GenerateRequest";
-constexpr std::string_view kChat = "ChatInput";
-
 // One row a feature that is not there. Delete the row when the feature comes.
 constexpr Missing kMissing[] = {
-    {kGenerate, "sampling.n", 1},
-    {kGenerate, "sampling.penalties.presence_penalty", 0},
-    {kGenerate, "sampling.penalties.frequency_penalty", 0},
-    {kGenerate, "sampling.penalties.repetition_penalty", 1},
-    {kGenerate, "sampling.penalties.logit_bias"},
-    {kGenerate, "sampling.stopping.min_tokens", 0},
-    {kGenerate, "sampling.stopping.thinking_token_budget"},
-    {kGenerate, "sampling.stopping.repetition_detection"},
-    {kGenerate, "sampling.constraints.json_schema"},
-    {kGenerate, "sampling.constraints.json_object", 0},
-    {kGenerate, "sampling.constraints.regex"},
-    {kGenerate, "sampling.constraints.ebnf"},
-    {kGenerate, "sampling.constraints.choice"},
-    {kGenerate, "sampling.constraints.structural_tag"},
-    {kGenerate, "sampling.constraints.allowed_token_ids"},
-    {kGenerate, "sampling.constraints.bad_words"},
-    {kGenerate, "response.logprobs"},
-    {kGenerate, "response.prompt_logprobs"},
-    {kGenerate, "response.logprob_token_ids"},
-    {kGenerate, "response.spaces_between_special_tokens", 1},
-    {kGenerate, "scheduling.expected_output_tokens"},
-    {kGenerate, "scheduling.slo"},
-    {kGenerate, "cache.scope", v1::CACHE_SCOPE_TENANT},
-    {kGenerate, "adapter"},
-    {kGenerate, "diffusion"},
-    {kGenerate, "truncate_prompt_tokens"},
-    {kChat, "messages.tool_calls"},
-    {kChat, "messages.tool_call_id"},
-    {kChat, "tools"},
+    {"sampling.stopping.thinking_token_budget"},
+    {"sampling.stopping.repetition_detection"},
+    {"sampling.constraints.json_schema"},
+    {"sampling.constraints.json_object", 0},
+    {"sampling.constraints.regex"},
+    {"sampling.constraints.ebnf"},
+    {"sampling.constraints.choice"},
+    {"sampling.constraints.structural_tag"},
+    {"scheduling.expected_output_tokens"},
+    {"scheduling.slo"},
+    {"cache.scope", v1::CACHE_SCOPE_TENANT},
+    {"adapter"},
+    {"diffusion"},
 };
 
 double value_of(const pb::Message& message, const pb::FieldDescriptor& field) {
@@ -91,11 +71,10 @@ bool asks_for(const pb::Message& message, std::string_view path, const Missing& 
 
 }  // namespace
 
-std::optional<ApiError> check_features(const pb::Message& request) {
-  const std::string& type = request.GetDescriptor()->name();
+std::optional<ApiError> check_features(const v1::GenerateRequest& request) {
   for (const Missing& row : kMissing) {
-    if (row.message != type || !asks_for(request, row.path, row)) continue;
-    const std::string field = (row.message == kChat ? "chat." : "") + std::string(row.path);
+    if (!asks_for(request, row.path, row)) continue;
+    const std::string field(row.path);
     return ApiError{.code = Code::kUnimplemented,
                     .reason = "FEATURE_DISABLED",
                     .message = field + ": this server does not have this feature",

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "server/api_error.h"
+#include "tern/v1/inference.pb.h"
 
 namespace tern {
 
 /// FEATURE_DISABLED (kUnimplemented) naming the first field of `request` that is set to more than
-/// its neutral value and has no effect here. `request`: a tern.v1.GenerateRequest or a
-/// tern.v1.ChatInput.
-std::optional<ApiError> check_features(const google::protobuf::Message& request);
+/// its neutral value and has no effect here.
+std::optional<ApiError> check_features(const v1::GenerateRequest& request);
 
 }  // namespace tern

@@ -1,4 +1,4 @@
-// The two Generate calls: a request submitted to the engine, its events written to the client.
+// The calls that the engine answers: a request submitted to it, its events written to the client.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -14,6 +14,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state,
 
 /// GenerateUnary: the same, answered in one message into `response`.
 grpc::ServerUnaryReactor* start_unary(ServingState& state, grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+
+/// Score: the log-probabilities of a prompt, whose answer is thrown away.
+grpc::ServerUnaryReactor* start_score(ServingState& state, grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
 
 }  // namespace tern

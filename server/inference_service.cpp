@@ -1,4 +1,4 @@
-// tern.v1.Inference: Generate in generate_stream.cpp, the CPU-only calls here.
+// tern.v1.Inference: what the engine answers is in generate_stream.cpp, the rest here.
 #include "server/generate_stream.h"
 #include "server/services.h"
 #include "server/wire.h"
@@ -18,10 +18,11 @@ void set_ids(const std::vector<int32_t>& ids, Ids* out) {
   out->Add(ids.begin(), ids.end());
 }
 
-// Requests come in raw, see wire.h. Score is the generated UNIMPLEMENTED.
-using Base = Rpc::WithRawCallbackMethod_Generate<Rpc::WithRawCallbackMethod_GenerateUnary<
-    Rpc::WithRawCallbackMethod_Tokenize<Rpc::WithRawCallbackMethod_Detokenize<
-        Rpc::WithRawCallbackMethod_ApplyTemplate<Rpc::CallbackService>>>>>;
+// Requests come in raw, see wire.h.
+using Base = Rpc::WithRawCallbackMethod_Generate<
+    Rpc::WithRawCallbackMethod_GenerateUnary<Rpc::WithRawCallbackMethod_Score<
+        Rpc::WithRawCallbackMethod_Tokenize<Rpc::WithRawCallbackMethod_Detokenize<
+            Rpc::WithRawCallbackMethod_ApplyTemplate<Rpc::CallbackService>>>>>>;
 
 class InferenceService final : public Base {
  public:
@@ -33,6 +34,10 @@ class InferenceService final : public Base {
 
   Reactor* GenerateUnary(Context* context, const Buffer* in, Buffer* out) override {
     return start_unary(state_, context, in, out);
+  }
+
+  Reactor* Score(Context* context, const Buffer* in, Buffer* out) override {
+    return start_score(state_, context, in, out);
   }
 
   Reactor* Tokenize(Context* context, const Buffer* in, Buffer* out) override {

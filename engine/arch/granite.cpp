@@ -5,7 +5,7 @@
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_granite(const ModelConfig& config,
-                                            std::shared_ptr<const Checkpoint> checkpoint,
+                                            std::shared_ptr<const WeightSource> weights,
                                             const LoadOptions& options) {
   LlamaLike recipe{.qkv_bias = config.attention_bias,
                    .o_bias = config.attention_bias,
@@ -17,7 +17,7 @@ Result<std::unique_ptr<Model>> load_granite(const ModelConfig& config,
   r.number("attention_multiplier", recipe.attention_scale, 1e-6, 1e6);
   r.number("logits_scaling", recipe.logits_divisor, 1e-6, 1e6);
   TERN_TRY(r.status());
-  return load_llama_like(config, std::move(checkpoint), options, recipe);
+  return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 }  // namespace tern

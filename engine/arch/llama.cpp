@@ -4,9 +4,9 @@
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_llama(const ModelConfig& config,
-                                          std::shared_ptr<const Checkpoint> checkpoint,
+                                          std::shared_ptr<const WeightSource> weights,
                                           const LoadOptions& options) {
-  return load_llama_like(config, std::move(checkpoint), options,
+  return load_llama_like(config, std::move(weights), options,
                          {.qkv_bias = config.attention_bias,
                           .o_bias = config.attention_bias,
                           .mlp_bias = config.mlp_bias});

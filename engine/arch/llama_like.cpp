@@ -20,12 +20,17 @@ class LlamaLikeModel final : public Model {
     const auto x = ws.mat<float>(batch.num_tokens(), config_.hidden);
     dispatch(kernels().embed,
              {.token_ids = batch.token_ids.data(),
-              .table = embedding_,
+              .table = embedding_.get(),
               .scale = recipe_.embedding_multiplier,
               .y = x},
              ex);
-    for (size_t i = 0; i < layers_.size(); ++i)
-      layers_[i].forward(batch, x, kv.layer(static_cast<int32_t>(i)), rope_.cos_sin(), ws, ex);
+    const RopeRows rope = rope_.rows_of(batch, ws);
+    const RopeRows local_rope = local_rope_ ? local_rope_->rows_of(batch, ws) : rope;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const bool is_local = layers_[i].attention.window > 0;
+      layers_[i].forward(batch, x, kv.layer(static_cast<int32_t>(i)), is_local ? local_rope : rope,
+                         ws, ex);
+    }
 
     // Only the wanted rows pay for the final norm and the vocabulary.
     const auto last = ws.mat<float>(static_cast<int64_t>(batch.logits_rows.size()), config_.hidden);
@@ -34,12 +39,20 @@ class LlamaLikeModel final : public Model {
       std::copy(row, row + config_.hidden, last.row(r));
     }
     final_norm_.forward(last, last, ex);
-    lm_head_.forward(last, logits, ex);
+    lm_head_.forward(last, logits, ws, ex);
+    if (recipe_.logits_softcap > 0)
+      dispatch(kernels().softcap, {.cap = recipe_.logits_softcap, .x = logits}, ex);
+  }
+
+  int32_t rope_variant(int64_t num_positions) const override {
+    return rope_.variant(num_positions);
   }
 
   size_t workspace_bytes(const StepLimits& limits) const override {
     return Workspace::footprint<float>(limits.max_tokens * config_.hidden) +
            Workspace::footprint<float>(limits.max_logits_rows * config_.hidden) +
+           LinearInput::workspace_bytes(limits.max_logits_rows, config_.hidden) +
+           (local_rope_ ? 2 : 1) * RopeTable::workspace_bytes(limits) +
            layers_.front().workspace_bytes(limits);
   }
 
@@ -50,36 +63,56 @@ class LlamaLikeModel final : public Model {
   uint64_t num_parameters() const override { return num_parameters_; }
   uint64_t weight_bytes() const override { return weight_bytes_; }
   std::string weight_format() const override {
-    return std::string(format(layers_.front().mlp.gate.weight.format).name);
+    return std::string(format(layers_.front().mlp.down.weight.format).type);
   }
 
-  Status load(std::shared_ptr<const Checkpoint> checkpoint, const LoadOptions& options) {
-    TERN_ASSIGN(rope_, RopeTable::create(config_, options.max_model_len));
-    WeightLoader loader(*checkpoint, options.ex, options.on_progress);
+  Status load(std::shared_ptr<const WeightSource> weights, const LoadOptions& options) {
+    TERN_TRY(make_rope_tables(options.max_model_len));
+    WeightLoader loader(*weights, options.compute, options.ex, options.on_progress);
     TERN_TRY(load_weights(loader));
     TERN_TRY(loader.finish());
     num_parameters_ = loader.num_parameters();
-    weight_bytes_ = loader.packed_bytes() + rope_.bytes();
-    checkpoint_ = std::move(checkpoint);
+    weight_bytes_ =
+        loader.packed_bytes() + rope_.bytes() + (local_rope_ ? local_rope_->bytes() : 0);
+    weights_ = std::move(weights);
     return {};
   }
 
  private:
+  Status make_rope_tables(int32_t max_positions) {
+    const ModelConfig& c = config_;
+    TERN_ASSIGN(rope_, RopeTable::create(c.rope, c.head_dim, max_positions));
+    if (!c.local_rope) return {};
+    TERN_ASSIGN(local_rope_, RopeTable::create(*c.local_rope, c.head_dim, max_positions));
+    return {};
+  }
+
   Status load_weights(WeightLoader& loader) {
     const ModelConfig& c = config_;
-    TERN_ASSIGN(embedding_, loader.tensor("model.embed_tokens.weight", {c.vocab_size, c.hidden}));
+    TERN_ASSIGN(embedding_, load_embedding(loader));
     for (int32_t i = 0; i < c.num_layers; ++i) TERN_TRY(load_layer(loader, i));
-    TERN_ASSIGN(final_norm_, loader.norm("model.norm", c.hidden, c.norm_eps));
+    TERN_ASSIGN(final_norm_, norm(loader, "model.norm", c.hidden));
     // Dividing what the head reads divides the logits.
     for (int32_t i = 0; i < c.hidden; ++i)
       final_norm_.gain.as<float>()[i] /= recipe_.logits_divisor;
     if (c.tie_word_embeddings) {
       loader.ignore("lm_head.weight");
-      TERN_ASSIGN(lm_head_, loader.pack(embedding_));
+      TERN_ASSIGN(lm_head_, loader.pack(*embedding_));
     } else {
       TERN_ASSIGN(lm_head_, loader.linear("lm_head", c.vocab_size, c.hidden, false));
     }
     return {};
+  }
+
+  Result<std::unique_ptr<RowSource>> load_embedding(WeightLoader& loader) {
+    const std::vector<int64_t> shape{config_.vocab_size, config_.hidden};
+    auto rows = loader.rows("model.embed_tokens.weight", shape);
+    const bool is_missing = !rows.ok() && rows.status().code() == Code::kNotFound;
+    if (!is_missing || !config_.tie_word_embeddings) return rows;
+    // Some checkpoints keep a tied matrix under the head's name alone.
+    auto head = loader.rows("lm_head.weight", shape);
+    if (!head.ok() && head.status().code() == Code::kNotFound) return rows;
+    return head;
   }
 
   Status load_layer(WeightLoader& loader, int32_t index) {
@@ -89,6 +122,7 @@ class LlamaLikeModel final : public Model {
     TERN_TRY(load_norms(loader, prefix, layer));
     TERN_TRY(load_attention(loader, prefix + "self_attn.", layer.attention));
     if (!recipe_.use_rope.empty()) layer.attention.use_rope = recipe_.use_rope[index];
+    if (recipe_.sliding.empty() || recipe_.sliding[index]) layer.attention.window = recipe_.window;
     TERN_TRY(load_mlp(loader, prefix + "mlp.", layer.mlp));
     layers_.push_back(std::move(layer));
     return {};
@@ -97,31 +131,36 @@ class LlamaLikeModel final : public Model {
   Status load_mlp(WeightLoader& loader, const std::string& prefix, Mlp& mlp) {
     const ModelConfig& c = config_;
     const bool bias = recipe_.mlp_bias;
-    if (recipe_.fused_projections) {
-      TERN_ASSIGN(std::vector<Linear> parts,
-                  loader.fused_linears(prefix + "gate_up_proj", {c.intermediate, c.intermediate},
-                                       c.hidden));
-      mlp.gate = std::move(parts[0]), mlp.up = std::move(parts[1]);
-    } else {
-      TERN_ASSIGN(mlp.gate, loader.linear(prefix + "gate_proj", c.intermediate, c.hidden, bias));
-      TERN_ASSIGN(mlp.up, loader.linear(prefix + "up_proj", c.intermediate, c.hidden, bias));
-    }
+    mlp.activation = recipe_.activation;
+    std::vector<LinearName> parts{{prefix + "gate_proj", c.intermediate},
+                                  {prefix + "up_proj", c.intermediate}};
+    if (recipe_.fused_projections) parts = {{prefix + "gate_up_proj", 2 * c.intermediate}};
+    TERN_ASSIGN(mlp.gate_up, loader.linear_group(parts, c.hidden, bias));
     TERN_ASSIGN(mlp.down, loader.linear(prefix + "down_proj", c.hidden, c.intermediate, bias));
     return {};
   }
 
+  Result<Norm> norm(WeightLoader& loader, const std::string& name, int64_t size) {
+    TERN_ASSIGN(Norm norm, loader.norm(name, size, config_.norm_eps));
+    for (int64_t i = 0; i < size; ++i) norm.gain.as<float>()[i] += recipe_.norm_offset;
+    return norm;
+  }
+
   Status load_norms(WeightLoader& loader, const std::string& prefix, DecoderLayer& layer) {
-    const ModelConfig& c = config_;
-    if (recipe_.post_norm) {
-      TERN_ASSIGN(layer.attention_post_norm,
-                  loader.norm(prefix + "post_attention_layernorm", c.hidden, c.norm_eps));
-      TERN_ASSIGN(layer.mlp_post_norm,
-                  loader.norm(prefix + "post_feedforward_layernorm", c.hidden, c.norm_eps));
-    } else {
-      TERN_ASSIGN(layer.attention_norm,
-                  loader.norm(prefix + "input_layernorm", c.hidden, c.norm_eps));
-      TERN_ASSIGN(layer.mlp_norm,
-                  loader.norm(prefix + "post_attention_layernorm", c.hidden, c.norm_eps));
+    using Norms = LlamaLike::Norms;
+    const int64_t hidden = config_.hidden;
+    const std::string post_attention = prefix + "post_attention_layernorm";
+    if (recipe_.norms != Norms::kPost) {
+      TERN_ASSIGN(layer.attention_norm, norm(loader, prefix + "input_layernorm", hidden));
+    }
+    if (recipe_.norms == Norms::kPre) {
+      TERN_ASSIGN(layer.mlp_norm, norm(loader, post_attention, hidden));
+      return {};
+    }
+    TERN_ASSIGN(layer.attention_post_norm, norm(loader, post_attention, hidden));
+    TERN_ASSIGN(layer.mlp_post_norm, norm(loader, prefix + "post_feedforward_layernorm", hidden));
+    if (recipe_.norms == Norms::kSandwich) {
+      TERN_ASSIGN(layer.mlp_norm, norm(loader, prefix + "pre_feedforward_layernorm", hidden));
     }
     return {};
   }
@@ -131,36 +170,30 @@ class LlamaLikeModel final : public Model {
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
     a.num_heads = c.num_heads, a.num_kv_heads = c.num_kv_heads, a.head_dim = c.head_dim;
-    a.window = recipe_.window;
+    a.softcap = recipe_.attention_softcap;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
-    if (recipe_.fused_projections) {
-      TERN_ASSIGN(
-          std::vector<Linear> parts,
-          loader.fused_linears(prefix + "qkv_proj", {q_width, kv_width, kv_width}, c.hidden));
-      a.q = std::move(parts[0]), a.k = std::move(parts[1]), a.v = std::move(parts[2]);
-    } else {
-      TERN_ASSIGN(a.q, loader.linear(prefix + "q_proj", q_width, c.hidden, recipe_.qkv_bias));
-      TERN_ASSIGN(a.k, loader.linear(prefix + "k_proj", kv_width, c.hidden, recipe_.qkv_bias));
-      TERN_ASSIGN(a.v, loader.linear(prefix + "v_proj", kv_width, c.hidden, recipe_.qkv_bias));
-    }
+    std::vector<LinearName> parts{
+        {prefix + "q_proj", q_width}, {prefix + "k_proj", kv_width}, {prefix + "v_proj", kv_width}};
+    if (recipe_.fused_projections) parts = {{prefix + "qkv_proj", q_width + 2 * kv_width}};
+    TERN_ASSIGN(a.qkv, loader.linear_group(parts, c.hidden, recipe_.qkv_bias));
     TERN_ASSIGN(a.o, loader.linear(prefix + "o_proj", c.hidden, q_width, recipe_.o_bias));
     if (recipe_.qk_norm == LlamaLike::QkNorm::kNone) return {};
     const bool whole = recipe_.qk_norm == LlamaLike::QkNorm::kWhole;
-    TERN_ASSIGN(a.q_norm, loader.norm(prefix + "q_norm", whole ? q_width : c.head_dim, c.norm_eps));
-    TERN_ASSIGN(a.k_norm,
-                loader.norm(prefix + "k_norm", whole ? kv_width : c.head_dim, c.norm_eps));
+    TERN_ASSIGN(a.q_norm, norm(loader, prefix + "q_norm", whole ? q_width : c.head_dim));
+    TERN_ASSIGN(a.k_norm, norm(loader, prefix + "k_norm", whole ? kv_width : c.head_dim));
     return {};
   }
 
   const ModelConfig config_;
   const LlamaLike recipe_;
-  std::shared_ptr<const Checkpoint> checkpoint_;  // maps the embedding
-  TensorView embedding_;                          // [vocab_size, hidden]
+  std::shared_ptr<const WeightSource> weights_;  // maps the embedding
+  std::unique_ptr<RowSource> embedding_;         // [vocab_size, hidden]
   std::vector<DecoderLayer> layers_;
   Norm final_norm_;
   Linear lm_head_;
   RopeTable rope_;
+  std::optional<RopeTable> local_rope_;  // of the layers that have a window
   uint64_t num_parameters_ = 0;
   uint64_t weight_bytes_ = 0;
 };
@@ -168,15 +201,16 @@ class LlamaLikeModel final : public Model {
 }  // namespace
 
 Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
-                                               std::shared_ptr<const Checkpoint> checkpoint,
+                                               std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options,
                                                const LlamaLike& recipe) {
-  if (config.hidden_act != "silu")
+  const char* known = recipe.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
+  if (!config.hidden_act.empty() && config.hidden_act != known)
     return Status(Code::kUnimplemented, config.source + ": hidden_act: '" + config.hidden_act +
-                                            "' is not supported; " + config.architecture +
-                                            " has silu");
+                                            "' is not supported; " + config.architecture + " has " +
+                                            known);
   auto model = std::make_unique<LlamaLikeModel>(config, recipe);
-  TERN_TRY(model->load(std::move(checkpoint), options));
+  TERN_TRY(model->load(std::move(weights), options));
   return std::unique_ptr<Model>(std::move(model));
 }
 

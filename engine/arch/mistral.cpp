@@ -5,13 +5,13 @@
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_mistral(const ModelConfig& config,
-                                            std::shared_ptr<const Checkpoint> checkpoint,
+                                            std::shared_ptr<const WeightSource> weights,
                                             const LoadOptions& options) {
   LlamaLike recipe;
   ConfigReader r(*config.json, config.source);
   r.integer("sliding_window", recipe.window, 1, INT32_MAX, false);
   TERN_TRY(r.status());
-  return load_llama_like(config, std::move(checkpoint), options, recipe);
+  return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 }  // namespace tern

@@ -4,13 +4,13 @@
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_olmo2(const ModelConfig& config,
-                                          std::shared_ptr<const Checkpoint> checkpoint,
+                                          std::shared_ptr<const WeightSource> weights,
                                           const LoadOptions& options) {
-  return load_llama_like(config, std::move(checkpoint), options,
+  return load_llama_like(config, std::move(weights), options,
                          {.qkv_bias = config.attention_bias,
                           .o_bias = config.attention_bias,
                           .qk_norm = LlamaLike::QkNorm::kWhole,
-                          .post_norm = true});
+                          .norms = LlamaLike::Norms::kPost});
 }
 
 }  // namespace tern

@@ -4,10 +4,10 @@
 namespace tern {
 
 Result<std::unique_ptr<Model>> load_qwen3(const ModelConfig& config,
-                                          std::shared_ptr<const Checkpoint> checkpoint,
+                                          std::shared_ptr<const WeightSource> weights,
                                           const LoadOptions& options) {
   TERN_TRY(check_no_window(config, options));
-  return load_llama_like(config, std::move(checkpoint), options,
+  return load_llama_like(config, std::move(weights), options,
                          {.qkv_bias = config.attention_bias,
                           .o_bias = config.attention_bias,
                           .qk_norm = LlamaLike::QkNorm::kPerHead});

@@ -7,7 +7,7 @@
 
 #include "base/device.h"
 #include "base/status.h"
-#include "engine/io/checkpoint.h"
+#include "engine/io/weight_source.h"
 #include "engine/model/model.h"
 #include "engine/model/model_config.h"
 #include "engine/model/weight_loader.h"
@@ -16,13 +16,14 @@ namespace tern {
 
 struct LoadOptions {
   int32_t max_model_len = 0;  ///< positions to serve: sizes the RoPE table
+  Compute compute = Compute::kDefault;  ///< arithmetic of the linear layers
   Exec ex;                    ///< whose pool packs weights
   LoadFraction on_progress;   ///< may be empty
 };
 
 struct Architecture {
   const char* name;  ///< as in config.json's `architectures`
-  Result<std::unique_ptr<Model>> (*load)(const ModelConfig&, std::shared_ptr<const Checkpoint>,
+  Result<std::unique_ptr<Model>> (*load)(const ModelConfig&, std::shared_ptr<const WeightSource>,
                                          const LoadOptions&);
 };
 
@@ -32,7 +33,7 @@ const std::vector<Architecture>& architectures();
 /// kUnimplemented naming the config's architecture and those that exist; else what the
 /// architecture's loader says.
 Result<std::unique_ptr<Model>> load_model(const ModelConfig& config,
-                                          std::shared_ptr<const Checkpoint> checkpoint,
+                                          std::shared_ptr<const WeightSource> weights,
                                           const LoadOptions& options);
 
 }  // namespace tern

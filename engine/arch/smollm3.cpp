@@ -25,14 +25,14 @@ Status read_rope_layers(const ModelConfig& config, std::vector<bool>& use_rope) 
 }  // namespace
 
 Result<std::unique_ptr<Model>> load_smollm3(const ModelConfig& config,
-                                            std::shared_ptr<const Checkpoint> checkpoint,
+                                            std::shared_ptr<const WeightSource> weights,
                                             const LoadOptions& options) {
   TERN_TRY(check_no_window(config, options));
   LlamaLike recipe{.qkv_bias = config.attention_bias,
                    .o_bias = config.attention_bias,
                    .mlp_bias = config.mlp_bias};
   TERN_TRY(read_rope_layers(config, recipe.use_rope));
-  return load_llama_like(config, std::move(checkpoint), options, recipe);
+  return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 }  // namespace tern

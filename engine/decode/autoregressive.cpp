@@ -15,15 +15,37 @@ class Autoregressive final : public DecodeStrategy {
   Autoregressive(const Tokenizer* tokenizer, std::vector<int32_t> eos_token_ids)
       : tokenizer_(tokenizer), eos_token_ids_(std::move(eos_token_ids)) {}
 
+  DecodeState start(const SamplingParams& params, std::span<const int32_t> prompt) const override {
+    DecodeState state;
+    state.params = params;
+    state.stop = StopMatcher(params.stop, params.include_stop_str_in_output);
+    if (params.min_tokens > 0) {
+      state.end_token_ids = params.stop_token_ids;
+      if (!params.ignore_eos)
+        state.end_token_ids.insert(state.end_token_ids.end(), eos_token_ids_.begin(),
+                                   eos_token_ids_.end());
+    }
+    if (!params.has_penalties()) return state;
+    if (params.repetition_penalty == 1) prompt = {};  // the others count the answer alone
+    state.counts = TokenCounts(prompt.size() + size_t(params.max_tokens));
+    state.counts.add_prompt(prompt);
+    return state;
+  }
+
   int32_t num_logits_rows(const ScheduledSequence& scheduled) const override {
     return scheduled.produces_token() ? 1 : 0;
   }
 
-  Result<Commit> commit(DecodeState& state, MatView<const float> logits,
-                        Sampler& sampler) const override {
-    TERN_ASSIGN(const int32_t id, sampler.sample({logits.row(0), size_t(logits.cols)}, state.params,
-                                                 state.num_output_tokens));
+  Result<Commit> commit(DecodeState& state, std::span<const int32_t> output_token_ids,
+                        MatView<const float> logits, Sampler& sampler) const override {
+    const std::span<const float> row(logits.row(0), size_t(logits.cols));
+    TERN_ASSIGN(const int32_t id, sampler.sample(row, state.params,
+                                                 {.position = uint64_t(state.num_output_tokens),
+                                                  .output_token_ids = output_token_ids,
+                                                  .end_token_ids = state.end_token_ids,
+                                                  .counts = &state.counts}));
     ++state.num_output_tokens;
+    state.counts.add_output(id);
     Commit commit;
     commit.token_ids = {id};
     if (ends_by_token(state, id, commit)) {
@@ -31,6 +53,12 @@ class Autoregressive final : public DecodeStrategy {
       return commit;
     }
     commit.shown_token_ids = {id};
+    if (state.params.wants_logprobs()) {
+      TERN_ASSIGN(TokenLogprobs logprobs,
+                  compute_logprobs(row, id, state.params.logprobs.value_or(0),
+                                   state.params.logprob_token_ids));
+      commit.logprobs.push_back(std::move(logprobs));
+    }
     commit.text = shown_text(state, id);
     if (state.stop.matched()) {
       commit.finished = true;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/tensor.h"
 #include "base/utf8.h"
 #include "engine/decode/finish_reason.h"
+#include "engine/decode/logprobs.h"
 #include "engine/decode/sampler.h"
 #include "engine/decode/sampling_params.h"
 #include "engine/decode/stop.h"
@@ -19,11 +21,13 @@
 
 namespace tern {
 
-/// What decoding remembers of one request. Engine thread.
+/// What decoding remembers of one answer. Engine thread.
 struct DecodeState {
   SamplingParams params;  ///< max_tokens resolved: >= 1
   StopMatcher stop;
   Utf8Stream utf8;
+  std::vector<int32_t> end_token_ids;  ///< that end the answer; only where min_tokens masks them
+  TokenCounts counts;                  ///< only where there are penalties
   int32_t num_output_tokens = 0;
 };
 
@@ -32,7 +36,8 @@ struct Commit {
   std::vector<int32_t> token_ids;  ///< to append to the sequence
   std::vector<int32_t>
       shown_token_ids;  ///< to tell the client: without the token that ended the answer
-  std::string text;     ///< to tell the client: whole characters
+  std::vector<TokenLogprobs> logprobs;  ///< of shown_token_ids, where the request wants them
+  std::string text;                     ///< to tell the client: whole characters
   bool finished = false;
   FinishReason reason = FinishReason::kLength;
   int32_t stop_token = -1;  ///< for kEos and kStopToken
@@ -43,14 +48,20 @@ class DecodeStrategy {
  public:
   virtual ~DecodeStrategy() = default;
 
+  /// The state before the first token of an answer to `prompt`. Takes all memory that its steps
+  /// will need.
+  virtual DecodeState start(const SamplingParams& params,
+                            std::span<const int32_t> prompt) const = 0;
+
   /// How many of the last rows of a scheduled chunk give logits; 0 for a prefill that is not
   /// complete.
   virtual int32_t num_logits_rows(const ScheduledSequence& scheduled) const = 0;
 
-  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. kInternal on a numeric
-  /// fault: only this request ends.
-  virtual Result<Commit> commit(DecodeState& state, MatView<const float> logits,
-                                Sampler& sampler) const = 0;
+  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. `output_token_ids`: the
+  /// answer so far. kInternal on a numeric fault, kInvalidArgument where the request's masks leave
+  /// no token: only this request ends.
+  virtual Result<Commit> commit(DecodeState& state, std::span<const int32_t> output_token_ids,
+                                MatView<const float> logits, Sampler& sampler) const = 0;
 };
 
 /// One token a step. `tokenizer` may be null (then there is no text); `eos_token_ids` end an answer

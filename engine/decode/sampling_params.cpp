@@ -1,5 +1,6 @@
 #include "engine/decode/sampling_params.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tern {
@@ -14,19 +15,71 @@ Status check_range(const char* field, float value, float low, float high,
                           std::to_string(value));
 }
 
+Status check_at_least(const char* field, int64_t value, int64_t least, const char* meaning = "") {
+  if (value >= least) return {};
+  return invalid_argument(std::string(field) + ": must be " + std::to_string(least) + meaning +
+                          " or more, is " + std::to_string(value));
+}
+
+Status check_at_most(const char* field, int64_t value, int64_t most) {
+  if (value <= most) return {};
+  return invalid_argument(std::string(field) + ": at most " + std::to_string(most) + ", is " +
+                          std::to_string(value));
+}
+
+Status check_not_empty(const char* field, const std::vector<std::string>& strings,
+                       const char* what) {
+  const bool bad = std::any_of(strings.begin(), strings.end(), [](auto& s) { return s.empty(); });
+  return bad ? invalid_argument(std::string(field) + ": " + what + " must not be empty") : Status();
+}
+
+Status check_logprobs(const char* field, const std::optional<int32_t>& count) {
+  if (!count) return {};
+  TERN_TRY(check_at_least(field, *count, 0));
+  return check_at_most(field, *count, SamplingParams::kMaxLogprobs);
+}
+
+Status check_id(const char* field, int32_t id, int32_t vocab_size) {
+  if (id >= 0 && id < vocab_size) return {};
+  return invalid_argument(std::string(field) + ": token id " + std::to_string(id) +
+                          " is outside the vocabulary of " + std::to_string(vocab_size));
+}
+
 }  // namespace
 
 Status SamplingParams::validate() const {
   TERN_TRY(check_range("temperature", temperature, 0, 2));
   TERN_TRY(check_range("top_p", top_p, 0, 1, true));
   TERN_TRY(check_range("min_p", min_p, 0, 1));
-  if (top_k < 0)
-    return invalid_argument("top_k: must be 0 (off) or more, is " + std::to_string(top_k));
-  if (max_tokens < 0)
-    return invalid_argument("max_tokens: must be 0 (what the context leaves) or more, is " +
-                            std::to_string(max_tokens));
-  for (const std::string& s : stop)
-    if (s.empty()) return invalid_argument("stop: a stop string must not be empty");
+  TERN_TRY(check_range("presence_penalty", presence_penalty, -2, 2));
+  TERN_TRY(check_range("frequency_penalty", frequency_penalty, -2, 2));
+  TERN_TRY(check_range("repetition_penalty", repetition_penalty, 0, 10, true));
+  for (const LogitBias& entry : logit_bias)
+    TERN_TRY(check_range("logit_bias", entry.bias, -100, 100));
+  TERN_TRY(check_at_least("top_k", top_k, 0, " (off)"));
+  TERN_TRY(check_at_least("max_tokens", max_tokens, 0, " (what the context leaves)"));
+  TERN_TRY(check_at_least("min_tokens", min_tokens, 0));
+  if (max_tokens > 0) TERN_TRY(check_at_most("min_tokens", min_tokens, max_tokens));
+  TERN_TRY(check_at_least("n", n, 1));
+  if (n > 1 && is_greedy())
+    return invalid_argument(
+        "n: must be 1 where the temperature is 0, as all answers would be one; is " +
+        std::to_string(n));
+  TERN_TRY(check_not_empty("stop", stop, "a stop string"));
+  TERN_TRY(check_not_empty("bad_words", bad_words, "a bad word"));
+  TERN_TRY(check_logprobs("logprobs", logprobs));
+  TERN_TRY(check_logprobs("prompt_logprobs", prompt_logprobs));
+  return check_at_most("logprob_token_ids", int64_t(logprob_token_ids.size()), kMaxLogprobTokenIds);
+}
+
+Status SamplingParams::validate_ids(int32_t vocab_size) const {
+  for (const LogitBias& entry : logit_bias)
+    TERN_TRY(check_id("logit_bias", entry.token_id, vocab_size));
+  for (const int32_t id : allowed_token_ids)
+    TERN_TRY(check_id("allowed_token_ids", id, vocab_size));
+  for (const int32_t id : stop_token_ids) TERN_TRY(check_id("stop_token_ids", id, vocab_size));
+  for (const int32_t id : logprob_token_ids)
+    TERN_TRY(check_id("logprob_token_ids", id, vocab_size));
   return {};
 }
 

@@ -10,24 +10,59 @@
 
 namespace tern {
 
-/// Every field has its neutral value: greedy is temperature 0. Applied in the order temperature →
-/// min_p → top_k → top_p → draw (docs/engine-contract.md).
+/// Added to a token's logit.
+struct LogitBias {
+  int32_t token_id = 0;
+  float bias = 0;  ///< [-100, 100]
+};
+
+/// Every field has its neutral value: greedy is temperature 0. Applied in the order
+/// allowed_token_ids, bad_words → logit_bias → min_tokens → penalties → temperature → min_p → top_k
+/// → top_p → draw (docs/engine-contract.md).
 struct SamplingParams {
+  static constexpr int32_t kMaxLogprobs = 20;
+  static constexpr int32_t kMaxLogprobTokenIds = 128;
+
   float temperature = 1.0f;  ///< [0, 2]; below 1e-5 = greedy, and the filters are off
   int32_t top_k = 0;         ///< 0 = off, else keep the k most probable
   float top_p = 1.0f;        ///< (0, 1]: smallest set of most probable tokens whose mass reaches p
   float min_p = 0.0f;        ///< [0, 1]: keep tokens with probability >= min_p × the largest
   uint64_t seed = 0;         ///< draws are a function of (seed, position in the answer)
+  int32_t n = 1;             ///< answers to one prompt; number i draws with seed + i (modulo 2^64)
+
+  float presence_penalty = 0;    ///< [-2, 2]: subtracted once from tokens of the answer
+  float frequency_penalty = 0;   ///< [-2, 2]: subtracted for each occurrence in the answer
+  float repetition_penalty = 1;  ///< (0, 10]: tokens of prompt and answer: a logit >= 0 is divided
+                                 ///< by it, one < 0 multiplied
+  std::vector<LogitBias> logit_bias;
+  std::vector<int32_t> allowed_token_ids;  ///< empty = all
+  std::vector<std::string> bad_words;      ///< the token that would complete one is never drawn
+  /// The ids that spell bad_words, with and without a leading space: Engine::submit() fills it in.
+  std::vector<std::vector<int32_t>> bad_word_token_ids;
 
   int32_t max_tokens = 0;         ///< 0 = what the context leaves
+  int32_t min_tokens = 0;         ///< tokens that would end the answer are masked until then
   std::vector<std::string> stop;  ///< the answer is cut where one begins
   bool include_stop_str_in_output = false;
   std::vector<int32_t> stop_token_ids;  ///< besides the model's end-of-sequence tokens
   bool ignore_eos = false;              ///< end-of-sequence tokens go on like any other
   bool skip_special_tokens = true;      ///< special tokens give no text
 
+  std::optional<int32_t> logprobs;         ///< alternatives a token of the answer, [0, 20]
+  std::optional<int32_t> prompt_logprobs;  ///< of the prompt; then no cached prefix is read
+  std::vector<int32_t> logprob_token_ids;  ///< at most 128, besides the alternatives
+
+  bool is_greedy() const { return temperature < 1e-5f; }
+  bool has_penalties() const {
+    return presence_penalty != 0 || frequency_penalty != 0 || repetition_penalty != 1;
+  }
+  bool wants_logprobs() const { return logprobs || !logprob_token_ids.empty(); }
+
   /// kInvalidArgument naming field, limit and value. NaN is refused.
   Status validate() const;
+
+  /// kInvalidArgument naming the first id that is not in [0, vocab_size), as "logit_bias: …".
+  Status validate_ids(int32_t vocab_size) const;
 };
 
 /// What the model's generation_config.json proposes; unset fields have SamplingParams' values.

@@ -118,27 +118,28 @@ const TensorView* Checkpoint::find(std::string_view name) const {
   return it == tensors_.end() ? nullptr : it->second;
 }
 
-Result<TensorView> Checkpoint::get(std::string_view name, const std::vector<int64_t>& shape) const {
+Result<std::unique_ptr<RowSource>> Checkpoint::get(std::string_view name,
+                                                   const std::vector<int64_t>& shape) const {
   const TensorView* view = find(name);
   if (!view) return Status(Code::kNotFound, directory_ + ": has no tensor " + in_quotes(name));
   if (!std::equal(shape.begin(), shape.end(), view->shape, view->shape + view->rank))
     return invalid_argument(directory_ + ": tensor " + in_quotes(name) + " has shape " +
                             shape_text(view->shape, size_t(view->rank)) + ", expected " +
                             shape_text(shape.data(), shape.size()));
-  return *view;
+  if (!is_float(view->dtype))
+    return invalid_argument(directory_ + ": tensor " + in_quotes(name) + " is " +
+                            std::string(dtype_name(view->dtype)) + ", must be f32, bf16 or f16");
+  return make_dense_rows(*view);
 }
 
-std::vector<std::string> Checkpoint::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, view] : tensors_) names.push_back(name);
-  return names;
-}
-
-uint64_t Checkpoint::total_bytes() const {
-  uint64_t total = 0;
+std::vector<TensorInfo> Checkpoint::tensors() const {
+  std::vector<TensorInfo> all;
   for (const auto& [name, view] : tensors_)
-    total += uint64_t(view->num_elements()) * uint64_t(dtype_bytes(view->dtype));
-  return total;
+    all.push_back({.name = name,
+                   .shape = {view->shape, view->shape + view->rank},
+                   .dtype = std::string(dtype_name(view->dtype)),
+                   .bytes = uint64_t(view->num_elements()) * dtype_bytes(view->dtype)});
+  return all;
 }
 
 }  // namespace tern

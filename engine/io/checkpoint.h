@@ -9,13 +9,14 @@
 
 #include "base/status.h"
 #include "engine/io/safetensors.h"
+#include "engine/io/weight_source.h"
 
 namespace tern {
 
 /// Reads `path` as JSON. kNotFound, or kInvalidArgument with file, line and column of the mistake.
 Result<nlohmann::json> read_json_file(const std::string& path);
 
-class Checkpoint {
+class Checkpoint final : public WeightSource {
  public:
   /// Opens `directory`/model.safetensors, or the shards that model.safetensors.index.json names.
   /// Errors name what is missing: the directory, the files, a shard, a tensor that the index
@@ -23,17 +24,14 @@ class Checkpoint {
   /// directory are refused.
   static Result<Checkpoint> open(const std::string& directory);
 
-  const std::string& directory() const { return directory_; }
+  const std::string& path() const override { return directory_; }
 
   /// Null where there is no such tensor.
   const TensorView* find(std::string_view name) const;
 
-  /// The tensor; kNotFound naming it and the directory, kInvalidArgument where its shape is not
-  /// `shape`, naming both shapes.
-  Result<TensorView> get(std::string_view name, const std::vector<int64_t>& shape) const;
-
-  std::vector<std::string> names() const;  ///< sorted
-  uint64_t total_bytes() const;            ///< of all tensors
+  Result<std::unique_ptr<RowSource>> get(std::string_view name,
+                                         const std::vector<int64_t>& shape) const override;
+  std::vector<TensorInfo> tensors() const override;
 
  private:
   Status add_file(const std::string& path);

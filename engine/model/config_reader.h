@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -46,6 +47,21 @@ class ConfigReader {
     double value = 0;
     number(key, value, low, high);
     out = value;
+  }
+
+  /// An array of numbers.
+  void numbers(const char* key, std::vector<double>& out, double low, double high,
+               bool required = false) {
+    const nlohmann::json* list = member(key, required);
+    if (list == nullptr) return;
+    if (!list->is_array()) return fail(key, "must be an array, is " + list->dump());
+    out.clear();
+    for (const nlohmann::json& v : *list) {
+      if (!v.is_number() || v.get<double>() < low || v.get<double>() > high)
+        return fail(key, "must hold numbers from " + nlohmann::json(low).dump() + " to " +
+                             nlohmann::json(high).dump() + ", holds " + v.dump());
+      out.push_back(v.get<double>());
+    }
   }
 
   void boolean(const char* key, bool& out) {

@@ -7,13 +7,6 @@
 namespace tern {
 namespace {
 
-// Normalises x [tokens, width] in place, in pieces of the gain's size.
-void norm_pieces(const Norm& norm, MatView<float> x, const Exec& ex) {
-  const int64_t width = static_cast<int64_t>(norm.gain.size() / sizeof(float));
-  const MatView<float> pieces{x.data, x.rows * (x.cols / width), width, width};
-  norm.forward(pieces, pieces, ex);
-}
-
 void copy_rows(MatView<float> from, MatView<float> to) {
   for (int64_t r = 0; r < from.rows; ++r)
     std::copy(from.row(r), from.row(r) + from.cols, to.row(r));
@@ -22,24 +15,22 @@ void copy_rows(MatView<float> from, MatView<float> to) {
 }  // namespace
 
 void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLayerView& kv,
-                           MatView<const float> cos_sin, Workspace& ws, const Exec& ex) const {
+                           const RopeRows& rope, Workspace& ws, const Exec& ex) const {
   const auto scope = ws.scope();
-  const auto qx = ws.mat<float>(x.rows, q.out());
-  const auto kx = ws.mat<float>(x.rows, k.out());
-  const auto vx = ws.mat<float>(x.rows, v.out());
-  q.forward(x, qx, ex);
-  k.forward(x, kx, ex);
-  v.forward(x, vx, ex);
+  const int64_t q_width = num_heads * head_dim, kv_width = num_kv_heads * head_dim;
+  const auto projected = ws.mat<float>(x.rows, qkv.out());
+  const auto qx = columns(projected, 0, q_width);
+  const auto kx = columns(projected, q_width, kv_width);
+  const auto vx = columns(projected, q_width + kv_width, kv_width);
+  LinearInput input(x, ws, ex);
+  qkv.forward(input, projected, ex);
 
-  if (q_norm) norm_pieces(*q_norm, qx, ex);
-  if (k_norm) norm_pieces(*k_norm, kx, ex);
+  if (q_norm) q_norm->forward(qx, qx, ex);
+  if (k_norm) k_norm->forward(kx, kx, ex);
   for (const MatView<float>& turned : {qx, kx}) {
     if (!use_rope) break;
     dispatch(kernels().rope,
-             {.x = turned,
-              .positions = batch.positions.data(),
-              .head_dim = head_dim,
-              .cos_sin = cos_sin},
+             {.x = turned, .positions = rope.rows, .head_dim = head_dim, .cos_sin = rope.cos_sin},
              ex);
   }
   dispatch(
@@ -48,13 +39,14 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
       ex);
 
   const int64_t max_context = batch.block_table.cols * kv.block_size;
-  const auto y = ws.mat<float>(x.rows, q.out());
+  const auto y = ws.mat<float>(x.rows, q_width);
   const auto scratch = ws.mat<float>(num_threads(ex.pool), Attention::scratch_cols(max_context));
   dispatch(kernels().attention,
            {.q = read_only(qx),
             .kv = kv,
             .num_heads = num_heads,
             .scale = scale,
+            .softcap = softcap,
             .window = window,
             .num_seqs = batch.num_seqs(),
             .cu_seqlens_q = batch.cu_seqlens_q.data(),
@@ -63,36 +55,42 @@ void GqaAttention::forward(const StepBatch& batch, MatView<float> x, const KvLay
             .scratch = scratch,
             .y = y},
            ex);
-  o.forward(y, x, ex);
+  o.forward(y, x, ws, ex);
 }
 
 size_t GqaAttention::workspace_bytes(const StepLimits& limits) const {
   const auto floats = [](int64_t n) { return Workspace::footprint<float>(n); };
-  return 2 * floats(limits.max_tokens * q.out()) + 2 * floats(limits.max_tokens * k.out()) +
-         floats(limits.num_threads * Attention::scratch_cols(limits.max_context_len));
+  return floats(limits.max_tokens * qkv.out()) + floats(limits.max_tokens * o.weight.cols) +
+         floats(limits.num_threads * Attention::scratch_cols(limits.max_context_len)) +
+         LinearInput::workspace_bytes(limits.max_tokens, qkv.in()) +
+         LinearInput::workspace_bytes(limits.max_tokens, o.weight.cols);
 }
 
 void Mlp::forward(MatView<float> x, Workspace& ws, const Exec& ex) const {
   const auto scope = ws.scope();
-  const auto g = ws.mat<float>(x.rows, gate.out());
-  const auto u = ws.mat<float>(x.rows, up.out());
-  gate.forward(x, g, ex);
-  up.forward(x, u, ex);
-  dispatch(kernels().silu_mul, {.gate = read_only(g), .up = read_only(u), .y = g}, ex);
-  down.forward(g, x, ex);
+  const auto projected = ws.mat<float>(x.rows, gate_up.out());
+  const auto g = columns(projected, 0, down.weight.cols);
+  const auto u = columns(projected, down.weight.cols, down.weight.cols);
+  LinearInput input(x, ws, ex);
+  gate_up.forward(input, projected, ex);
+  dispatch(kernels().gated_activation,
+           {.gate = read_only(g), .up = read_only(u), .activation = activation, .y = g}, ex);
+  down.forward(g, x, ws, ex);
 }
 
 size_t Mlp::workspace_bytes(const StepLimits& limits) const {
-  return 2 * Workspace::footprint<float>(limits.max_tokens * gate.out());
+  return Workspace::footprint<float>(limits.max_tokens * gate_up.out()) +
+         LinearInput::workspace_bytes(limits.max_tokens, gate_up.in()) +
+         LinearInput::workspace_bytes(limits.max_tokens, down.weight.cols);
 }
 
 void DecoderLayer::forward(const StepBatch& batch, MatView<float> x, const KvLayerView& kv,
-                           MatView<const float> cos_sin, Workspace& ws, const Exec& ex) const {
+                           const RopeRows& rope, Workspace& ws, const Exec& ex) const {
   const auto scope = ws.scope();  // what ws hands out below is taken back when the layer ends
   const auto h = ws.mat<float>(x.rows, x.cols);
 
   attention_norm ? attention_norm->forward(x, h, ex) : copy_rows(x, h);
-  attention.forward(batch, h, kv, cos_sin, ws, ex);  // h becomes the block's output
+  attention.forward(batch, h, kv, rope, ws, ex);  // h becomes the block's output
   if (attention_post_norm) attention_post_norm->forward(h, h, ex);
   add_to(h, residual_multiplier, x, ex);
 

@@ -23,6 +23,13 @@ class Model {
   virtual void forward(const StepBatch& batch, const KvCache& kv, Workspace& ws, const Exec& ex,
                        MatView<float> logits) const = 0;
 
+  /// Which of the model's position embeddings a sequence gets that computes at most `num_positions`
+  /// tokens, prompt and answer. Chosen once, at admission: KV of different variants must not mix.
+  virtual int32_t rope_variant(int64_t num_positions) const {
+    (void)num_positions;
+    return 0;
+  }
+
   /// Workspace that the largest step needs, without the logits.
   virtual size_t workspace_bytes(const StepLimits& limits) const = 0;
 

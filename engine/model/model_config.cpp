@@ -24,8 +24,11 @@ Status parse_rope_type(ConfigReader& r, RopeConfig& rope) {
     rope.type = RopeType::kLlama3;
   } else if (name == "yarn") {
     rope.type = RopeType::kYarn;
+  } else if (name == "longrope" || name == "su") {  // "su" was its name in Phi-3's first files
+    rope.type = RopeType::kLongrope;
   } else {
-    r.fail("rope_type", "'" + name + "' is not supported; tern knows default, linear, llama3, yarn",
+    r.fail("rope_type",
+           "'" + name + "' is not supported; tern knows default, linear, llama3, yarn, longrope",
            Code::kUnimplemented);
   }
   return r.status();
@@ -37,8 +40,12 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
   TERN_TRY(parse_rope_type(r, rope));
   r.number("rope_theta", rope.theta, 1.0, 1e12);
   r.number("partial_rotary_factor", rope.partial_rotary_factor, 1e-3, 1.0);
-  const bool scaled = rope.type != RopeType::kDefault;
-  r.number("factor", rope.factor, 1e-3, 1e6, scaled);
+  const bool has_factor = rope.type != RopeType::kDefault && rope.type != RopeType::kLongrope;
+  r.number("factor", rope.factor, 1e-3, 1e6, has_factor);
+  if (rope.type == RopeType::kLongrope) {
+    r.numbers("short_factor", rope.short_factor, 1e-6, 1e6, true);
+    r.numbers("long_factor", rope.long_factor, 1e-6, 1e6, true);
+  }
   if (rope.type == RopeType::kLlama3) {
     r.number("low_freq_factor", rope.low_freq_factor, 1e-3, 1e6, true);
     r.number("high_freq_factor", rope.high_freq_factor, 1e-3, 1e6, true);
@@ -56,13 +63,50 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
   return r.status();
 }
 
-Status parse_rope(ConfigReader& r, const std::string& source, RopeConfig& rope) {
-  r.number("rope_theta", rope.theta, 1.0, 1e12);
-  r.number("partial_rotary_factor", rope.partial_rotary_factor, 1e-3, 1.0);
+// transformers 5 has one object for all layers, or one for each type of layer.
+Status parse_rope_object(const json& object, const std::string& where, ModelConfig& c) {
+  if (!object.is_object() || !object.contains("full_attention"))
+    return parse_rope_parameters(object, where, c.rope);
+  TERN_TRY(parse_rope_parameters(object["full_attention"], where + ": full_attention", c.rope));
+  if (!object.contains("sliding_attention")) return {};
+  c.local_rope.emplace();
+  return parse_rope_parameters(object["sliding_attention"], where + ": sliding_attention",
+                               *c.local_rope);
+}
+
+Status finish_rope(const ModelConfig& c, RopeConfig& rope) {
+  const int32_t rotary_dim = rope.rotary_dim(c.head_dim);
+  if (rotary_dim < 2 || rotary_dim % 2 != 0)
+    return invalid_argument(
+        c.source + ": partial_rotary_factor: " + std::to_string(rope.partial_rotary_factor) +
+        " of head_dim " + std::to_string(c.head_dim) + " must be even");
+  if (rope.original_max_position_embeddings == 0)
+    rope.original_max_position_embeddings = c.max_position_embeddings;
+  if (rope.type != RopeType::kLongrope) return {};
+  for (const std::vector<double>* factors : {&rope.short_factor, &rope.long_factor})
+    if (int64_t(factors->size()) != rotary_dim / 2)
+      return invalid_argument(
+          c.source + ": " + (factors == &rope.short_factor ? "short_factor" : "long_factor") +
+          ": must have one number for each of " + std::to_string(rotary_dim / 2) +
+          " frequencies, has " + std::to_string(factors->size()));
+  if (rope.original_max_position_embeddings != c.max_position_embeddings)
+    rope.factor = double(c.max_position_embeddings) / rope.original_max_position_embeddings;
+  return {};
+}
+
+Status parse_rope(ConfigReader& r, ModelConfig& c) {
+  r.number("rope_theta", c.rope.theta, 1.0, 1e12);
+  r.number("partial_rotary_factor", c.rope.partial_rotary_factor, 1e-3, 1.0);
+  r.integer("original_max_position_embeddings", c.rope.original_max_position_embeddings, 1, 1 << 30,
+            false);
+  if (r.member("rope_local_base_freq", false) != nullptr)
+    r.number("rope_local_base_freq", c.local_rope.emplace().theta, 1.0, 1e12);
   for (const char* key : {"rope_scaling", "rope_parameters"})
     if (const json* object = r.member(key, false))
-      TERN_TRY(parse_rope_parameters(*object, source + ": " + key, rope));
-  return r.status();
+      TERN_TRY(parse_rope_object(*object, c.source + ": " + key, c));
+  TERN_TRY(r.status());
+  if (c.local_rope) TERN_TRY(finish_rope(c, *c.local_rope));
+  return finish_rope(c, c.rope);
 }
 
 void parse_eos(ConfigReader& r, std::vector<int32_t>& out, int32_t vocab_size) {
@@ -117,14 +161,12 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   parse_sizes(r, c);
   r.number("rms_norm_eps", c.norm_eps, 0.0, 1.0, true);
   r.string("hidden_act", c.hidden_act);
+  r.string("hidden_activation", c.hidden_act);
   r.boolean("tie_word_embeddings", c.tie_word_embeddings);
   r.boolean("attention_bias", c.attention_bias);
   r.boolean("mlp_bias", c.mlp_bias);
   TERN_TRY(r.status());
-  TERN_TRY(parse_rope(r, source, c.rope));
-  if (c.rotary_dim() < 2 || c.rotary_dim() % 2 != 0)
-    r.fail("partial_rotary_factor", std::to_string(c.rope.partial_rotary_factor) + " of head_dim " +
-                                        std::to_string(c.head_dim) + " must be even");
+  TERN_TRY(parse_rope(r, c));
   parse_eos(r, c.eos_token_ids, c.vocab_size);
   if (r.member("bos_token_id", false) != nullptr)
     r.integer("bos_token_id", c.bos_token_id.emplace(), 0, c.vocab_size - 1);

@@ -12,23 +12,33 @@
 
 namespace tern {
 
-enum class RopeType : uint8_t { kDefault, kLinear, kLlama3, kYarn };
+enum class RopeType : uint8_t { kDefault, kLinear, kLlama3, kYarn, kLongrope };
 
 /// Rotary embedding, from `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (4).
 /// Formulas: docs/papers.md, RoPE variants.
 struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
-  double factor = 1.0;
+  double factor = 1.0;                 ///< longrope: by how much the context grew
   double partial_rotary_factor = 1.0;  ///< share of a head that is turned; the rest passes through
   double low_freq_factor = 1.0;        ///< llama3
   double high_freq_factor = 4.0;       ///< llama3
   double beta_fast = 32.0;             ///< yarn
   double beta_slow = 1.0;              ///< yarn
   bool truncate = true;                ///< yarn: correction bounds rounded to whole dimensions
-  std::optional<double> attention_factor;        ///< yarn: scales cos and sin
+  std::optional<double> attention_factor;        ///< yarn, longrope: scales cos and sin
   std::optional<double> mscale, mscale_all_dim;  ///< yarn
-  int32_t original_max_position_embeddings = 0;  ///< llama3, yarn; 0 = max_position_embeddings
+  /// longrope: divisors of the rotary_dim / 2 frequencies, of sequences that stay within the
+  /// original context and of those that leave it.
+  std::vector<double> short_factor, long_factor;
+  /// llama3, yarn, longrope: the context before scaling; max_position_embeddings where no key says
+  /// otherwise.
+  int32_t original_max_position_embeddings = 0;
+
+  /// Dimensions of a head that are turned.
+  int32_t rotary_dim(int32_t head_dim) const {
+    return static_cast<int32_t>(head_dim * partial_rotary_factor);
+  }
 };
 
 struct ModelConfig {
@@ -44,16 +54,14 @@ struct ModelConfig {
   int32_t head_dim = 0;
   int32_t max_position_embeddings = 0;
   float norm_eps = 1e-5f;
-  std::string hidden_act = "silu";
+  std::string hidden_act;  ///< or hidden_activation; empty: what the architecture has
   bool tie_word_embeddings = false;
   bool attention_bias = false;
   bool mlp_bias = false;
   RopeConfig rope;
+  std::optional<RopeConfig> local_rope;  ///< of layers with a window, where theirs is another
   std::optional<int32_t> bos_token_id;
   std::vector<int32_t> eos_token_ids;  ///< may be empty
-
-  /// Dimensions of a head that RoPE turns.
-  int32_t rotary_dim() const { return static_cast<int32_t>(head_dim * rope.partial_rotary_factor); }
 
   /// The whole file, for the keys that one architecture alone has.
   std::shared_ptr<const nlohmann::json> json;

@@ -32,11 +32,9 @@ double yarn_mscale(double factor, double m) {
 }
 
 // YaRN (arXiv 2309.00071, section 3.2): dimensions that turn often keep their wavelength.
-void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t rotary_dim,
-                Frequencies& f) {
-  const double length = rope.original_max_position_embeddings > 0
-                            ? rope.original_max_position_embeddings
-                            : max_position_embeddings;
+void scale_yarn(const RopeConfig& rope, Frequencies& f) {
+  const double length = rope.original_max_position_embeddings;
+  const int32_t rotary_dim = 2 * static_cast<int32_t>(f.inverse.size());
   const auto dimension_of = [&](double rotations) {
     return rotary_dim * std::log(length / (2 * std::numbers::pi * rotations)) /
            (2 * std::log(rope.theta));
@@ -59,11 +57,23 @@ void scale_yarn(const RopeConfig& rope, int32_t max_position_embeddings, int32_t
   }
 }
 
-Frequencies frequencies(const ModelConfig& config) {
-  const RopeConfig& rope = config.rope;
+// LongRoPE (arXiv 2402.13753): every frequency has a divisor of its own.
+void scale_longrope(const RopeConfig& rope, bool is_long, Frequencies& f) {
+  const std::vector<double>& factors = is_long ? rope.long_factor : rope.short_factor;
+  for (size_t i = 0; i < f.inverse.size(); ++i) f.inverse[i] /= factors[i];
+  if (rope.attention_factor) {
+    f.scale = *rope.attention_factor;
+  } else if (rope.factor > 1) {
+    f.scale =
+        std::sqrt(1 + std::log(rope.factor) / std::log(rope.original_max_position_embeddings));
+  }
+}
+
+// `is_long`: of sequences that leave the original context; matters to longrope alone.
+Frequencies frequencies(const RopeConfig& rope, int32_t rotary_dim, bool is_long) {
   Frequencies f;
-  for (int32_t i = 0; i < config.rotary_dim(); i += 2)
-    f.inverse.push_back(std::pow(rope.theta, -double(i) / config.rotary_dim()));
+  for (int32_t i = 0; i < rotary_dim; i += 2)
+    f.inverse.push_back(std::pow(rope.theta, -double(i) / rotary_dim));
   switch (rope.type) {
     case RopeType::kDefault:
       break;
@@ -74,30 +84,56 @@ Frequencies frequencies(const ModelConfig& config) {
       scale_llama3(rope, f.inverse);
       break;
     case RopeType::kYarn:
-      scale_yarn(rope, config.max_position_embeddings, config.rotary_dim(), f);
+      scale_yarn(rope, f);
+      break;
+    case RopeType::kLongrope:
+      scale_longrope(rope, is_long, f);
       break;
   }
   return f;
 }
 
+void fill(const Frequencies& f, MatView<float> rows) {
+  const size_t half = f.inverse.size();
+  for (int64_t position = 0; position < rows.rows; ++position)
+    for (size_t i = 0; i < half; ++i) {
+      const double angle = double(position) * f.inverse[i];
+      rows.row(position)[i] = float(std::cos(angle) * f.scale);
+      rows.row(position)[half + i] = float(std::sin(angle) * f.scale);
+    }
+}
+
 }  // namespace
 
-Result<RopeTable> RopeTable::create(const ModelConfig& config, int32_t max_positions) {
+Result<RopeTable> RopeTable::create(const RopeConfig& rope, int32_t head_dim,
+                                    int32_t max_positions) {
+  const int32_t dim = rope.rotary_dim(head_dim);
+  // Phi-4 mini writes the same list twice: then no sequence differs from another.
+  const bool has_long = rope.short_factor != rope.long_factor &&
+                        max_positions > rope.original_max_position_embeddings;
   RopeTable table;
-  table.max_positions_ = max_positions;
-  table.rotary_dim_ = config.rotary_dim();
-  TERN_ASSIGN(table.buffer_,
-              Buffer::allocate(size_t(max_positions) * config.rotary_dim() * sizeof(float)));
-  const Frequencies f = frequencies(config);
-  float* row = table.buffer_.as<float>();
-  for (int32_t position = 0; position < max_positions; ++position, row += config.rotary_dim()) {
-    for (size_t i = 0; i < f.inverse.size(); ++i) {
-      const double angle = position * f.inverse[i];
-      row[i] = float(std::cos(angle) * f.scale);
-      row[i + f.inverse.size()] = float(std::sin(angle) * f.scale);
-    }
-  }
+  table.short_positions_ = has_long ? rope.original_max_position_embeddings : max_positions;
+  table.rows_ = table.short_positions_ + (has_long ? max_positions : 0);
+  table.rotary_dim_ = dim;
+  TERN_ASSIGN(table.buffer_, Buffer::allocate(size_t(table.rows_) * dim * sizeof(float)));
+  float* data = table.buffer_.as<float>();
+  fill(frequencies(rope, dim, false), {data, table.short_positions_, dim, dim});
+  if (has_long)
+    fill(frequencies(rope, dim, true),
+         {data + table.short_positions_ * dim, max_positions, dim, dim});
   return table;
+}
+
+RopeRows RopeTable::rows_of(const StepBatch& batch, Workspace& ws) const {
+  const MatView<const float> cos_sin{buffer_.as<float>(), rows_, rotary_dim_, rotary_dim_};
+  if (rows_ == short_positions_) return {cos_sin, batch.positions.data()};
+  int32_t* rows = ws.array<int32_t>(batch.num_tokens());
+  for (int64_t s = 0; s < batch.num_seqs(); ++s) {
+    const int64_t first = batch.rope_variants[s] * short_positions_;
+    for (int32_t t = batch.cu_seqlens_q[s]; t < batch.cu_seqlens_q[s + 1]; ++t)
+      rows[t] = static_cast<int32_t>(first + batch.positions[t]);
+  }
+  return {cos_sin, rows};
 }
 
 }  // namespace tern

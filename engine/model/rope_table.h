@@ -4,24 +4,42 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "base/tensor.h"
+#include "base/workspace.h"
 #include "engine/model/model_config.h"
+#include "engine/model/step_batch.h"
 
 namespace tern {
 
+/// What turns the queries and keys of a step.
+struct RopeRows {
+  MatView<const float> cos_sin;   ///< [rows, rotary_dim]: rotary_dim/2 cosines, then as many sines
+  const int32_t* rows = nullptr;  ///< [tokens]: each token's row of cos_sin
+};
+
 class RopeTable {
  public:
-  /// For positions [0, max_positions). Angles in double, rounded once. Variants: docs/papers.md.
-  static Result<RopeTable> create(const ModelConfig& config, int32_t max_positions);
+  /// For positions [0, max_positions). Angles in double, rounded once. Formulas: docs/papers.md.
+  static Result<RopeTable> create(const RopeConfig& rope, int32_t head_dim, int32_t max_positions);
 
-  /// [max_positions, rotary_dim]: rotary_dim/2 cosines, then as many sines.
-  MatView<const float> cos_sin() const {
-    return {buffer_.as<float>(), max_positions_, rotary_dim_, rotary_dim_};
+  /// Which angles a sequence gets that reaches at most `num_positions`: 1 where longrope's factors
+  /// change because it leaves the original context, else 0. Fixed for a sequence's life, as the
+  /// keys of one do not fit the queries of the other.
+  int32_t variant(int64_t num_positions) const { return num_positions > short_positions_ ? 1 : 0; }
+
+  /// The rows of a step's tokens. May take workspace, which its caller's scope gives back.
+  RopeRows rows_of(const StepBatch& batch, Workspace& ws) const;
+
+  /// Most that rows_of() takes.
+  static size_t workspace_bytes(const StepLimits& limits) {
+    return Workspace::footprint<int32_t>(limits.max_tokens);
   }
+
   size_t bytes() const { return buffer_.size(); }
 
  private:
-  Buffer buffer_;
-  int64_t max_positions_ = 0;
+  Buffer buffer_;                // variant 0 for positions [0, short_positions_), then variant 1
+  int64_t short_positions_ = 0;  // all positions, where there is one variant
+  int64_t rows_ = 0;
   int64_t rotary_dim_ = 0;
 };
 

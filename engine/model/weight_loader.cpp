@@ -1,72 +1,94 @@
 #include "engine/model/weight_loader.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/math.h"
 #include "base/thread_pool.h"
 
 namespace tern {
-WeightLoader::WeightLoader(const Checkpoint& checkpoint, const Exec& ex, LoadFraction on_progress)
-    : checkpoint_(checkpoint), ex_(ex), on_progress_(std::move(on_progress)) {}
 
-Result<TensorView> WeightLoader::tensor(const std::string& name,
-                                        const std::vector<int64_t>& shape) {
-  TERN_ASSIGN(const TensorView t, checkpoint_.get(name, shape));
-  if (!is_float(t.dtype))
-    return invalid_argument(checkpoint_.directory() + ": tensor " + name + ": is " +
-                            std::string(dtype_name(t.dtype)) + ", must be f32, bf16 or f16");
+WeightLoader::WeightLoader(const WeightSource& source, Compute compute, const Exec& ex,
+                           LoadFraction on_progress)
+    : source_(source), compute_(compute), ex_(ex), on_progress_(std::move(on_progress)) {
+  for (const TensorInfo& t : source.tensors()) total_bytes_ += t.bytes;
+}
+
+Result<std::unique_ptr<RowSource>> WeightLoader::rows(const std::string& name,
+                                                      const std::vector<int64_t>& shape) {
+  TERN_ASSIGN(std::unique_ptr<RowSource> rows, source_.get(name, shape));
   used_.insert(name);
-  num_parameters_ += t.num_elements();
-  return t;
+  num_parameters_ += uint64_t(rows->rows()) * rows->cols();
+  return rows;
 }
 
-void WeightLoader::advance(const TensorView& t) {
-  done_bytes_ += t.num_elements() * dtype_bytes(t.dtype);
-  if (on_progress_) on_progress_(double(done_bytes_) / double(checkpoint_.total_bytes()));
+void WeightLoader::advance(uint64_t bytes) {
+  done_bytes_ += bytes;
+  if (on_progress_ && total_bytes_ > 0) on_progress_(double(done_bytes_) / double(total_bytes_));
 }
 
-Result<Linear> WeightLoader::pack(const TensorView& source) {
-  // f16 has no kernels yet; f32 holds it exactly.
-  const FormatId id = source.dtype == DType::kBf16 ? FormatId::kBf16 : FormatId::kF32;
-  const Format& f = format(id);
-  const int64_t rows = source.shape[0], cols = source.shape[1];
+Result<Linear> WeightLoader::pack(const RowSource& rows) {
+  const Format& f = format(packed_format(rows.encoding(), compute_, ex_.isa));
   Linear linear;
-  TERN_ASSIGN(linear.packed, Buffer::allocate(f.packed_bytes(rows, cols)));
+  TERN_ASSIGN(linear.packed, Buffer::allocate(f.packed_bytes(f, rows.rows(), rows.cols())));
   constexpr int64_t kRowsPerTask = 4 * kPanelRows;
-  parallel_for(ex_.pool, ceil_div(rows, kRowsPerTask), [&](int64_t task, int) {
+  parallel_for(ex_.pool, ceil_div(rows.rows(), kRowsPerTask), [&](int64_t task, int) {
     const int64_t first = task * kRowsPerTask;
-    f.pack_rows(source, first, std::min(kRowsPerTask, rows - first), linear.packed.data());
+    f.pack_rows(f, rows, first, std::min(kRowsPerTask, rows.rows() - first), linear.packed.data());
   });
-  linear.weight = {.data = linear.packed.data(), .format = id, .rows = rows, .cols = cols};
+  linear.weight = {
+      .data = linear.packed.data(), .format = f.id, .rows = rows.rows(), .cols = rows.cols()};
   packed_bytes_ += linear.packed.size();
-  advance(source);
+  advance(rows.bytes());
   return linear;
 }
 
 Result<Linear> WeightLoader::linear(const std::string& name, int64_t out, int64_t in,
                                     bool has_bias) {
-  TERN_ASSIGN(const TensorView source, tensor(name + ".weight", {out, in}));
-  TERN_ASSIGN(Linear linear, pack(source));
+  TERN_ASSIGN(const std::unique_ptr<RowSource> weight, rows(name + ".weight", {out, in}));
+  TERN_ASSIGN(Linear linear, pack(*weight));
   if (has_bias) {
     TERN_ASSIGN(linear.bias, vector(name + ".bias", out));
   }
   return linear;
 }
 
-Result<std::vector<Linear>> WeightLoader::fused_linears(const std::string& name,
-                                                        const std::vector<int64_t>& outs,
-                                                        int64_t in) {
-  const int64_t rows = std::accumulate(outs.begin(), outs.end(), int64_t{0});
-  TERN_ASSIGN(const TensorView source, tensor(name + ".weight", {rows, in}));
-  std::vector<Linear> linears;
-  int64_t first = 0;
-  for (const int64_t out : outs) {
-    TERN_ASSIGN(Linear linear, pack(rows_of(source, first, out)));
-    linears.push_back(std::move(linear));
-    first += out;
+Result<LinearGroup> WeightLoader::linear_group(const std::vector<LinearName>& names, int64_t in,
+                                               bool has_bias) {
+  std::vector<std::unique_ptr<RowSource>> weights;
+  int64_t out = 0;
+  for (const LinearName& n : names) {
+    TERN_ASSIGN(weights.emplace_back(), rows(n.name + ".weight", {n.out, in}));
+    out += n.out;
   }
-  return linears;
+  const auto alike = [&](const auto& w) { return w->encoding() == weights[0]->encoding(); };
+  LinearGroup group;
+  if (std::all_of(weights.begin(), weights.end(), alike)) {
+    TERN_ASSIGN(group.parts.emplace_back(), pack(*make_row_stack(std::move(weights))));
+  } else {
+    for (const auto& w : weights) {
+      TERN_ASSIGN(group.parts.emplace_back(), pack(*w));
+    }
+  }
+  if (has_bias) TERN_TRY(load_biases(names, group));
+  return group;
+}
+
+Status WeightLoader::load_biases(const std::vector<LinearName>& names, LinearGroup& group) {
+  std::vector<float> all;
+  for (const LinearName& n : names) {
+    TERN_ASSIGN(const std::unique_ptr<RowSource> bias, rows(n.name + ".bias", {n.out}));
+    all.resize(all.size() + n.out);
+    bias->read(0, all.data() + all.size() - n.out);
+    advance(bias->bytes());
+  }
+  const float* next = all.data();
+  for (Linear& part : group.parts) {
+    TERN_ASSIGN(part.bias, Buffer::allocate(part.out() * sizeof(float)));
+    std::copy(next, next + part.out(), part.bias.as<float>());
+    next += part.out();
+    packed_bytes_ += part.bias.size();
+  }
+  return {};
 }
 
 Result<Norm> WeightLoader::norm(const std::string& name, int64_t size, float eps) {
@@ -77,25 +99,25 @@ Result<Norm> WeightLoader::norm(const std::string& name, int64_t size, float eps
 }
 
 Result<Buffer> WeightLoader::vector(const std::string& name, int64_t size) {
-  TERN_ASSIGN(const TensorView source, tensor(name, {size}));
+  TERN_ASSIGN(const std::unique_ptr<RowSource> source, rows(name, {size}));
   TERN_ASSIGN(Buffer values, Buffer::allocate(size * sizeof(float)));
-  for (int64_t i = 0; i < size; ++i) values.as<float>()[i] = float_element(source, i);
+  source->read(0, values.as<float>());
   packed_bytes_ += values.size();
-  advance(source);
+  advance(source->bytes());
   return values;
 }
 
 Status WeightLoader::finish() const {
   std::string unknown;
   int count = 0;
-  for (const std::string& name : checkpoint_.names()) {
+  for (const auto& [name, shape, dtype, bytes] : source_.tensors()) {
     // Old checkpoints carry the rotary frequencies as a tensor; they follow from the config.
     if (used_.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;
     if (++count <= 5) unknown += (count > 1 ? ", " : "") + name;
   }
   if (count == 0) return {};
   if (count > 5) unknown += " and " + std::to_string(count - 5) + " more";
-  return invalid_argument(checkpoint_.directory() +
+  return invalid_argument(source_.path() +
                           ": tensors that the architecture does not have: " + unknown);
 }
 

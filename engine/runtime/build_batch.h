@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/model/step_batch.h"
@@ -9,6 +10,13 @@
 #include "scheduler/step_plan.h"
 
 namespace tern {
+
+/// Tokens [begin, end) of a sequence.
+struct BatchSlice {
+  const Sequence* sequence = nullptr;
+  int32_t begin = 0, end = 0;
+  int32_t num_logits_rows = 0;  ///< how many of the last rows give logits
+};
 
 /// Owns the arrays of one step's batch; reused, so that a step allocates nothing. Engine thread.
 class BatchBuilder {
@@ -19,12 +27,16 @@ class BatchBuilder {
   /// valid until the next build().
   StepBatch build(const StepPlan& plan, const std::vector<int32_t>& num_logits_rows);
 
+  /// The same of slices of different sequences, whose block tables cover them.
+  StepBatch build(std::span<const BatchSlice> slices);
+
  private:
-  void add(const ScheduledSequence& scheduled, int32_t num_logits_rows);
+  void add(const BatchSlice& slice);
 
   const int32_t block_size_;
-  std::vector<int32_t> token_ids_, positions_, cu_seqlens_q_, context_lens_, block_table_,
-      logits_rows_;
+  std::vector<BatchSlice> slices_;
+  std::vector<int32_t> token_ids_, positions_, cu_seqlens_q_, context_lens_, rope_variants_,
+      block_table_, logits_rows_;
   std::vector<int64_t> slot_mapping_;
 };
 

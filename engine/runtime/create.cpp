@@ -83,9 +83,6 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
     if (on_progress) on_progress({stage, fraction});
   };
   if (config.simulate) return make_sim_parts(config);
-  // Both names mean f32 activations and accumulation over the checkpoint's own weights today.
-  if (config.compute != "default" && config.compute != "f32")
-    return invalid_argument("compute: must be default or f32, is '" + config.compute + "'");
   TERN_ASSIGN(const Isa isa, selected_isa());
   TERN_ASSIGN(const std::string directory, resolve_model(config.model_dir));
   report("config", 0);
@@ -95,8 +92,9 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   SchedulerConfig scheduler = config.scheduler;
   TERN_ASSIGN(scheduler.max_model_len, context_length(config, files.config));
   TERN_ASSIGN(LoadedModel loaded,
-              load_weights(directory, files.config, scheduler.max_model_len, config.num_threads,
-                           isa, [&](double fraction) { report("weights", fraction); }));
+              load_weights(directory, files.config, scheduler.max_model_len,
+                           {config.compute, config.num_threads, isa},
+                           [&](double fraction) { report("weights", fraction); }));
 
   report("memory", 0);
   TERN_TRY(plan_memory(config, loaded.model->kv_layout(), scheduler));
@@ -108,7 +106,8 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
                  .max_context_len = round_up(scheduler.max_model_len, scheduler.block_size),
                  .num_threads = loaded.pool->num_threads()},
       .num_blocks = scheduler.num_blocks,
-      .block_size = scheduler.block_size};
+      .block_size = scheduler.block_size,
+      .log = config.kernel_log};
   TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
               ForwardRunner::create(loaded.model, loaded.pool, options));
 

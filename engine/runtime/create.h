@@ -18,7 +18,7 @@ struct EngineConfig {
   std::string hf_config_file;       ///< empty = the directory's config.json
   std::string served_name;          ///< empty = the directory's name
   std::string chat_template_file;   ///< empty = the model's own
-  std::string compute = "default";  ///< "default" or "f32": arithmetic of the forward pass
+  std::string compute = "default";  ///< or "fast", "f32": arithmetic of the linear layers
   int32_t num_threads = 0;          ///< 0 = every CPU this process may use
   uint64_t kv_cache_bytes = 0;      ///< 0 = as needed, at most half of the available memory
   int32_t max_model_len = 0;        ///< 0 = the model's
@@ -26,6 +26,7 @@ struct EngineConfig {
   int64_t max_queued_tokens = 1 << 20;
   SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
   bool simulate = false;      ///< no model: steps take the time that a cost model says
+  KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };
 
 /// Everything an engine is made of, before it has a thread.

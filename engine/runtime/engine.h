@@ -47,7 +47,7 @@ struct EngineStats {
   uint64_t num_requests_submitted = 0;
   uint64_t num_requests_finished = 0;  ///< whatever the end
   uint64_t num_generated_tokens = 0;
-  int32_t num_live_requests = 0;  ///< queued, waiting or running
+  int32_t num_live_requests = 0;  ///< queued, waiting or running; each counts once, whatever its n
   int32_t max_step_seqs = 0;      ///< most sequences that one forward held since start
   Seconds last_step_age{0};
 };
@@ -60,10 +60,12 @@ class Engine {
   /// Checks the request and queues it. The id is for cancel(). kInvalidArgument, kOutOfRange
   /// (prompt + max_tokens over the context), kResourceExhausted (queue full), kAlreadyExists,
   /// kUnavailable (draining): then `sink` never hears of it. A max_tokens of 0 becomes what the
-  /// context leaves.
+  /// context leaves. Of n answers the second and later ones begin when the prompt is computed, and
+  /// take it from the prefix cache.
   virtual Result<uint64_t> submit(Request request, std::shared_ptr<TokenSink> sink) = 0;
 
-  /// Ends the request as kCancelled at the next step boundary. Unknown and ended ids are ignored.
+  /// Ends all answers of the request as kCancelled at the next step boundary. Unknown and ended ids
+  /// are ignored.
   virtual void cancel(uint64_t id) = 0;
 
   /// New requests get kUnavailable; live ones go on.

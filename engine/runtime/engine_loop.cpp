@@ -4,13 +4,33 @@
 
 namespace tern {
 
-/// A request between add() and its terminal event.
-struct EngineLoop::Live {
+/// A request between add() and the end of its last answer.
+struct EngineLoop::LiveRequest {
   Submission submission;
+  int32_t num_live = 0;  // answers that have not ended
+  bool is_dequeued = false;
+  // Answers but the first are not with the scheduler yet: they wait until the first has put the
+  // prompt into the prefix cache.
+  bool holds_answers = false;
+
+  int32_t num_answers() const { return submission.request.sampling.n; }
+};
+
+/// One of a request's answers between add() and its terminal event.
+struct EngineLoop::Answer {
+  uint64_t id = 0;
+  LiveRequest* request = nullptr;  // outlives its answers
+  int32_t index = 0;
   DecodeState decode;
-  bool admitted = false;
+  int32_t num_reported = 0;  // prompt tokens whose log-probabilities the sink has, where wanted
+  bool is_admitted = false;
   TimePoint admitted_at, first_token_at;
   Usage usage;
+
+  TokenSink& sink() const { return *request->submission.sink; }
+  bool reports_prompt() const {
+    return decode.params.prompt_logprobs && num_reported < usage.prompt_tokens;
+  }
 };
 
 EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
@@ -22,46 +42,86 @@ EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner
       clock_(clock),
       observer_(observer),
       builder_(scheduler_->config()),
-      sampler_(vocab_size) {}
+      sampler_(vocab_size),
+      passes_(scheduler_->config()) {}
 
 EngineLoop::~EngineLoop() = default;
 
 void EngineLoop::add(Submission submission) {
+  const uint64_t id = submission.id;
+  auto owned = std::make_unique<LiveRequest>();
+  LiveRequest& request = *owned;
+  request.submission = std::move(submission);
+  request.num_live = request.num_answers();
+  request.holds_answers = request.num_answers() > 1 && scheduler_->config().enable_prefix_caching &&
+                          !request.submission.request.bypass_prefix_cache;
+  requests_.emplace(id, std::move(owned));
+  const std::optional<TimePoint>& deadline = request.submission.request.deadline;
+  if (deadline) deadlines_.insert({*deadline, id});
+
+  for (int32_t i = 0; i < request.num_answers(); ++i) add_answer(request, i);
+  const int32_t num_scheduled = request.holds_answers ? 1 : request.num_answers();
+  for (int32_t i = 0; i < num_scheduled; ++i)
+    if (const Status status = schedule_answer(*answers_.at(id + i)); !status.ok())
+      return end(id, status);
+}
+
+void EngineLoop::add_answer(LiveRequest& request, int32_t index) {
+  const Request& in = request.submission.request;
+  auto answer = std::make_unique<Answer>();
+  answer->id = request.submission.id + uint64_t(index);
+  answer->request = &request;
+  answer->index = index;
+  answer->decode = strategy_.start(in.sampling, in.prompt_token_ids);
+  answer->decode.params.seed += uint64_t(index);
+  if (index > 0) answer->decode.params.prompt_logprobs.reset();  // the prompt is the same
+  answer->usage.prompt_tokens = static_cast<int32_t>(in.prompt_token_ids.size());
+  answers_.emplace(answer->id, std::move(answer));
+}
+
+Status EngineLoop::schedule_answer(Answer& answer) {
+  const Submission& submission = answer.request->submission;
   const Request& request = submission.request;
   auto seq = std::make_unique<Sequence>();
-  seq->id = submission.id;
+  seq->id = answer.id;
   seq->arrival = submission.submitted;
   seq->priority = request.priority;
-  seq->cache_salt = request.tenant;
-  seq->bypass_prefix_cache = request.bypass_prefix_cache;
+  // A cached block has no logits.
+  seq->bypass_prefix_cache = request.bypass_prefix_cache || answer.decode.params.prompt_logprobs;
   seq->token_ids = request.prompt_token_ids;
   seq->num_prompt_tokens = seq->num_tokens();
   seq->max_tokens = request.sampling.max_tokens;
+  seq->rope_variant = runner_.rope_variant(seq->max_computed_tokens());
+  // Keys that were turned by other angles are other keys, as another tenant's are.
+  seq->cache_salt = std::to_string(seq->rope_variant) + '/' + request.tenant;
   seq->token_ids.reserve(size_t(seq->num_prompt_tokens) + size_t(seq->max_tokens));
-  const Status status = scheduler_->add(std::move(seq));
+  return scheduler_->add(std::move(seq));
+}
 
-  auto live = std::make_unique<Live>();
-  live->decode.params = request.sampling;
-  live->decode.stop =
-      StopMatcher(request.sampling.stop, request.sampling.include_stop_str_in_output);
-  live->usage.prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
-  if (request.deadline) deadlines_.insert({*request.deadline, submission.id});
-  const uint64_t id = submission.id;
-  live->submission = std::move(submission);
-  live_.emplace(id, std::move(live));
-  if (!status.ok()) finish(id, {.finished = FinishedEvent{.status = status}});
+void EngineLoop::schedule_held_answers(LiveRequest& request) {
+  if (!request.holds_answers) return;
+  request.holds_answers = false;
+  const uint64_t id = request.submission.id;
+  for (int32_t i = 1; i < request.num_answers(); ++i)
+    if (const Status status = schedule_answer(*answers_.at(id + i)); !status.ok())
+      return end(id, status);
 }
 
 void EngineLoop::end(uint64_t id, const Status& status) {
-  if (!live_.contains(id)) return;
-  // Between steps nothing is in flight: the blocks return at once.
-  (void)scheduler_->abort(id);
-  finish(id, {.finished = FinishedEvent{.status = status}});
+  const auto found = requests_.find(id);
+  if (found == requests_.end()) return;
+  const int32_t num_answers = found->second->num_answers();  // the last one takes the request away
+  for (int32_t i = 0; i < num_answers; ++i) {
+    if (!answers_.contains(id + i)) continue;
+    // Between steps nothing is in flight: the blocks return at once.
+    (void)scheduler_->abort(id + i);
+    finish_answer(id + i, {.finished = FinishedEvent{.status = status}});
+  }
 }
 
 void EngineLoop::end_all(const Status& status) {
   std::vector<uint64_t> ids;
-  for (const auto& [id, live] : live_) ids.push_back(id);
+  for (const auto& [id, request] : requests_) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (const uint64_t id : ids) end(id, status);
 }
@@ -69,7 +129,7 @@ void EngineLoop::end_all(const Status& status) {
 void EngineLoop::expire_deadlines(TimePoint now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const uint64_t id = deadlines_.begin()->second;
-    const bool queued = !live_.at(id)->admitted;
+    const bool queued = !requests_.at(id)->is_dequeued;
     end(id, Status(Code::kDeadlineExceeded,
                    queued ? "deadline passed while queued" : "deadline passed during generation"));
   }
@@ -82,21 +142,7 @@ bool EngineLoop::step() {
   if (plan.empty()) return has_work();
   notice_admissions(plan, now);
   max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(plan.sequences.size()));
-
-  num_logits_rows_.clear();
-  for (const ScheduledSequence& s : plan.sequences)
-    num_logits_rows_.push_back(strategy_.num_logits_rows(s));
-  const MatView<const float> logits = runner_.execute(builder_.build(plan, num_logits_rows_));
-
-  result_.sequences.clear();
-  events_.clear();
-  int64_t row = 0;
-  for (size_t i = 0; i < plan.sequences.size(); ++i) {
-    const int64_t rows = num_logits_rows_[i];
-    commit_sequence(plan.sequences[i],
-                    {rows ? logits.row(row) : nullptr, rows, logits.cols, logits.stride});
-    row += rows;
-  }
+  run_passes(plan);
   // What ended gives its sequence back; the numbers it leaves behind belong into its last event.
   for (const std::unique_ptr<Sequence>& seq : scheduler_->commit(result_)) {
     for (auto& [id, event] : events_) {
@@ -106,73 +152,177 @@ bool EngineLoop::step() {
     }
   }
   // Clients hear of tokens after the scheduler has them: an event never runs ahead of the state.
-  for (auto& [id, event] : events_) {
-    if (event.finished) {
-      finish(id, std::move(event));
-    } else {
-      live_.at(id)->submission.sink->on_event(std::move(event));
-    }
-  }
+  send_events();
+  for (const uint64_t id : prefilled_)
+    if (const auto found = requests_.find(id); found != requests_.end())
+      schedule_held_answers(*found->second);
   return has_work();
 }
 
 void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
   for (const ScheduledSequence& s : plan.sequences) {
-    Live& live = *live_.at(s.sequence->id);
-    if (live.admitted) continue;
-    live.admitted = true;
-    live.admitted_at = now;
-    live.usage.cached_tokens = s.sequence->num_cached_tokens;
-    if (observer_) observer_->on_dequeued(live.submission);
-    live.submission.sink->on_admitted(live.usage.cached_tokens);
+    Answer& answer = *answers_.at(s.sequence->id);
+    if (answer.is_admitted) continue;
+    answer.is_admitted = true;
+    answer.admitted_at = now;
+    answer.usage.cached_tokens = s.sequence->num_cached_tokens;
+    LiveRequest& request = *answer.request;
+    if (!std::exchange(request.is_dequeued, true) && observer_)
+      observer_->on_dequeued(request.submission);
+    if (answer.index == 0) answer.sink().on_admitted(answer.usage.cached_tokens);
   }
 }
 
-void EngineLoop::commit_sequence(const ScheduledSequence& scheduled, MatView<const float> logits) {
-  SequenceResult& out = result_.sequences.emplace_back();
-  out.id = scheduled.sequence->id;
-  if (logits.rows == 0) return;  // an unfinished prefill
+void EngineLoop::run_passes(const StepPlan& plan) {
+  first_logits_positions_.clear();
+  result_.sequences.clear();
+  events_.clear();
+  prefilled_.clear();
+  for (const ScheduledSequence& s : plan.sequences) {
+    first_logits_positions_.push_back(first_logits_position(s));
+    result_.sequences.push_back({.id = s.sequence->id});
+  }
+  passes_.start(plan, first_logits_positions_);
+  while (passes_.next()) {
+    const MatView<const float> logits = runner_.execute(builder_.build(passes_.slices()));
+    int64_t row = 0;
+    for (size_t k = 0; k < passes_.slices().size(); ++k) {
+      const BatchSlice& slice = passes_.slices()[k];
+      const int32_t i = passes_.plan_indices()[k];
+      const int64_t rows = slice.num_logits_rows;
+      take_logits(plan.sequences[i], slice,
+                  {rows ? logits.row(row) : nullptr, rows, logits.cols, logits.stride},
+                  result_.sequences[i]);
+      row += rows;
+    }
+  }
+}
 
-  Live& live = *live_.at(out.id);
-  Result<Commit> commit = strategy_.commit(live.decode, logits, sampler_);
-  TokenEvent event;
+int32_t EngineLoop::first_logits_position(const ScheduledSequence& scheduled) const {
+  const Sequence& seq = *scheduled.sequence;
+  const Answer& answer = *answers_.at(seq.id);
+  // The logits of a position are those of the next token.
+  if (answer.reports_prompt()) return std::max(answer.num_reported - 1, 0);
+  return seq.num_computed_tokens + scheduled.num_tokens - strategy_.num_logits_rows(scheduled);
+}
+
+void EngineLoop::take_logits(const ScheduledSequence& scheduled, const BatchSlice& slice,
+                             MatView<const float> logits, SequenceResult& out) {
+  const Sequence& seq = *scheduled.sequence;
+  Answer& answer = *answers_.at(seq.id);
+  if (out.finished) return;  // failed in an earlier pass
+  if (answer.reports_prompt()) {
+    if (const Status status = report_prompt(answer, slice, logits); !status.ok()) {
+      out.finished = true;
+      events_.emplace_back(out.id, TokenEvent{.finished = FinishedEvent{.status = status}});
+      return;
+    }
+  }
+  if (slice.end < seq.num_computed_tokens + scheduled.num_tokens) return;
+  const int64_t rows = strategy_.num_logits_rows(scheduled);
+  if (rows == 0) return;  // an unfinished prefill
+  const std::span<const int32_t> output(seq.token_ids.begin() + seq.num_prompt_tokens,
+                                        seq.token_ids.end());
+  TERN_CHECK(rows <= logits.rows, "a strategy's rows are in one pass");
+  events_.emplace_back(
+      out.id,
+      commit_tokens(answer, output,
+                    {logits.row(logits.rows - rows), rows, logits.cols, logits.stride}, out));
+}
+
+// Rows of the prompt: each tells of the token after it, the last one of none of the prompt.
+Status EngineLoop::report_prompt(Answer& answer, const BatchSlice& slice,
+                                 MatView<const float> logits) {
+  const std::vector<int32_t>& tokens = slice.sequence->token_ids;
+  const int32_t first = answer.num_reported;
+  std::vector<TokenLogprobs> logprobs;
+  if (first == 0) logprobs.push_back({.chosen = {.token_id = tokens[0]}});
+  const int32_t first_row_position = slice.end - slice.num_logits_rows;
+  for (int64_t row = 0; row < logits.rows; ++row) {
+    const int64_t position = first_row_position + row + 1;
+    if (position == answer.usage.prompt_tokens) break;
+    TERN_ASSIGN(TokenLogprobs of_token,
+                compute_logprobs({logits.row(row), size_t(logits.cols)}, tokens[position],
+                                 *answer.decode.params.prompt_logprobs));
+    logprobs.push_back(std::move(of_token));
+  }
+  if (logprobs.empty()) return {};
+  answer.num_reported += static_cast<int32_t>(logprobs.size());
+  answer.sink().on_prompt_logprobs(first, std::move(logprobs));
+  return {};
+}
+
+TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
+                                     MatView<const float> logits, SequenceResult& out) {
+  TokenEvent event{.index = answer.index};
+  Result<Commit> commit = strategy_.commit(answer.decode, output_token_ids, logits, sampler_);
   if (!commit.ok()) {
     out.finished = true;
     event.finished = FinishedEvent{.status = commit.status()};
-  } else {
-    out.token_ids = std::move(commit->token_ids);
-    out.finished = commit->finished;
-    if (live.usage.completion_tokens == 0) live.first_token_at = clock_.now();
-    live.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
-    num_generated_tokens_ += out.token_ids.size();
-    event.text = std::move(commit->text);
-    event.token_ids = std::move(commit->shown_token_ids);
-    if (commit->finished)
-      event.finished = FinishedEvent{.reason = commit->reason,
-                                     .matched_stop = live.decode.stop.matched().value_or(""),
-                                     .matched_stop_token = commit->stop_token};
+    return event;
   }
-  events_.emplace_back(out.id, std::move(event));
+  out.token_ids = std::move(commit->token_ids);
+  out.finished = commit->finished;
+  if (answer.usage.completion_tokens == 0) {
+    answer.first_token_at = clock_.now();
+    if (answer.request->holds_answers) prefilled_.push_back(answer.request->submission.id);
+  }
+  answer.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
+  num_generated_tokens_ += out.token_ids.size();
+  event.text = std::move(commit->text);
+  event.token_ids = std::move(commit->shown_token_ids);
+  event.logprobs = std::move(commit->logprobs);
+  if (commit->finished)
+    event.finished = FinishedEvent{.reason = commit->reason,
+                                   .matched_stop = answer.decode.stop.matched().value_or(""),
+                                   .matched_stop_token = commit->stop_token};
+  return event;
 }
 
-void EngineLoop::finish(uint64_t id, TokenEvent event) {
-  const auto node = live_.extract(id);
-  const Live& live = *node.mapped();
-  const Submission& submission = live.submission;
-  if (submission.request.deadline) deadlines_.erase({*submission.request.deadline, id});
+void EngineLoop::send_events() {
+  for (auto& [id, event] : events_) {
+    const auto found = answers_.find(id);
+    if (found == answers_.end()) continue;  // another answer's failure has ended it
+    Answer& answer = *found->second;
+    if (!event.finished) {
+      answer.sink().on_event(std::move(event));
+    } else if (event.finished->status.ok()) {
+      finish_answer(id, std::move(event));
+    } else {
+      const Status status = event.finished->status;
+      const uint64_t request_id = answer.request->submission.id;
+      finish_answer(id, std::move(event));
+      end(request_id, status);
+    }
+  }
+}
+
+void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
+  const auto node = answers_.extract(id);
+  const Answer& answer = *node.mapped();
+  LiveRequest& request = *answer.request;
+  const Submission& submission = request.submission;
   FinishedEvent& finished = *event.finished;
-  finished.usage = live.usage;
+  event.index = answer.index;
+  finished.usage = answer.usage;
   const TimePoint now = clock_.now();
-  const TimePoint admitted = live.admitted ? live.admitted_at : now;
+  const TimePoint admitted = answer.is_admitted ? answer.admitted_at : now;
   finished.timing.queue = admitted - submission.submitted;
-  if (live.usage.completion_tokens > 0)
-    finished.timing.ttft = live.first_token_at - submission.submitted;
+  if (answer.usage.completion_tokens > 0)
+    finished.timing.ttft = answer.first_token_at - submission.submitted;
   finished.timing.e2e = now - submission.submitted;
-  if (observer_) {
-    if (!live.admitted) observer_->on_dequeued(submission);
-    observer_->on_ended(submission, finished);
+
+  const bool is_last = --request.num_live == 0;
+  if (is_last) {
+    if (submission.request.deadline)
+      deadlines_.erase({*submission.request.deadline, submission.id});
+    if (observer_ && !request.is_dequeued) observer_->on_dequeued(submission);
+    if (observer_) observer_->on_ended(submission);
   }
   submission.sink->on_event(std::move(event));
+  if (!is_last) return;
+  const uint64_t request_id = submission.id;
+  requests_.erase(request_id);
 }
 
 }  // namespace tern

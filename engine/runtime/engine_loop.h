@@ -15,11 +15,13 @@
 #include "engine/runtime/build_batch.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/model_runner.h"
+#include "engine/runtime/step_passes.h"
 #include "scheduler/scheduler.h"
 
 namespace tern {
 
-/// A request on its way from Engine::submit() to the loop.
+/// A request on its way from Engine::submit() to the loop. Its answers have the ids id … id + n
+/// - 1.
 struct Submission {
   uint64_t id = 0;
   Request request;
@@ -33,7 +35,7 @@ class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
   virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
-  virtual void on_ended(const Submission& submission, const FinishedEvent& event) = 0;
+  virtual void on_ended(const Submission& submission) = 0;     ///< its last answer did
 };
 
 /// Engine thread only.
@@ -48,7 +50,7 @@ class EngineLoop {
   /// Hands a request to the scheduler; one that it refuses ends at once with its status.
   void add(Submission submission);
 
-  /// Ends a live request with `status` (not ok); unknown ids are ignored.
+  /// Ends all answers of a live request with `status` (not ok); unknown ids are ignored.
   void end(uint64_t id, const Status& status);
 
   /// Ends all live requests with `status`.
@@ -57,20 +59,31 @@ class EngineLoop {
   /// One step, if there is something to compute. Returns whether requests are live after it.
   bool step();
 
-  bool has_work() const { return !live_.empty(); }
+  bool has_work() const { return !requests_.empty(); }
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
-  int32_t num_live() const { return static_cast<int32_t>(live_.size()); }
+  int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }
   int32_t max_step_seqs() const { return max_step_seqs_; }
   uint64_t num_generated_tokens() const { return num_generated_tokens_; }
   const Scheduler& scheduler() const { return *scheduler_; }
 
  private:
-  struct Live;
+  struct LiveRequest;
+  struct Answer;
 
+  void add_answer(LiveRequest& request, int32_t index);
+  Status schedule_answer(Answer& answer);
+  void schedule_held_answers(LiveRequest& request);
   void expire_deadlines(TimePoint now);
   void notice_admissions(const StepPlan& plan, TimePoint now);
-  void commit_sequence(const ScheduledSequence& scheduled, MatView<const float> logits);
-  void finish(uint64_t id, TokenEvent event);
+  void run_passes(const StepPlan& plan);
+  int32_t first_logits_position(const ScheduledSequence& scheduled) const;
+  void take_logits(const ScheduledSequence& scheduled, const BatchSlice& slice,
+                   MatView<const float> logits, SequenceResult& out);
+  Status report_prompt(Answer& answer, const BatchSlice& slice, MatView<const float> logits);
+  TokenEvent commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
+                           MatView<const float> logits, SequenceResult& out);
+  void send_events();
+  void finish_answer(uint64_t id, TokenEvent event);
 
   std::unique_ptr<Scheduler> scheduler_;
   ModelRunner& runner_;
@@ -79,13 +92,16 @@ class EngineLoop {
   RequestObserver* const observer_;
   BatchBuilder builder_;
   Sampler sampler_;
-  std::unordered_map<uint64_t, std::unique_ptr<Live>> live_;
-  std::set<std::pair<TimePoint, uint64_t>> deadlines_;
+  StepPasses passes_;
+  std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
+  std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
+  std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
 
   // Of the step in progress; kept for their memory.
-  std::vector<int32_t> num_logits_rows_;
+  std::vector<int32_t> first_logits_positions_;
   StepResult result_;
   std::vector<std::pair<uint64_t, TokenEvent>> events_;
+  std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token
 
   int32_t max_step_seqs_ = 0;
   uint64_t num_generated_tokens_ = 0;

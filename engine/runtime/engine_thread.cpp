@@ -11,6 +11,21 @@ Status too_long(int64_t prompt, int64_t max_tokens, int64_t limit) {
                                        std::to_string(limit) + " tokens");
 }
 
+// The ids of each spelling: a word in a text has a space in front more often than not.
+Status spell_bad_words(const Tokenizer& tokenizer, SamplingParams& sampling) {
+  for (const std::string& word : sampling.bad_words) {
+    const std::string bare = word.substr(std::min(word.find_first_not_of(' '), word.size()));
+    for (const std::string& spelling : {bare, " " + bare}) {
+      if (spelling.empty()) continue;  // of a word that is all spaces
+      Result<std::vector<int32_t>> ids = tokenizer.encode(spelling, {.add_special_tokens = false});
+      if (!ids.ok()) return ids.status().with_context("bad_words: '" + word + "'");
+      if (ids->empty()) return invalid_argument("bad_words: '" + word + "' is no token");
+      sampling.bad_word_token_ids.push_back(*std::move(ids));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> EngineThread::start(ModelAssets assets,
@@ -41,6 +56,7 @@ EngineThread::~EngineThread() {
 }
 
 Status EngineThread::check(Request& request) const {
+  request.sampling.bad_word_token_ids.clear();  // ours to fill in
   TERN_TRY(request.sampling.validate());
   const ModelInfo& info = assets_.info;
   const int64_t prompt = static_cast<int64_t>(request.prompt_token_ids.size());
@@ -51,6 +67,8 @@ Status EngineThread::check(Request& request) const {
     request.sampling.max_tokens = static_cast<int32_t>(info.max_model_len - prompt);
   if (prompt + request.sampling.max_tokens > info.max_model_len)
     return too_long(prompt, request.sampling.max_tokens, info.max_model_len);
+  TERN_TRY(request.sampling.validate());  // min_tokens, too, now that max_tokens is known
+  TERN_TRY(request.sampling.validate_ids(info.vocab_size));
   for (size_t i = 0; i < request.prompt_token_ids.size(); ++i) {
     const int32_t id = request.prompt_token_ids[i];
     if (id < 0 || id >= info.vocab_size)
@@ -59,7 +77,10 @@ Status EngineThread::check(Request& request) const {
   }
   if (!request.sampling.stop.empty() && assets_.tokenizer == nullptr)
     return invalid_argument("stop: the model has no tokenizer, so there is no text to match");
-  return {};
+  if (request.sampling.bad_words.empty()) return {};
+  if (assets_.tokenizer == nullptr)
+    return invalid_argument("bad_words: the model has no tokenizer to spell them");
+  return spell_bad_words(*assets_.tokenizer, request.sampling);
 }
 
 // Called with mutex_ held.
@@ -89,7 +110,8 @@ Result<uint64_t> EngineThread::submit(Request request, std::shared_ptr<TokenSink
   TERN_TRY(check(request));
   const std::lock_guard lock(mutex_);
   TERN_TRY(reserve_queue_place(request));
-  const uint64_t id = next_id_++;
+  const uint64_t id = next_id_;
+  next_id_ += uint64_t(request.sampling.n);
   arrived_.push_back({id, std::move(request), std::move(sink), clock_.now()});
   wake_.notify_one();
   return id;
@@ -167,7 +189,7 @@ void EngineThread::on_dequeued(const Submission& submission) {
   num_queued_tokens_ -= static_cast<int64_t>(submission.request.prompt_token_ids.size());
 }
 
-void EngineThread::on_ended(const Submission& submission, const FinishedEvent&) {
+void EngineThread::on_ended(const Submission& submission) {
   publish_stats();  // who hears of the end must not see the request's blocks any more
   const std::lock_guard lock(mutex_);
   ++stats_.num_requests_finished;

@@ -59,7 +59,7 @@ class EngineThread final : public Engine, private RequestObserver {
   void run();
   void publish_stats();
   void on_dequeued(const Submission& submission) override;
-  void on_ended(const Submission& submission, const FinishedEvent& event) override;
+  void on_ended(const Submission& submission) override;
 
   const ModelAssets assets_;
   const QueueLimits limits_;

@@ -1,6 +1,8 @@
 #include "engine/runtime/generate_all.h"
 
+#include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 
 namespace tern {
@@ -16,14 +18,21 @@ struct Gathering {
 
 class Collector final : public TokenSink {
  public:
-  Collector(std::shared_ptr<Gathering> gathering, size_t index)
-      : gathering_(std::move(gathering)), index_(index) {}
+  // `first`: where the request's answers begin.
+  Collector(std::shared_ptr<Gathering> gathering, size_t first)
+      : gathering_(std::move(gathering)), first_(first) {}
+
+  void on_prompt_logprobs(int32_t, std::vector<TokenLogprobs> logprobs) override {
+    const std::lock_guard lock(gathering_->mutex);
+    append(std::move(logprobs), gathering_->answers[first_].prompt_logprobs);
+  }
 
   void on_event(TokenEvent event) override {
     const std::lock_guard lock(gathering_->mutex);
-    Answer& answer = gathering_->answers[index_];
+    Answer& answer = gathering_->answers[first_ + size_t(event.index)];
     answer.text += event.text;
     answer.token_ids.insert(answer.token_ids.end(), event.token_ids.begin(), event.token_ids.end());
+    append(std::move(event.logprobs), answer.logprobs);
     if (!event.finished) return;
     answer.finished = std::move(*event.finished);
     ++gathering_->num_done;
@@ -31,8 +40,12 @@ class Collector final : public TokenSink {
   }
 
  private:
+  static void append(std::vector<TokenLogprobs> from, std::vector<TokenLogprobs>& to) {
+    std::move(from.begin(), from.end(), std::back_inserter(to));
+  }
+
   const std::shared_ptr<Gathering> gathering_;
-  const size_t index_;
+  const size_t first_;
 };
 
 }  // namespace
@@ -40,11 +53,17 @@ class Collector final : public TokenSink {
 Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
                                          const std::function<void(size_t)>& on_done) {
   const auto gathering = std::make_shared<Gathering>();
-  gathering->answers.resize(requests.size());
+  std::vector<size_t> request_of;  // by answer
+  for (size_t i = 0; i < requests.size(); ++i)
+    request_of.insert(request_of.end(), size_t(std::max(requests[i].sampling.n, 1)), i);
+  gathering->answers.resize(request_of.size());
+  size_t first = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
+    const size_t num_answers = size_t(std::max(requests[i].sampling.n, 1));
     const Result<uint64_t> id =
-        engine.submit(std::move(requests[i]), std::make_shared<Collector>(gathering, i));
+        engine.submit(std::move(requests[i]), std::make_shared<Collector>(gathering, first));
     if (!id.ok()) return id.status().with_context("request " + std::to_string(i));
+    first += num_answers;
   }
   std::unique_lock lock(gathering->mutex);
   for (size_t seen = 0; seen < gathering->answers.size();) {
@@ -56,7 +75,8 @@ Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> re
     lock.lock();
   }
   for (size_t i = 0; i < gathering->answers.size(); ++i)
-    TERN_TRY(gathering->answers[i].finished.status.with_context("request " + std::to_string(i)));
+    TERN_TRY(gathering->answers[i].finished.status.with_context("request " +
+                                                                std::to_string(request_of[i])));
   return std::move(gathering->answers);
 }
 

@@ -1,8 +1,13 @@
 #include "engine/runtime/loader.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include "engine/io/checkpoint.h"
+#include "engine/model/gguf_config.h"
+#include "engine/runtime/loader_gguf.h"
 
 namespace tern {
 namespace {
@@ -42,21 +47,18 @@ Status read_chat_template(const std::string& directory, const std::string& file,
   } else {
     TERN_ASSIGN(source, read_text_file(path, size_t(1) << 20));
   }
-  if (source.empty()) return {};
-  Result<ChatTemplate> parsed = ChatTemplate::parse(source);
-  if (!parsed.ok()) return parsed.status().with_context(path);
-  assets.chat_template = std::make_unique<ChatTemplate>(*std::move(parsed));
   json variables = json::object();
   for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"})
     if (tokenizer_config.contains(key)) variables[key] = token_content(tokenizer_config[key]);
-  assets.chat_template_variables = variables.dump();
-  assets.info.has_chat_template = true;
-  return {};
+  return set_chat_template(source, path, variables, assets);
 }
 
 Status read_text_assets(const std::string& directory, const std::string& chat_template_file,
                         ModelAssets& assets) {
-  if (!fs::exists(directory + "/tokenizer.json")) return {};
+  constexpr const char* kFiles[] = {"tokenizer.json", "tokenizer.model", "vocab.json",
+                                    "tekken.json"};
+  if (std::ranges::none_of(kFiles, [&](const char* f) { return fs::exists(directory + "/" + f); }))
+    return {};
   TERN_ASSIGN(assets.tokenizer, load_tokenizer(directory));
   json tokenizer_config = json::object();
   if (fs::exists(directory + "/tokenizer_config.json")) {
@@ -106,46 +108,94 @@ Status read_generation_config(const std::string& path, ModelInfo& info) {
   return trial.validate().with_context(path);
 }
 
+bool is_file(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+/// The one GGUF file of a directory without config.json, or the directory.
+Result<std::string> gguf_in_directory(const std::string& directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored) || fs::exists(directory + "/config.json", ignored))
+    return directory;
+  std::vector<std::string> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored))
+    if (entry.path().extension() == ".gguf") files.push_back(entry.path().string());
+  if (files.size() > 1)
+    return invalid_argument(directory + ": holds " + std::to_string(files.size()) +
+                            " GGUF files and no config.json: name one of them");
+  return files.empty() ? directory : files.front();
+}
+
 }  // namespace
 
-Result<ModelFiles> read_model_files(const std::string& directory, const std::string& config_file,
+Status set_chat_template(const std::string& source, const std::string& where, const json& variables,
+                         ModelAssets& assets) {
+  if (source.empty()) return {};
+  Result<ChatTemplate> parsed = ChatTemplate::parse(source);
+  if (!parsed.ok()) return parsed.status().with_context(where);
+  assets.chat_template = std::make_unique<ChatTemplate>(*std::move(parsed));
+  assets.chat_template_variables = variables.dump();
+  assets.info.has_chat_template = true;
+  return {};
+}
+
+Result<ModelConfig> read_config(const std::string& model, const std::string& config_file) {
+  if (!config_file.empty()) return read_model_config(config_file);
+  if (!is_file(model)) return read_model_config(model + "/config.json");
+  TERN_ASSIGN(const GgufFile file, GgufFile::open(model));
+  return read_gguf_config(file);
+}
+
+Result<std::unique_ptr<Tokenizer>> read_tokenizer(const std::string& model) {
+  return is_file(model) ? read_gguf_tokenizer(model) : load_tokenizer(model);
+}
+
+Result<ModelFiles> read_model_files(const std::string& model, const std::string& config_file,
                                     const std::string& chat_template_file) {
-  if (!fs::is_directory(directory))
-    return Status(Code::kNotFound, directory + ": no such model directory");
+  const bool is_gguf = is_file(model);
+  if (!is_gguf && !fs::is_directory(model))
+    return Status(Code::kNotFound, model + ": no such model directory");
   ModelFiles files;
-  TERN_ASSIGN(files.config,
-              read_model_config(config_file.empty() ? directory + "/config.json" : config_file));
+  TERN_ASSIGN(files.config, read_config(model, config_file));
   ModelInfo& info = files.assets.info;
-  info.name = fs::path(directory).lexically_normal().filename().string();
+  info.name = fs::path(model).lexically_normal().filename().string();
   if (info.name.empty())
-    info.name = fs::path(directory).lexically_normal().parent_path().filename().string();
+    info.name = fs::path(model).lexically_normal().parent_path().filename().string();
   info.architecture = files.config.architecture;
   info.vocab_size = files.config.vocab_size;
   info.max_model_len = files.config.max_position_embeddings;
   info.eos_token_ids = files.config.eos_token_ids;
-  TERN_TRY(read_text_assets(directory, chat_template_file, files.assets));
-  TERN_TRY(read_generation_config(directory + "/generation_config.json", info));
+  if (is_gguf) {
+    TERN_TRY(read_gguf_assets(model, chat_template_file, files.assets));
+    return files;
+  }
+  TERN_TRY(read_text_assets(model, chat_template_file, files.assets));
+  TERN_TRY(read_generation_config(model + "/generation_config.json", info));
   return files;
 }
 
 Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig& config,
-                                 int32_t max_model_len, int32_t num_threads, Isa isa,
+                                 int32_t max_model_len, const ComputeOptions& compute,
                                  const LoadFraction& on_progress) {
-  TERN_ASSIGN(Checkpoint checkpoint, Checkpoint::open(directory));
+  TERN_ASSIGN(const Compute arithmetic, parse_compute(compute.compute));
+  TERN_ASSIGN(const std::shared_ptr<const WeightSource> weights, open_weights(directory));
   LoadedModel loaded;
-  loaded.pool = std::make_shared<ThreadPool>(num_threads > 0 ? num_threads : cpu_info().num_cpus);
-  const LoadOptions options{.max_model_len = max_model_len,
-                            .ex = {.device = Device::kCpu, .isa = isa, .pool = loaded.pool.get()},
-                            .on_progress = on_progress};
-  TERN_ASSIGN(std::unique_ptr<Model> model,
-              load_model(config, std::make_shared<Checkpoint>(std::move(checkpoint)), options));
+  loaded.pool = std::make_shared<ThreadPool>(compute.num_threads > 0 ? compute.num_threads
+                                                                     : cpu_info().num_cpus);
+  const LoadOptions options{
+      .max_model_len = max_model_len,
+      .compute = arithmetic,
+      .ex = {.device = Device::kCpu, .isa = compute.isa, .pool = loaded.pool.get()},
+      .on_progress = on_progress};
+  TERN_ASSIGN(std::unique_ptr<Model> model, load_model(config, weights, options));
   loaded.model = std::move(model);
   return loaded;
 }
 
 Result<std::string> resolve_model(const std::string& name_or_path) {
   if (name_or_path.empty()) return invalid_argument("model: must be a directory or a bundled name");
-  if (fs::exists(name_or_path)) return name_or_path;
+  if (fs::exists(name_or_path)) return gguf_in_directory(name_or_path);
   std::string tried = name_or_path;
   if (name_or_path.find('/') == std::string::npos) {
     std::vector<fs::path> roots;
@@ -157,7 +207,7 @@ Result<std::string> resolve_model(const std::string& name_or_path) {
     roots.push_back(program / "../../models");
     for (const fs::path& root : roots) {
       const fs::path candidate = (root / name_or_path).lexically_normal();
-      if (fs::is_directory(candidate)) return candidate.string();
+      if (fs::is_directory(candidate)) return gguf_in_directory(candidate.string());
       tried += ", " + candidate.string();
     }
   }

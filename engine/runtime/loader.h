@@ -1,4 +1,4 @@
-// A model directory, brought up: weights, tokenizer, chat template, defaults.
+// A model, brought up from its directory or GGUF file: weights, tokenizer, chat template, defaults.
 #pragma once
 
 #include <functional>
@@ -17,18 +17,24 @@ struct LoadProgress {
 };
 using ProgressFn = std::function<void(const LoadProgress&)>;
 
-/// The parts of a model directory that are not weights.
+/// The parts of a model that are not weights.
 struct ModelFiles {
   ModelConfig config;
   ModelAssets assets;  ///< info lacks what only weights and memory tell
 };
 
-/// Reads config.json, tokenizer.json, tokenizer_config.json (or chat_template.jinja) and
-/// generation_config.json of `directory`. Only config.json must be there. `config_file` overrides
-/// the path of config.json where not empty, `chat_template_file` the template.
-Result<ModelFiles> read_model_files(const std::string& directory,
-                                    const std::string& config_file = "",
+/// Of a directory: reads config.json, the tokenizer's files, tokenizer_config.json (or
+/// chat_template.jinja) and generation_config.json; only config.json must be there. Of a GGUF file:
+/// its metadata. `config_file` is read in place of the model's own config where not empty,
+/// `chat_template_file` in place of its template.
+Result<ModelFiles> read_model_files(const std::string& model, const std::string& config_file = "",
                                     const std::string& chat_template_file = "");
+
+/// The config alone, of a directory or a GGUF file.
+Result<ModelConfig> read_config(const std::string& model, const std::string& config_file = "");
+
+/// The tokenizer alone, of a directory or a GGUF file. kNotFound where there is none.
+Result<std::unique_ptr<Tokenizer>> read_tokenizer(const std::string& model);
 
 /// A model and the threads that run it.
 struct LoadedModel {
@@ -36,15 +42,23 @@ struct LoadedModel {
   std::shared_ptr<ThreadPool> pool;
 };
 
-/// Opens `directory`'s weights and packs them for `max_model_len` positions on `num_threads`
-/// threads (0 = every CPU this process may use). Errors name file, tensor and what is wrong.
-Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig& config,
-                                 int32_t max_model_len, int32_t num_threads, Isa isa,
+/// On what a model computes, and how.
+struct ComputeOptions {
+  std::string compute = "default";  ///< "default", "fast" or "f32": Compute
+  int32_t num_threads = 0;          ///< 0 = every CPU this process may use
+  Isa isa = Isa::kScalar;
+};
+
+/// Opens the weights of `model` (a directory or a GGUF file) and packs them for `max_model_len`
+/// positions. Errors name file, tensor and what is wrong.
+Result<LoadedModel> load_weights(const std::string& model, const ModelConfig& config,
+                                 int32_t max_model_len, const ComputeOptions& compute,
                                  const LoadFraction& on_progress);
 
-/// The directory of a model by what an operator wrote: a path, or the name of a bundled model
-/// (below $TERN_MODELS, the installed share/tern/models or the source tree's models/). kNotFound
-/// naming all places that were tried.
+/// The directory or GGUF file of a model by what an operator wrote: a path, or the name of a
+/// bundled model (below $TERN_MODELS, the installed share/tern/models or the source tree's
+/// models/). A directory without config.json stands for the one GGUF file in it. kNotFound naming
+/// all places that were tried; kInvalidArgument where there are several GGUF files.
 Result<std::string> resolve_model(const std::string& name_or_path);
 
 }  // namespace tern

@@ -20,6 +20,12 @@ class ModelRunner {
 
   /// Logits of batch.logits_rows, [logits_rows, vocab_size]; valid until the next call.
   virtual MatView<const float> execute(const StepBatch& batch) = 0;
+
+  /// Model::rope_variant.
+  virtual int32_t rope_variant(int64_t num_positions) const {
+    (void)num_positions;
+    return 0;
+  }
 };
 
 struct RunnerOptions {
@@ -41,6 +47,9 @@ class ForwardRunner final : public ModelRunner {
                                                        const RunnerOptions& options);
 
   MatView<const float> execute(const StepBatch& batch) override;
+  int32_t rope_variant(int64_t num_positions) const override {
+    return model_->rope_variant(num_positions);
+  }
 
   size_t kv_bytes() const { return kv_.bytes(); }
   size_t workspace_bytes() const { return workspace_.size() + logits_.size(); }

@@ -41,6 +41,7 @@ Status Scorer::run(std::span<const int32_t> token_ids,
   seq->token_ids.assign(token_ids.begin(), token_ids.end());
   seq->num_prompt_tokens = seq->num_tokens();
   seq->max_tokens = 1;
+  seq->rope_variant = runner_->rope_variant(seq->max_computed_tokens());
   TERN_TRY(scheduler_->add(std::move(seq)));
   while (scheduler_->has_work()) {
     const StepPlan& plan = scheduler_->schedule({});

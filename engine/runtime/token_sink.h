@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/decode/finish_reason.h"
+#include "engine/decode/logprobs.h"
 
 namespace tern {
 
@@ -18,7 +19,7 @@ struct Usage {
   int32_t cached_tokens = 0;  ///< of the prompt, taken from the prefix cache
 };
 
-/// Durations of one request, monotonic, measured in the engine.
+/// Durations of one answer, monotonic, measured in the engine.
 struct Timing {
   Seconds queue{0};  ///< submit to first admission
   Seconds ttft{0};   ///< submit to first token; 0 where there was none
@@ -27,7 +28,8 @@ struct Timing {
   int32_t num_recomputed_tokens = 0;
 };
 
-/// How a request ended. Exactly one comes for each submitted request, and nothing after it.
+/// How an answer ended. Exactly one comes for each of a request's n answers, and nothing after the
+/// last. Where one fails (its status is not ok), all others that still live end with its status.
 struct FinishedEvent {
   Status status;  ///< ok: `reason` says why; else kCancelled, kInternal, kUnavailable, …
   FinishReason reason = FinishReason::kLength;
@@ -38,9 +40,11 @@ struct FinishedEvent {
 };
 
 struct TokenEvent {
+  int32_t index = 0;               ///< which of the request's n answers
   std::string text;                ///< whole UTF-8 characters, ready to show; may be empty
   std::vector<int32_t> token_ids;  ///< new since the last event, in order; stop tokens that are not
                                    ///< shown are not among them
+  std::vector<TokenLogprobs> logprobs;  ///< of token_ids, where the request wants them
   std::optional<FinishedEvent> finished;
 };
 
@@ -50,6 +54,12 @@ class TokenSink {
 
   /// The request has left the queue: its prompt is being computed. Engine thread; must not block.
   virtual void on_admitted(int32_t cached_tokens) { (void)cached_tokens; }
+
+  /// Log-probabilities of the prompt's tokens from position `first` on, where the request wants
+  /// them: in order, all of them before the first token. Engine thread; must not block.
+  virtual void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) {
+    (void)first, (void)logprobs;
+  }
 
   /// Engine thread (or the thread in Engine::shutdown()); must not block and not call the engine.
   virtual void on_event(TokenEvent event) = 0;

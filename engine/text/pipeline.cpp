@@ -4,29 +4,28 @@
 
 #include "base/utf8.h"
 #include "engine/io/json_parse.h"
-#include "engine/text/byte_level.h"
 
 namespace tern {
 namespace {
 
-// A model's heap of merges counts characters in 32 bits.
-constexpr size_t kMaxTextBytes = size_t(1) << 29;
+// A model's heap of merges counts bytes in 31 bits; a normalizer may make 18 of one.
+constexpr size_t kMaxTextBytes = size_t(1) << 26;
 
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> Pipeline::create(PipelineParts parts) {
   auto pipeline = std::make_unique<Pipeline>();
-  pipeline->pre_tokenizer_ = std::move(parts.pre_tokenizer);
-  pipeline->model_ = std::move(parts.model);
-  pipeline->frame_ = std::move(parts.frame);
-  for (const auto* tokens : {&parts.raw_tokens, &parts.normalized_tokens})
+  pipeline->parts_ = std::move(parts);
+  PipelineParts& own = pipeline->parts_;
+  for (const auto* tokens : {&own.raw_tokens, &own.normalized_tokens})
     for (const AddedToken& token : *tokens) TERN_TRY(pipeline->add(token));
-  TERN_ASSIGN(pipeline->raw_finder_, AddedTokenFinder::create(std::move(parts.raw_tokens)));
+  TERN_TRY(pipeline->normalize(own.normalized_tokens));
+  TERN_ASSIGN(pipeline->raw_finder_, AddedTokenFinder::create(std::move(own.raw_tokens)));
   TERN_ASSIGN(pipeline->normalized_finder_,
-              AddedTokenFinder::create(std::move(parts.normalized_tokens)));
-  for (const auto* ids : {&pipeline->frame_.before, &pipeline->frame_.behind})
+              AddedTokenFinder::create(std::move(own.normalized_tokens)));
+  for (const auto* ids : {&own.frame.before, &own.frame.behind})
     for (const int32_t id : *ids)
-      if (pipeline->token_piece(id).empty())
+      if (!pipeline->has(id))
         return invalid_argument("the post-processor's id " + std::to_string(id) + " is no token");
   pipeline->fill_bytes();
   return std::unique_ptr<Tokenizer>(std::move(pipeline));
@@ -34,9 +33,10 @@ Result<std::unique_ptr<Tokenizer>> Pipeline::create(PipelineParts parts) {
 
 Status Pipeline::add(const AddedToken& token) {
   TERN_TRY(added_ids_.add(token.content, token.id));
-  const Vocabulary& vocabulary = model_->vocabulary();
+  const Vocabulary& vocabulary = parts_.model->vocabulary();
   const auto known_id = vocabulary.find(token.content);
-  const bool fits = known_id ? *known_id == token.id : !vocabulary.has(token.id);
+  const bool fits =
+      known_id ? vocabulary.piece(token.id) == token.content : !vocabulary.has(token.id);
   if (!fits)
     return invalid_argument("added token " + in_quotes(token.content) + " has id " +
                             std::to_string(token.id) + ", but in the model's vocabulary " +
@@ -46,16 +46,64 @@ Status Pipeline::add(const AddedToken& token) {
   return {};
 }
 
-void Pipeline::fill_bytes() {
-  const Vocabulary& vocabulary = model_->vocabulary();
-  bytes_.resize(size_t(std::max(vocabulary.size(), added_ids_.size())));
-  for (int32_t id = 0; id < int32_t(bytes_.size()); ++id) {
-    const std::string_view piece = token_piece(id);
-    // Added tokens stand in the text unspelled; so does what is no spelling at all.
-    std::optional<std::string> bytes;
-    if (!added_.contains(id)) bytes = byte_level_decode(piece);
-    bytes_[size_t(id)] = bytes ? *std::move(bytes) : std::string(piece);
+/// Tokens that are found in the normalized text are found, and decoded, as the normalizer leaves
+/// them; those of which it leaves nothing are never found.
+Status Pipeline::normalize(std::vector<AddedToken>& tokens) {
+  if (!parts_.normalizer) return {};
+  for (AddedToken& token : tokens) {
+    auto content = parts_.normalizer->apply(token.content, true);
+    if (!content.ok()) return content.status().with_context(in_quotes(token.content));
+    if (*content != token.content) parts_.surfaces.emplace(token.id, *content);
+    token.content = *std::move(content);
   }
+  std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
+  return {};
+}
+
+bool Pipeline::has(int32_t id) const {
+  return added_.contains(id) || parts_.model->vocabulary().has(id);
+}
+
+std::string Pipeline::surface(int32_t id) const {
+  const auto it = parts_.surfaces.find(id);
+  return it == parts_.surfaces.end() ? std::string(token_piece(id)) : it->second;
+}
+
+void Pipeline::fill_bytes() {
+  bytes_.resize(size_t(std::max(parts_.model->vocabulary().size(), added_ids_.size())));
+  for (int32_t id = 0; id < int32_t(bytes_.size()); ++id) {
+    if (!has(id)) continue;
+    std::string bytes = surface(id);
+    if (parts_.decoder)
+      parts_.decoder->apply_between(bytes);
+    else
+      bytes.insert(0, " ");
+    bytes_[size_t(id)] = std::move(bytes);
+  }
+}
+
+Status Pipeline::encode_text(std::string_view text, bool at_start, const EncodeOptions& options,
+                             std::vector<int32_t>& ids) const {
+  std::string normalized(text);
+  if (parts_.normalizer) {
+    TERN_ASSIGN(normalized, parts_.normalizer->apply(std::move(normalized), at_start));
+  }
+  std::vector<Segment> segments;
+  TERN_TRY(normalized_finder_.split(normalized, options.parse_special_tokens, segments));
+  for (const Segment& segment : segments) {
+    if (segment.id) {
+      ids.push_back(*segment.id);
+      continue;
+    }
+    Pieces pieces;
+    pieces.add(segment.text);
+    pieces.at_start = at_start && &segment == &segments.front();
+    if (parts_.pre_tokenizer) {
+      TERN_ASSIGN(pieces, parts_.pre_tokenizer->apply(std::move(pieces)));
+    }
+    TERN_TRY(parts_.model->encode(pieces, ids));
+  }
+  return {};
 }
 
 Result<std::vector<int32_t>> Pipeline::encode(std::string_view text,
@@ -66,31 +114,33 @@ Result<std::vector<int32_t>> Pipeline::encode(std::string_view text,
   if (const auto offset = find_invalid_utf8(text))
     return invalid_argument("the text is not UTF-8 at byte " + std::to_string(*offset));
 
-  std::vector<Segment> raw, segments;
-  TERN_TRY(raw_finder_.split(text, options.parse_special_tokens, raw));
-  for (const Segment& segment : raw) {
-    if (segment.id)
-      segments.push_back(segment);
-    else
-      TERN_TRY(normalized_finder_.split(segment.text, options.parse_special_tokens, segments));
-  }
-
+  std::vector<Segment> segments;
+  TERN_TRY(raw_finder_.split(text, options.parse_special_tokens, segments));
+  const TextFrame& frame = parts_.frame;
   std::vector<int32_t> ids;
-  if (options.add_special_tokens) ids = frame_.before;
+  if (options.add_special_tokens) ids = frame.before;
   for (const Segment& segment : segments) {
-    if (segment.id) {
+    if (segment.id)
       ids.push_back(*segment.id);
-      continue;
-    }
-    Pieces pieces;
-    pieces.add(segment.text);
-    if (pre_tokenizer_) {
-      TERN_ASSIGN(pieces, pre_tokenizer_->apply(std::move(pieces)));
-    }
-    TERN_TRY(model_->encode(pieces, ids));
+    else
+      TERN_TRY(encode_text(segment.text, &segment == &segments.front(), options, ids));
   }
-  if (options.add_special_tokens) ids.insert(ids.end(), frame_.behind.begin(), frame_.behind.end());
+  if (options.add_special_tokens) ids.insert(ids.end(), frame.behind.begin(), frame.behind.end());
   return ids;
+}
+
+std::string Pipeline::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
+  std::vector<std::string> tokens;
+  for (const int32_t id : ids)
+    if (has(id) && !(skip_special_tokens && is_special(id))) tokens.push_back(surface(id));
+  if (tokens.empty()) return {};
+  if (parts_.decoder)
+    parts_.decoder->apply(tokens);
+  else
+    for (size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, " ");
+  std::string text;
+  for (const std::string& token : tokens) text += token;
+  return sanitize_utf8(text);
 }
 
 std::string_view Pipeline::token_bytes(int32_t id) const {
@@ -99,17 +149,18 @@ std::string_view Pipeline::token_bytes(int32_t id) const {
 
 std::string_view Pipeline::token_piece(int32_t id) const {
   const std::string_view added = added_ids_.piece(id);
-  return added.empty() ? model_->vocabulary().piece(id) : added;
+  return added.empty() ? parts_.model->vocabulary().piece(id) : added;
 }
 
 bool Pipeline::is_special(int32_t id) const {
-  const auto it = added_.find(id);
+  // A vocabulary may hold a token's text twice: it is special under either id.
+  const auto it = added_.find(added_ids_.find(token_piece(id)).value_or(id));
   return it != added_.end() && it->second.special;
 }
 
 std::optional<int32_t> Pipeline::token_id(std::string_view piece) const {
   const auto added = added_ids_.find(piece);
-  return added ? added : model_->vocabulary().find(piece);
+  return added ? added : parts_.model->vocabulary().find(piece);
 }
 
 }  // namespace tern

@@ -1,9 +1,46 @@
 #include "engine/text/tokenizer.h"
 
+#include <filesystem>
+
 #include "base/utf8.h"
 #include "engine/io/mapped_file.h"
+#include "engine/text/bpe_files.h"
+#include "engine/text/sentencepiece_model.h"
+#include "engine/text/tokenizer_config.h"
 
 namespace tern {
+namespace {
+
+using TokenizerPtr = std::unique_ptr<Tokenizer>;
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+Result<TokenizerPtr> load_model_file(const std::string& directory) {
+  const std::string path = directory + "/tokenizer.model";
+  TERN_ASSIGN(const std::string bytes, read_text_file(path));
+  TERN_ASSIGN(const TokenizerConfig config, read_tokenizer_config(directory));
+  auto tokenizer = is_tiktoken(bytes) ? parse_tiktoken(bytes, config)
+                                      : parse_sentencepiece_tokenizer(bytes, config);
+  if (!tokenizer.ok()) return tokenizer.status().with_context(path);
+  return tokenizer;
+}
+
+Result<TokenizerPtr> load_vocab_merges(const std::string& directory) {
+  VocabMerges files;
+  files.vocab_source = directory + "/vocab.json";
+  files.merges_source = directory + "/merges.txt";
+  TERN_ASSIGN(const std::string vocab, read_text_file(files.vocab_source));
+  TERN_ASSIGN(const std::string merges, read_text_file(files.merges_source));
+  TERN_ASSIGN(const TokenizerConfig config, read_tokenizer_config(directory));
+  files.vocab = vocab;
+  files.merges = merges;
+  return parse_vocab_merges(files, config);
+}
+
+}  // namespace
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
   std::string bytes;
@@ -12,10 +49,21 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_to
   return sanitize_utf8(bytes);
 }
 
-Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory) {
+Result<TokenizerPtr> load_tokenizer(const std::string& directory) {
   const std::string path = directory + "/tokenizer.json";
-  TERN_ASSIGN(const std::string text, read_text_file(path));
-  return parse_tokenizer_json(text, path);
+  if (exists(path)) {
+    TERN_ASSIGN(const std::string text, read_text_file(path));
+    return parse_tokenizer_json(text, path);
+  }
+  if (exists(directory + "/tokenizer.model")) return load_model_file(directory);
+  if (exists(directory + "/vocab.json")) return load_vocab_merges(directory);
+  if (exists(directory + "/tekken.json"))
+    return Status(Code::kUnimplemented, directory +
+                                            "/tekken.json: tern does not read Mistral's own "
+                                            "format: it needs the model's tokenizer.json");
+  return Status(Code::kNotFound, directory +
+                                     ": there is no tokenizer.json, no tokenizer.model and "
+                                     "no vocab.json");
 }
 
 }  // namespace tern

@@ -38,12 +38,17 @@ class Tokenizer {
   virtual std::optional<int32_t> token_id(std::string_view piece) const = 0;
   virtual int32_t vocab_size() const = 0;  ///< largest id + 1
 
-  /// Whole text of `ids`; bytes that form no character become U+FFFD. Ids out of range are skipped.
-  std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = true) const;
+  /// The text that `ids` are the whole of: without the space that some tokenizers put before the
+  /// first word. Bytes that form no character become U+FFFD. Ids out of range are skipped. What
+  /// continues a text is, instead, the token_bytes() of its ids.
+  virtual std::string decode(std::span<const int32_t> ids, bool skip_special_tokens = true) const;
 };
 
-/// Loads `directory`/tokenizer.json. kNotFound where there is none; kInvalidArgument naming the
-/// part of the file that is broken; kUnimplemented naming a type that tern does not know.
+/// Loads the tokenizer of a model directory from the first of these that is there:
+/// tokenizer.json; tokenizer.model (SentencePiece, or tiktoken's ranks); vocab.json with
+/// merges.txt. For the last two, tokenizer_config.json says which tokens are special and what is
+/// put around a text. kNotFound where there is none; kInvalidArgument naming the part of the file
+/// that is broken; kUnimplemented naming a type that tern does not know.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory);
 
 /// From the text of a tokenizer.json; `source` names it in errors.

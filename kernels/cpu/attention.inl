@@ -70,13 +70,21 @@ void scores(const KvSequence& s, const Query* queries, float scale, int64_t begi
   if constexpr (kGroups > 1) scores<kQueries, kGroups / 2>(s, queries, scale, begin, end);
 }
 
-/// Scores of positions [p, p + 16), `outside` for those that the query does not see: what lies behind
-/// `length` was never written.
+/// Scores of positions [p, p + 16), `outside` for those that the query does not see: what lies
+/// behind `length` was never written.
 TERN_INLINE Vec seen_scores(const Query& query, int64_t p, Vec outside) {
   const int64_t n = min64(kLanes, query.length - p);
   Vec v = load_first(query.weights + p, n);
   if (n < kLanes) v = select_first(n, v, outside);
   return p < query.begin ? select_first(query.begin - p, outside, v) : v;
+}
+
+/// The scores that the query sees become cap tanh(score / cap); those beside them in its groups may
+/// become anything.
+void softcap_scores(const Query& query, float softcap) {
+  const Vec cap = broadcast(softcap), inv_cap = broadcast(1.0f / softcap);
+  for (int64_t p = query.begin / kLanes * kLanes; p < query.length; p += kLanes)
+    store(query.weights + p, cap * tanh(load(query.weights + p) * inv_cap));
 }
 
 /// weights <- e^(score - max). The sum runs in 16 chains over absolute positions, then over a fixed
@@ -158,14 +166,17 @@ TERN_INLINE void for_query_tiles(int64_t first, int64_t count, const F& f) {
 constexpr int64_t kChunkGroups = 8, kChunk = kChunkGroups * kKvLanes;
 
 /// The queries of one task, in ascending order of what they see, from scores to outputs.
-void attend(const KvSequence& s, Query* queries, int64_t count, float scale) {
+void attend(const Attention::Args& a, const KvSequence& s, Query* queries, int64_t count) {
   const int64_t first_group = queries[0].begin / kLanes;
   const int64_t num_groups = ceil_div64(queries[count - 1].length, kLanes);
   for (int64_t group = first_group; group < num_groups; group += kChunkGroups)
     for_query_tiles(0, count, [&]<int n>(int64_t i) {
-      scores<n>(s, queries + i, scale, group, min64(num_groups, group + kChunkGroups));
+      scores<n>(s, queries + i, a.scale, group, min64(num_groups, group + kChunkGroups));
     });
-  for (int64_t i = 0; i < count; ++i) softmax(queries[i]);
+  for (int64_t i = 0; i < count; ++i) {
+    if (a.softcap > 0) softcap_scores(queries[i], a.softcap);
+    softmax(queries[i]);
+  }
 
   // What all see lies in [shared, shortest); before it and behind it each goes alone. A weight of
   // zero would not do for what is not seen: it turns -0 to +0, and infinity to NaN.
@@ -226,7 +237,7 @@ void run_task(const Attention::Args& a, const AttentionTask& task, float* scratc
       queries[i].begin = queries[i].length - a.window;
     for (int64_t d = 0; d < head_dim; ++d) queries[i].y[d] = 0;
   }
-  attend({a.kv, a.block_table.row(task.seq), task.kv_head}, queries, task.count, a.scale);
+  attend(a, {a.kv, a.block_table.row(task.seq), task.kv_head}, queries, task.count);
   for (int64_t i = 0; i < task.count; ++i)
     for (int64_t d = 0; d < head_dim; ++d) queries[i].y[d] *= queries[i].inv_sum;
 }

@@ -1,7 +1,10 @@
-// Every body, and their table, for the instruction set whose vec_*.h stands before this.
+// Every body, and their table, for the instruction set whose vec_*.h and int_*.h stand before this.
 // clang-format off
 #include "kernels/cpu/exp.inl"
 #include "kernels/cpu/gemm.inl"
+#include "kernels/cpu/gemm_float.inl"
+#include "kernels/cpu/gemm_int.inl"
+#include "kernels/cpu/quantize_input.inl"
 #include "kernels/cpu/rmsnorm.inl"
 #include "kernels/cpu/rope.inl"
 #include "kernels/cpu/elementwise.inl"
@@ -12,19 +15,18 @@
 namespace tern {
 namespace {
 
-constexpr CpuKernels make_kernels(Isa isa, std::string_view name, std::string_view gemm_f32_name,
-                                  std::string_view gemm_bf16_name) {
+constexpr CpuKernels make_kernels(Isa isa, std::string_view name) {
   return {.isa = isa,
           .name = name,
-          .gemm_f32_name = gemm_f32_name,
-          .gemm_bf16_name = gemm_bf16_name,
-          .gemm_f32 = gemm<float>,
-          .gemm_bf16 = gemm<Bf16>,
+          .gemm = {gemm<FloatTile<float>>, gemm<FloatTile<F16>>, gemm<FloatTile<Bf16>>,
+                   nullptr,  // pairs of bf16 have their own instruction set
+                   gemm<IntTile<8, false>>, gemm<IntTile<4, false>>, gemm<IntTile<4, true>>},
+          .quantize_input = quantize_input,
           .rmsnorm = rmsnorm,
           .rope = rope,
-          .silu_mul = silu_mul,
+          .gated_activation = gated_activation,
+          .softcap = softcap,
           .add = add,
-          .embed = embed,
           .kv_write = kv_write,
           .attention = attention,
           .exp = exp_array};

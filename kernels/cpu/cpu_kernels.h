@@ -7,34 +7,38 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/attention.h"
-#include "kernels/ops/embed.h"
 #include "kernels/ops/gemm.h"
+#include "kernels/ops/quantize_input.h"
 #include "kernels/ops/rmsnorm.h"
 #include "kernels/ops/rope.h"
+#include "kernels/ops/softcap.h"
 
 namespace tern {
 
+/// What a gemm kernel multiplies: a family of formats that differ in the size of their groups.
+enum class GemmFamily : uint8_t { kF32, kF16, kBf16, kBf16Dot, kInt8, kInt4, kInt4Offset };
+constexpr int kNumGemmFamilies = 7;
+
 /// The entry points of one isa_*.cpp. Only these leave such a file: what enters a table, or is a
-/// template of the standard library, stands in register.cpp, which every CPU can run.
+/// template of the standard library, stands in register.cpp, which every CPU can run. Null where
+/// this instruction set has nothing better than an earlier one.
 struct CpuKernels {
   template <class Op>
   using Run = void (*)(const typename Op::Args&, const Exec&);
 
   Isa isa;
-  std::string_view name;  ///< "avx2"
-  std::string_view gemm_f32_name;
-  std::string_view gemm_bf16_name;
-  Run<Gemm> gemm_f32;
-  Run<Gemm> gemm_bf16;
+  std::string_view name;             ///< "avx2"
+  Run<Gemm> gemm[kNumGemmFamilies];  ///< by GemmFamily
+  Run<QuantizeInput> quantize_input;
   Run<RmsNorm> rmsnorm;
   Run<Rope> rope;
-  Run<SiluMul> silu_mul;
+  Run<GatedActivation> gated_activation;
+  Run<Softcap> softcap;
   Run<Add> add;
-  Run<Embed> embed;
   Run<KvWrite> kv_write;
   Run<Attention> attention;
 
-  /// out[i] = e^x[i]: the function that silu_mul and attention use, for its own accuracy test.
+  /// out[i] = e^x[i]: the function that activations and attention use, for its own accuracy test.
   void (*exp)(const float* x, float* out, int64_t count);
 };
 
@@ -42,9 +46,13 @@ extern const CpuKernels kScalarKernels;
 #if defined(__x86_64__)
 extern const CpuKernels kAvx2Kernels;
 extern const CpuKernels kAvx512Kernels;
+extern const CpuKernels kAvx512VnniKernels;
+extern const CpuKernels kAvx512Bf16Kernels;
+#elif defined(__aarch64__)
+extern const CpuKernels kNeonKernels;
 #endif
 
-/// The best of the above that `isa` covers and this build has.
+/// The best of the above that `isa` covers, this build has, and that has all kernels.
 const CpuKernels& cpu_kernels(Isa isa);
 
 }  // namespace tern

@@ -3,10 +3,13 @@
 namespace tern {
 namespace {
 
-/// Within 1.2 units in the last place (2 without fma); subnormal results too. 0 below -104,
-/// infinite from 88.73 on, NaN for NaN.
-TERN_INLINE Vec exp(Vec x) {
-  x = min(broadcast(89.0f), max(broadcast(-104.0f), x));
+/// e^x = 2^n (1 + p).
+struct ExpParts {
+  Vec n, p;
+};
+
+/// For x in [-104, 89]; NaN for NaN.
+TERN_INLINE ExpParts exp_parts(Vec x) {
   // x = n ln 2 + r, |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to a whole number; ln 2 comes in two
   // parts, of which the first has so few bits that n times it is exact.
   const Vec magic = broadcast(0x1.8p23f);
@@ -19,8 +22,25 @@ TERN_INLINE Vec exp(Vec x) {
   q = fma(q, r, broadcast(0x1.55551ap-5f));
   q = fma(q, r, broadcast(0x1.5554dcp-3f));
   q = fma(q, r, broadcast(0.5f));
-  const Vec p = fma(r * r, q, r) + broadcast(1.0f);
-  return scale_by_pow2(p, n);
+  return {n, fma(r * r, q, r)};
+}
+
+/// Within 1.2 units in the last place (2 without fma); subnormal results too. 0 below -104,
+/// infinite from 88.73 on, NaN for NaN.
+TERN_INLINE Vec exp(Vec x) {
+  const ExpParts e = exp_parts(min(broadcast(89.0f), max(broadcast(-104.0f), x)));
+  return scale_by_pow2(e.p + broadcast(1.0f), e.n);
+}
+
+/// Within 3 units in the last place, for every magnitude; NaN for NaN.
+TERN_INLINE Vec tanh(Vec x) {
+  // tanh |x| = m / (2 - m), m = 1 - e^(-2 |x|): small differences keep their last bits in p.
+  const Vec two = broadcast(2.0f), one = broadcast(1.0f);
+  const ExpParts e = exp_parts(max(broadcast(-104.0f), two * min(x, negate(x))));
+  const Vec power = scale_by_pow2(one, e.n);
+  const Vec m = fma(power, negate(e.p), one - power);
+  const Vec t = m / (two - m);
+  return select_negative(x, negate(t), t);
 }
 
 void exp_array(const float* x, float* out, int64_t count) {

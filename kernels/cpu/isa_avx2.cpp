@@ -1,12 +1,12 @@
 #if defined(__x86_64__)
 
-#include "kernels/cpu/vec_avx2.h"
+#include "kernels/cpu/int_avx2.h"
 //
 #include "kernels/cpu/bodies.inl"
 
 namespace tern {
 
-constinit const CpuKernels kAvx2Kernels = make_kernels(Isa::kAvx2, "avx2", "f32_avx2", "bf16_avx2");
+constinit const CpuKernels kAvx2Kernels = make_kernels(Isa::kAvx2, "avx2");
 
 }  // namespace tern
 

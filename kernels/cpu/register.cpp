@@ -1,6 +1,8 @@
 #include "kernels/cpu/register.h"
 
+#include <deque>
 #include <span>
+#include <string>
 
 namespace tern {
 namespace {
@@ -8,7 +10,10 @@ namespace {
 // From general to special: later rows of a table are preferred.
 std::span<const CpuKernels* const> all_kernels() {
 #if defined(__x86_64__)
-  static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kAvx2Kernels, &kAvx512Kernels};
+  static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kAvx2Kernels, &kAvx512Kernels,
+                                               &kAvx512VnniKernels, &kAvx512Bf16Kernels};
+#elif defined(__aarch64__)
+  static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kNeonKernels};
 #else
   static constexpr const CpuKernels* kAll[] = {&kScalarKernels};
 #endif
@@ -18,33 +23,52 @@ std::span<const CpuKernels* const> all_kernels() {
 template <class Op>
 void add_rows(KernelTable<Op>& table, CpuKernels::Run<Op> CpuKernels::*run) {
   for (const CpuKernels* k : all_kernels()) {
-    if (k->isa > cpu_info().best_isa) continue;
+    if (k->isa > cpu_info().best_isa || k->*run == nullptr) continue;
     table.add({k->name, Device::kCpu, k->isa, supports_all<Op>, k->*run});
   }
 }
 
-template <FormatId id>
-bool supports_format(const Gemm::Args& a) {
-  return a.w.format == id;
+template <FormatId... ids>
+bool supports_formats(const Gemm::Args& a) {
+  return ((a.w.format == ids) || ...);
 }
+
+struct Family {
+  std::string_view name;
+  bool (*supports)(const Gemm::Args&);
+};
+constexpr Family kFamilies[kNumGemmFamilies] = {
+    {"f32", supports_formats<FormatId::kF32>},
+    {"f16", supports_formats<FormatId::kF16>},
+    {"bf16", supports_formats<FormatId::kBf16>},
+    {"bf16_dot", supports_formats<FormatId::kBf16Dot>},
+    {"int8", supports_formats<FormatId::kInt8G32, FormatId::kInt8G128>},
+    {"int4", supports_formats<FormatId::kInt4G32, FormatId::kInt4G128>},
+    {"int4_offset", supports_formats<FormatId::kInt4OffsetG32, FormatId::kInt4OffsetG128>},
+};
 
 }  // namespace
 
 const CpuKernels& cpu_kernels(Isa isa) {
   const CpuKernels* best = &kScalarKernels;
   for (const CpuKernels* k : all_kernels())
-    if (k->isa <= isa) best = k;
+    if (k->isa <= isa && k->exp != nullptr) best = k;
   return *best;
 }
 
 void register_cpu(KernelTable<Gemm>& table) {
+  static std::deque<std::string> names;  // what the table views: "bf16_avx512"
   for (const CpuKernels* k : all_kernels()) {
     if (k->isa > cpu_info().best_isa) continue;
-    table.add(
-        {k->gemm_f32_name, Device::kCpu, k->isa, supports_format<FormatId::kF32>, k->gemm_f32});
-    table.add(
-        {k->gemm_bf16_name, Device::kCpu, k->isa, supports_format<FormatId::kBf16>, k->gemm_bf16});
+    for (int i = 0; i < kNumGemmFamilies; ++i) {
+      if (k->gemm[i] == nullptr) continue;
+      names.push_back(std::string(kFamilies[i].name) + "_" + std::string(k->name));
+      table.add({names.back(), Device::kCpu, k->isa, kFamilies[i].supports, k->gemm[i]});
+    }
   }
+}
+void register_cpu(KernelTable<QuantizeInput>& table) {
+  add_rows(table, &CpuKernels::quantize_input);
 }
 
 void register_cpu(KernelTable<RmsNorm>& table) {
@@ -53,14 +77,17 @@ void register_cpu(KernelTable<RmsNorm>& table) {
 void register_cpu(KernelTable<Rope>& table) {
   add_rows(table, &CpuKernels::rope);
 }
-void register_cpu(KernelTable<SiluMul>& table) {
-  add_rows(table, &CpuKernels::silu_mul);
+void register_cpu(KernelTable<GatedActivation>& table) {
+  add_rows(table, &CpuKernels::gated_activation);
+}
+void register_cpu(KernelTable<Softcap>& table) {
+  add_rows(table, &CpuKernels::softcap);
 }
 void register_cpu(KernelTable<Add>& table) {
   add_rows(table, &CpuKernels::add);
 }
 void register_cpu(KernelTable<Embed>& table) {
-  add_rows(table, &CpuKernels::embed);
+  table.add({"cpu", Device::kCpu, Isa::kScalar, supports_all<Embed>, embed_cpu});
 }
 void register_cpu(KernelTable<KvWrite>& table) {
   add_rows(table, &CpuKernels::kv_write);

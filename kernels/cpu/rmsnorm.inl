@@ -3,8 +3,8 @@
 namespace tern {
 namespace {
 
-void rmsnorm_row(const RmsNorm::Args& a, const float* x, float* y) {
-  const int64_t cols = a.x.cols;
+void rmsnorm_group(const RmsNorm::Args& a, const float* x, float* y) {
+  const int64_t cols = a.width;
   const int64_t whole = cols / kLanes * kLanes, tail = cols - whole;
   Vec squares = zero();
   for (int64_t i = 0; i < whole; i += kLanes) {
@@ -22,7 +22,10 @@ void rmsnorm_row(const RmsNorm::Args& a, const float* x, float* y) {
 }
 
 void rmsnorm(const RmsNorm::Args& a, const Exec& ex) {
-  for_rows(ex, a.x.rows, 2 * a.x.cols, [&](int64_t t) { rmsnorm_row(a, a.x.row(t), a.y.row(t)); });
+  for_rows(ex, a.x.rows, 2 * a.x.cols, [&](int64_t t) {
+    for (int64_t i = 0; i < a.x.cols; i += a.width)
+      rmsnorm_group(a, a.x.row(t) + i, a.y.row(t) + i);
+  });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The gated activation of an MLP: y = silu(gate) * up, silu(v) = v / (1 + e^-v).
+// The gated activation of an MLP: y = activation(gate) * up.
 #pragma once
 
 #include "base/tensor.h"
@@ -6,19 +6,27 @@
 
 namespace tern {
 
-struct SiluMul {
-  static constexpr std::string_view kName = "silu_mul";
+enum class Activation : uint8_t {
+  kSilu,      ///< v sigmoid(v)
+  kGeluTanh,  ///< v (1 + tanh u) / 2 = v sigmoid(2 u), u = sqrt(2 / pi) (v + 0.044715 v³)
+};
+
+struct GatedActivation {
+  static constexpr std::string_view kName = "gated_activation";
 
   struct Args {
     MatView<const float> gate;  ///< [tokens, intermediate]
     MatView<const float> up;    ///< [tokens, intermediate]
-    MatView<float> y;           ///< [tokens, intermediate]; may be gate or up
+    Activation activation = Activation::kSilu;
+    MatView<float> y;  ///< [tokens, intermediate]; may be gate or up
   };
 
-  /// Largest |y - reference| per unit of |reference| + 1e-30. Finite for every finite input.
-  static constexpr double kTolerance = 2e-6;
+  /// Largest |y - reference|: per unit of |reference| + 1e-30 for silu, of |gate · up| + 1e-30 for
+  /// gelu_tanh. Finite for every finite input.
+  static constexpr double kSiluTolerance = 2e-6;
+  static constexpr double kGeluTanhTolerance = 4e-7;
 };
 
-void silu_mul_ref(const SiluMul::Args& a, const Exec&);
+void gated_activation_ref(const GatedActivation::Args& a, const Exec&);
 
 }  // namespace tern

@@ -55,9 +55,10 @@ struct KvWrite {
   static constexpr double kTolerance = 0;
 };
 
-/// y[t] = softmax(scale * q[t] · K) V over the positions 0 … position of t (the last
+/// y[t] = softmax(cap(scale * q[t] · K)) V over the positions 0 … position of t (the last
 /// `window` of them where there is one), per head; query heads
 /// share KV heads in groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
+/// cap(s) = softcap tanh(s / softcap), or s itself where softcap is 0.
 ///
 /// Reads stored keys and values only. Each output's bits depend on its own query and its own
 /// sequence's positions 0 … position, whatever the chunk, the batch, the block table or the number
@@ -71,6 +72,7 @@ struct Attention {
     KvLayerView kv;          ///< holds the step's own keys and values already
     int64_t num_heads = 0;   ///< a multiple of kv.num_kv_heads
     float scale = 0;         ///< usually head_dim^-1/2
+    float softcap = 0;       ///< bounds the scores (Gemma 2); 0 = does not
     int64_t window = 0;      ///< positions that a row sees, its own included; 0 = all before it
     int64_t num_seqs = 0;
     const int32_t* cu_seqlens_q =
@@ -96,6 +98,9 @@ struct Attention {
 
   /// Largest |y - reference| per unit of max |v| over the positions seen.
   static constexpr double kTolerance = 2e-5;
+
+  /// What a softcap adds to that, per unit of it: twice the relative error of its tanh.
+  static constexpr double kSoftcapTolerance = 1e-6;
 };
 
 void kv_write_ref(const KvWrite::Args& a, const Exec&);

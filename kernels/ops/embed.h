@@ -1,7 +1,7 @@
 // y[t] = scale · table[token_ids[t]]: the embedding look-up.
 #pragma once
 
-#include "base/tensor.h"
+#include "base/row_source.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -11,7 +11,7 @@ struct Embed {
 
   struct Args {
     const int32_t* token_ids = nullptr;  ///< [tokens], each in [0, vocabulary)
-    TensorView table;                    ///< [vocabulary, hidden], f32, bf16 or f16, dense
+    const RowSource* table = nullptr;    ///< [vocabulary, hidden], in place in its file
     float scale = 1;
     MatView<float> y;  ///< [tokens, hidden]; tokens may be 0
   };

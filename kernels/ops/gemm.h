@@ -7,18 +7,36 @@
 
 namespace tern {
 
+/// Activations [rows, cols] in the type that a weight format is multiplied with: f32, or what
+/// QuantizeInput made of it for that format.
+struct InputView {
+  const std::byte* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;  ///< bytes from row to row
+
+  const std::byte* row(int64_t r) const { return data + r * stride; }
+};
+
+inline InputView f32_input(MatView<const float> x) {
+  return {reinterpret_cast<const std::byte*>(x.data), x.rows, x.cols,
+          x.stride * int64_t(sizeof(float))};
+}
+
 struct Gemm {
   static constexpr std::string_view kName = "gemm";
 
   struct Args {
-    MatView<const float> x;       ///< [tokens, in]; tokens may be 0
+    InputView x;                  ///< [tokens, in], as format(w.format).input says; tokens may be 0
     WeightView w;                 ///< [out, in], packed
     const float* bias = nullptr;  ///< [out], or null
     MatView<float> y;             ///< [tokens, out]; must not overlap x
   };
 
-  /// Largest |y - reference| per unit of sum |x||w| + |bias|. Accumulation is fp32, one chain an
-  /// output in the order of `in`: each output's bits depend on its own row of x and of w alone.
+  /// Largest |y - reference| per unit of sum |x||w| + |bias|, where |w| of a format with offsets
+  /// counts |a c| + |b|. Accumulation is fp32, one chain an output in the order of `in`, of columns
+  /// (dense formats) or of groups, whose integer sums are exact: each output's bits depend on its
+  /// own row of x and of w alone.
   static constexpr double kTolerance = 1e-5;
 };
 

@@ -1,4 +1,4 @@
-// y = x / sqrt(mean(x²) + eps) * gain, one row a token.
+// y = x / sqrt(mean(x²) + eps) * gain, over a token or over each head of it.
 #pragma once
 
 #include "base/tensor.h"
@@ -10,10 +10,11 @@ struct RmsNorm {
   static constexpr std::string_view kName = "rmsnorm";
 
   struct Args {
-    MatView<const float> x;       ///< [tokens, hidden]; tokens may be 0
-    const float* gain = nullptr;  ///< [hidden]
+    MatView<const float> x;       ///< [tokens, groups × width], each group apart; tokens may be 0
+    const float* gain = nullptr;  ///< [width]
+    int64_t width = 0;
     float eps = 1e-5f;
-    MatView<float> y;  ///< [tokens, hidden]; may be x itself
+    MatView<float> y;  ///< [tokens, groups × width]; may be x itself
   };
 
   /// Largest |y - reference| per unit of |reference|.

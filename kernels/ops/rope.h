@@ -12,7 +12,7 @@ struct Rope {
 
   struct Args {
     MatView<float> x;                    ///< [tokens, num_heads * head_dim], turned in place
-    const int32_t* positions = nullptr;  ///< [tokens], each below cos_sin.rows
+    const int32_t* positions = nullptr;  ///< [tokens]: rows of cos_sin
     int64_t head_dim = 0;
     /// [positions, d]: d/2 cosines, then d/2 sines; d is even and at most head_dim.
     MatView<const float> cos_sin;

@@ -22,6 +22,7 @@ void attend(const Attention::Args& a, int64_t seq, int64_t row, int64_t head, in
     const float* key = kv.key(slot(p), kv_head);
     for (int64_t d = 0; d < kv.head_dim; ++d) weights[p] += double(q[d]) * key[d * kKvLanes];
     weights[p] *= a.scale;
+    if (a.softcap > 0) weights[p] = a.softcap * std::tanh(weights[p] / a.softcap);
   }
   const double highest = *std::max_element(weights.begin() + begin, weights.end());
   double sum = 0;

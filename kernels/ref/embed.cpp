@@ -3,9 +3,11 @@
 namespace tern {
 
 void embed_ref(const Embed::Args& a, const Exec&) {
-  for (int64_t t = 0; t < a.y.rows; ++t)
-    for (int64_t i = 0; i < a.y.cols; ++i)
-      a.y.row(t)[i] = a.scale * float_element(a.table, a.token_ids[t] * a.table.shape[1] + i);
+  for (int64_t t = 0; t < a.y.rows; ++t) {
+    float* row = a.y.row(t);
+    a.table->read(a.token_ids[t], row);
+    for (int64_t i = 0; i < a.y.cols; ++i) row[i] *= a.scale;
+  }
 }
 
 }  // namespace tern

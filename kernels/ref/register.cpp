@@ -13,14 +13,20 @@ void add_ref_row(KernelTable<Op>& table, void (*run)(const typename Op::Args&, c
 void register_ref(KernelTable<Gemm>& table) {
   add_ref_row(table, gemm_ref);
 }
+void register_ref(KernelTable<QuantizeInput>& table) {
+  add_ref_row(table, quantize_input_ref);
+}
 void register_ref(KernelTable<RmsNorm>& table) {
   add_ref_row(table, rmsnorm_ref);
 }
 void register_ref(KernelTable<Rope>& table) {
   add_ref_row(table, rope_ref);
 }
-void register_ref(KernelTable<SiluMul>& table) {
-  add_ref_row(table, silu_mul_ref);
+void register_ref(KernelTable<GatedActivation>& table) {
+  add_ref_row(table, gated_activation_ref);
+}
+void register_ref(KernelTable<Softcap>& table) {
+  add_ref_row(table, softcap_ref);
 }
 void register_ref(KernelTable<Add>& table) {
   add_ref_row(table, add_ref);

@@ -51,10 +51,12 @@ TEST_CASE("logits equal the reference implementation's on every instruction set"
         CHECK((*result)["max_abs_diff"].get<double>() <= 2e-4);
         CHECK((*result)["greedy_match"] == 1.0);
         CHECK((*result)["positions"] == 108);
+        // Its later extensions bring no kernels for f32 activations.
+        const Isa kernel_isa = isa == Isa::kNeon ? isa : std::min(isa, Isa::kAvx512);
         bool gemm_of_isa = false;
         for (const json& kernel : (*result)["kernels"])
           gemm_of_isa |= kernel.get<std::string>().find("gemm:") == 0 &&
-                         kernel.get<std::string>().find(isa_name(isa)) != std::string::npos;
+                         kernel.get<std::string>().find(isa_name(kernel_isa)) != std::string::npos;
         CHECK(gemm_of_isa);
       }
     }

@@ -10,6 +10,7 @@ namespace {
 struct Model {
   int64_t num_heads, num_kv_heads, head_dim;
   int64_t window = 0;
+  float softcap = 0;
 
   int64_t q_cols() const { return num_heads * head_dim; }
   int64_t kv_cols() const { return num_kv_heads * head_dim; }
@@ -49,6 +50,7 @@ class Step {
         .kv = kv(),
         .num_heads = model_.num_heads,
         .scale = 1 / std::sqrt(float(model_.head_dim)),
+        .softcap = model_.softcap,
         .window = model_.window,
         .num_seqs = int64_t(chunks_.size()),
         .cu_seqlens_q = cu_seqlens_.data(),
@@ -166,10 +168,11 @@ void check_parity(const Model& m, const Step& step) {
   for (size_t s = 0; s < step.chunks().size(); ++s)
     for (int64_t p = step.chunks()[s].begin; p < step.chunks()[s].end; ++p)
       for (int64_t h = 0; h < m.num_heads; ++h)
-        limit.push_back(Attention::kTolerance *
+        limit.push_back((Attention::kTolerance + Attention::kSoftcapTolerance * m.softcap) *
                         step.largest_value(s, h / (m.num_heads / m.num_kv_heads)));
   for (const Kernel<Attention>& k : kernels().attention.all()) {
-    CAPTURE(k.name, m.num_heads, m.num_kv_heads, m.head_dim, m.window, a.q.rows, a.kv.block_size);
+    CAPTURE(k.name, m.num_heads, m.num_kv_heads, m.head_dim, m.window, m.softcap, a.q.rows,
+            a.kv.block_size);
     const GuardMatrix y = step.run(k);
     REQUIRE(first_error(y.read(), expected.read(), [&](int64_t r, int64_t c) {
               return limit[r * m.num_heads + c / m.head_dim];
@@ -203,10 +206,11 @@ std::string difference(const Step& step, const GuardMatrix& y,
   return "";
 }
 
-const std::vector<Model> kModels{{1, 1, 1},      {2, 2, 15},    {3, 1, 16},    {4, 2, 17},
-                                 {6, 2, 64},     {8, 1, 33},    {9, 1, 48},    {5, 5, 80},
-                                 {2, 1, 128},    {12, 3, 100},  {4, 2, 16, 1}, {4, 1, 33, 8},
-                                 {2, 2, 64, 16}, {6, 2, 17, 37}};
+const std::vector<Model> kModels{
+    {1, 1, 1},         {2, 2, 15},        {3, 1, 16},       {4, 2, 17},     {6, 2, 64},
+    {8, 1, 33},        {9, 1, 48},        {5, 5, 80},       {2, 1, 128},    {12, 3, 100},
+    {4, 2, 16, 1},     {4, 1, 33, 8},     {2, 2, 64, 16},   {6, 2, 17, 37}, {4, 2, 33, 0, 5},
+    {3, 1, 16, 0, 50}, {6, 2, 17, 19, 2}, {4, 1, 64, 8, 50}};
 
 }  // namespace
 
@@ -221,7 +225,8 @@ TEST_CASE("every attention kernel agrees with the reference", "[attention]") {
 }
 
 TEST_CASE("attention kernels agree with the reference in long contexts", "[attention]") {
-  const Model m = GENERATE(Model{2, 2, 64}, Model{12, 1, 40});
+  const Model m =
+      GENERATE(Model{2, 2, 64}, Model{12, 1, 40}, Model{4, 1, 40, 0, 50}, Model{2, 2, 64, 700, 5});
   check_parity(m, Step(m, {{0, 1290, 1303}, {1, 1023, 1024}}, 32, 1, Values::kPlain));
 }
 
@@ -233,7 +238,7 @@ TEST_CASE("attention kernels take tiny and large values", "[attention]") {
 
 TEST_CASE("an attention row has the same bits in any chunk, batch, block table and on any threads",
           "[attention]") {
-  const Model m = kModels[GENERATE(1, 3, 4, 6, 8, 10, 11, 12, 13)];
+  const Model m = kModels[GENERATE(1, 3, 4, 6, 8, 10, 11, 12, 13, 14, 16, 17)];
   const int64_t length = 70;
   const std::vector<std::vector<Chunk>> steps{
       {{0, 0, 70}},
@@ -275,7 +280,8 @@ TEST_CASE("an attention row has the same bits in long contexts", "[attention]") 
 }
 
 TEST_CASE("what later positions hold never reaches an earlier row", "[attention]") {
-  const Model m = GENERATE(Model{1, 1, 16}, Model{2, 2, 33}, Model{6, 2, 64});
+  const Model m =
+      GENERATE(Model{1, 1, 16}, Model{2, 2, 33}, Model{6, 2, 64}, Model{6, 2, 64, 0, 4});
   const float poison = GENERATE(NAN, INFINITY, -INFINITY, 3e38f);
   for (const Kernel<Attention>& k : kernels().attention.all()) {
     Step step(m, {{0, 0, 37}}, 16, 1);
@@ -292,7 +298,8 @@ TEST_CASE("what later positions hold never reaches an earlier row", "[attention]
 }
 
 TEST_CASE("what lies before the window never reaches a row", "[attention]") {
-  const Model m = GENERATE(Model{2, 2, 33, 5}, Model{6, 2, 64, 16}, Model{4, 1, 16, 20});
+  const Model m =
+      GENERATE(Model{2, 2, 33, 5}, Model{6, 2, 64, 16}, Model{4, 1, 16, 20}, Model{6, 2, 33, 9, 3});
   const float poison = GENERATE(NAN, INFINITY, -INFINITY, 3e38f);
   for (const Kernel<Attention>& k : kernels().attention.all()) {
     Step step(m, {{0, 40, 67}}, 16, 1);
@@ -340,5 +347,18 @@ TEST_CASE("attention kernels with fma agree in every bit", "[attention]") {
       if (!first.empty()) REQUIRE(first_difference(y.read(), first[0].read()) == "");
       first.push_back(std::move(y));
     }
+  }
+}
+
+TEST_CASE("a softcap bounds the scores", "[attention]") {
+  // Scores of 4096 and 0 would leave the second position no weight; capped to 2 it keeps e^-2 of
+  // the first one's.
+  for (const Kernel<Attention>& k : kernels().attention.all()) {
+    Step step({1, 1, 16, 0, 2}, {{0, 1, 2}}, 16, 1);
+    step.set_queries(64);
+    step.overwrite(0, 0, 16, 1);
+    step.overwrite(0, 1, 0, 0);
+    CAPTURE(k.name);
+    CHECK(step.run(k).read().row(0)[0] == Approx(1 / (1 + std::exp(-2.0))));
   }
 }

@@ -24,10 +24,9 @@ void check(DType dtype, int64_t rows, int64_t hidden, Values values, T (*convert
   GuardBuffer<int32_t> ids(rows);
   for (int64_t t = 0; t < rows; ++t) ids[t] = int32_t((kVocabulary - 1 + t * 7) % kVocabulary);
   GuardMatrix expected(rows, hidden), y(rows, hidden, 5);
-  Embed::Args a{.token_ids = ids.data(),
-                .table = {table.data(), dtype, 2, {kVocabulary, hidden, 1, 1}},
-                .scale = scale,
-                .y = expected.view()};
+  const auto rows_of_table = make_dense_rows({table.data(), dtype, 2, {kVocabulary, hidden, 1, 1}});
+  Embed::Args a{
+      .token_ids = ids.data(), .table = rows_of_table.get(), .scale = scale, .y = expected.view()};
   embed_ref(a, {});
   a.y = y.view();
   for (const Kernel<Embed>& k : kernels().embed.all())

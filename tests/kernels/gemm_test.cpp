@@ -1,11 +1,41 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
+#include "kernels/formats/code_panels.h"
 #include "tests/kernels/kernel_test.h"
 
 using namespace tern;
 
 namespace {
+
+/// Rows of random codes, or of random floats, for `f`.
+class RandomRows final : public RowSource {
+ public:
+  RandomRows(const Format& f, int64_t rows, int64_t cols, Values values, uint64_t seed)
+      : RowSource(rows, cols,
+                  {.bits = f.bits, .group = f.group, .symmetric = f.bits > 0 && !f.offset}, 0),
+        values_(values),
+        seed_(seed) {}
+
+  void read(int64_t row, float* out) const override {
+    for (int64_t k = 0; k < cols(); ++k) out[k] = random_value(values_, seed_, row * cols() + k);
+  }
+
+  void read_codes(int64_t row, uint8_t* codes, float* a, float* b) const override {
+    for (int64_t k = 0; k < cols(); ++k)
+      codes[k] = uint8_t(random_bits(seed_, RngStream::kTest, row * cols() + k) >> 7 &
+                         ((1u << encoding().bits) - 1));
+    for (int64_t g = 0; g < groups(); ++g) {
+      const uint64_t i = row * groups() + g;
+      a[g] = to_float(to_f16(random_value(Values::kPlain, seed_ + 1, i)));
+      b[g] = to_float(to_f16(random_value(Values::kOutliers, seed_ + 2, i)));
+    }
+  }
+
+ private:
+  const Values values_;
+  const uint64_t seed_;
+};
 
 /// A packed random weight.
 struct Weight {
@@ -13,52 +43,90 @@ struct Weight {
   WeightView view;
 
   Weight(FormatId id, int64_t rows, int64_t cols, Values values, uint64_t seed)
-      : bytes(format(id).packed_bytes(rows, cols), 64), view{bytes.data(), id, rows, cols} {
-    GuardMatrix source(rows, cols);
-    source.fill(values, seed);
-    const TensorView t{source.view().data, DType::kF32, 2, {rows, cols, 1, 1}};
-    format(id).pack_rows(t, 0, rows, bytes.data());
+      : bytes(format(id).packed_bytes(format(id), rows, cols), 64),
+        view{bytes.data(), id, rows, cols} {
+    const RandomRows source(format(id), rows, cols, values, seed);
+    format(id).pack_rows(format(id), source, 0, rows, bytes.data());
     bytes.make_read_only();
   }
 };
+
+/// `x` as the kernels of format `id` read it.
+struct Input {
+  std::vector<std::byte> bytes;
+  InputView view;
+
+  Input(FormatId id, MatView<const float> x) {
+    const Format& f = format(id);
+    if (f.input == InputType::kF32) {
+      view = f32_input(x);
+      return;
+    }
+    const int64_t stride = input_row_bytes(f, x.cols);
+    bytes.resize(x.rows * stride);
+    quantize_input_ref({.x = x, .format = id, .out = bytes.data()}, {});
+    view = {bytes.data(), x.rows, x.cols, stride};
+  }
+};
+
+FormatId any_format() {
+  return GENERATE(from_range(formats())).id;
+}
+
+/// bf16 dot products count subnormals as zero.
+bool keeps_subnormals(FormatId id) {
+  return id != FormatId::kBf16Dot;
+}
+
+/// Products of two tiny numbers are nothing, and f16 holds no large ones.
+Values weight_values(FormatId id, Values values) {
+  return values == Values::kTiny || id == FormatId::kF16 ? Values::kPlain : values;
+}
 
 struct Shape {
   int64_t rows, out, in;
 };
 
-/// Sum of |x||w| + |bias| for one output: the unit of Gemm::kTolerance.
-double magnitude(const Gemm::Args& a, int64_t row, const std::vector<float>& w, int64_t o) {
-  double sum = a.bias ? std::abs(a.bias[o]) : 0;
-  for (int64_t k = 0; k < a.w.cols; ++k) sum += std::abs(double(a.x.row(row)[k]) * w[k]);
-  return sum;
+/// |w| of one row, as Gemm::kTolerance counts it.
+std::vector<float> magnitudes(const WeightView& w, int64_t row) {
+  const Format& f = format(w.format);
+  std::vector<float> all(w.cols);
+  f.unpack_row(w, row, all.data());
+  for (float& v : all) v = std::abs(v);
+  if (!f.offset) return all;
+  for (float& v : all) v += 2 * 20;  // |b| <= 20 and |a c| <= |w| + |b|
+  return all;
 }
 
 /// Rows whose products are subnormal round to multiples of 2^-149 in absolute terms.
-std::vector<double> limits(const Gemm::Args& a) {
+std::vector<double> limits(const Gemm::Args& a, MatView<const float> x) {
   std::vector<double> all(a.x.rows * a.w.rows);
-  std::vector<float> w(a.w.cols);
+  const double step = keeps_subnormals(a.w.format) ? 0x1p-149 : 0x1p-126;
   for (int64_t o = 0; o < a.w.rows; ++o) {
-    format(a.w.format).unpack_row(a.w, o, w.data());
-    for (int64_t t = 0; t < a.x.rows; ++t)
-      all[t * a.w.rows + o] =
-          Gemm::kTolerance * magnitude(a, t, w, o) + double(a.w.cols + 1) * 0x1p-149;
+    const std::vector<float> w = magnitudes(a.w, o);
+    for (int64_t t = 0; t < a.x.rows; ++t) {
+      double sum = a.bias ? std::abs(a.bias[o]) : 0;
+      for (int64_t k = 0; k < a.w.cols; ++k) sum += std::abs(double(x.row(t)[k])) * w[k];
+      all[t * a.w.rows + o] = Gemm::kTolerance * sum + double(a.w.cols + 1) * step;
+    }
   }
   return all;
 }
 
 void check_parity(Shape s, FormatId id, Values values, bool with_bias) {
-  const Weight w(id, s.out, s.in, values == Values::kTiny ? Values::kPlain : values, 1);
+  const Weight w(id, s.out, s.in, weight_values(id, values), 1);
   GuardMatrix x(s.rows, s.in, 3), bias(1, s.out), y(s.rows, s.out, 5), expected(s.rows, s.out);
   x.fill(values, 2).make_read_only();
   bias.fill(values, 3).make_read_only();
-  Gemm::Args a{.x = x.read(), .w = w.view, .y = expected.view()};
+  const Input input(id, x.read());
+  Gemm::Args a{.x = input.view, .w = w.view, .y = expected.view()};
   if (with_bias) a.bias = bias.view().data;
   gemm_ref(a, {});
-  const std::vector<double> limit = limits(a);
+  const std::vector<double> limit = limits(a, x.read());
   a.y = y.view();
   for (const Kernel<Gemm>& k : kernels().gemm.all()) {
     if (!k.supports(a)) continue;
-    CAPTURE(k.name, s.rows, s.out, s.in, int(values), with_bias);
+    CAPTURE(k.name, format(id).name, s.rows, s.out, s.in, int(values), with_bias);
     y.poison();
     k.run(a, {});
     REQUIRE(first_error(y.read(), expected.read(),
@@ -70,7 +138,7 @@ void check_parity(Shape s, FormatId id, Values values, bool with_bias) {
 }  // namespace
 
 TEST_CASE("every gemm kernel agrees with the reference", "[gemm]") {
-  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const FormatId id = any_format();
   for (const auto& [out, in] : std::initializer_list<std::pair<int, int>>{{1, 1},
                                                                           {15, 1},
                                                                           {16, 63},
@@ -85,35 +153,36 @@ TEST_CASE("every gemm kernel agrees with the reference", "[gemm]") {
 }
 
 TEST_CASE("gemm kernels cut K, rows and panels where the reference does not", "[gemm]") {
-  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const FormatId id = any_format();
   check_parity({19, 401, 1030}, id, Values::kPlain, true);
   check_parity({70, 40, 513}, id, Values::kPlain, true);
   check_parity({129, 17, 1025}, id, Values::kOutliers, false);
 }
 
 TEST_CASE("gemm kernels take subnormal and large values", "[gemm]") {
-  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const FormatId id = any_format();
   for (const Values values : {Values::kTiny, Values::kLarge})
     for (const int64_t rows : {1, 9}) check_parity({rows, 33, 96}, id, values, true);
 }
 
 TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm]") {
-  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const FormatId id = any_format();
   const int64_t out = 263, in = 577, most = 40;
   const Weight w(id, out, in, Values::kPlain, 1);
   GuardMatrix x(most, in, 1), bias(1, out), alone(most, out), y(most, out);
   x.fill(Values::kOutliers, 2);
   bias.fill(Values::kPlain, 3);
+  const Input input(id, x.read());
   for (const Kernel<Gemm>& k : kernels().gemm.all()) {
     Gemm::Args a{.w = w.view, .bias = bias.view().data};
     if (!k.supports(a)) continue;
     for (int64_t row = 0; row < most; ++row) {
-      a.x = {x.read().row(row), 1, in, in};
+      a.x = {input.view.row(row), 1, in, input.view.stride};
       a.y = {alone.view().row(row), 1, out, out};
       k.run(a, {});
     }
     for (int64_t rows = 1; rows <= most; ++rows) {
-      a.x = x.read(), a.y = y.view();
+      a.x = input.view, a.y = y.view();
       a.x.rows = a.y.rows = rows;
       for (ThreadPool* pool :
            {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
@@ -127,14 +196,15 @@ TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm
 }
 
 TEST_CASE("gemm kernels with fma agree in every bit", "[gemm]") {
-  const FormatId id = GENERATE(FormatId::kF32, FormatId::kBf16);
+  const FormatId id = any_format();
   const Values values = GENERATE(from_range(kAllValues));
-  const Weight w(id, 95, 700, values == Values::kTiny ? Values::kPlain : values, 1);
+  const Weight w(id, 95, 700, weight_values(id, values), 1);
   GuardMatrix x(23, 700), first(23, 95), y(23, 95);
   x.fill(values, 2);
+  const Input input(id, x.read());
   bool have_first = false;
   for (const Kernel<Gemm>& k : kernels().gemm.all()) {
-    Gemm::Args a{.x = x.read(), .w = w.view, .y = have_first ? y.view() : first.view()};
+    Gemm::Args a{.x = input.view, .w = w.view, .y = have_first ? y.view() : first.view()};
     if (!has_fma(k) || !k.supports(a)) continue;
     k.run(a, {});
     CAPTURE(k.name);

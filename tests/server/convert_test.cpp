@@ -165,6 +165,46 @@ TEST_CASE("what is out of range is named by its path", "[convert]") {
         }) == "sampling.stopping.stop");
   CHECK(field([](auto& r) { stopping(r)->add_stop_token_ids(258); }) ==
         "sampling.stopping.stop_token_ids[0]");
+  const auto penalties = [](auto& r) { return r.mutable_sampling()->mutable_penalties(); };
+  const auto constraints = [](auto& r) { return r.mutable_sampling()->mutable_constraints(); };
+  CHECK(field([&](auto& r) { penalties(r)->set_presence_penalty(2.1f); }) ==
+        "sampling.penalties.presence_penalty");
+  CHECK(field([&](auto& r) { penalties(r)->set_frequency_penalty(NAN); }) ==
+        "sampling.penalties.frequency_penalty");
+  CHECK(field([&](auto& r) { penalties(r)->set_repetition_penalty(INFINITY); }) ==
+        "sampling.penalties.repetition_penalty");
+  CHECK(field([&](auto& r) { penalties(r)->set_repetition_penalty(0); }) ==
+        "sampling.penalties.repetition_penalty");
+  CHECK(field([&](auto& r) { (*penalties(r)->mutable_logit_bias())[258] = 1; }) ==
+        "sampling.penalties.logit_bias[258]");
+  CHECK(field([&](auto& r) { (*penalties(r)->mutable_logit_bias())[2] = NAN; }) ==
+        "sampling.penalties.logit_bias[2]");
+  CHECK(field([&](auto& r) {
+          for (uint32_t i = 0; i < 1025; ++i) (*penalties(r)->mutable_logit_bias())[i] = 1;
+        }) == "sampling.penalties.logit_bias");
+  CHECK(field([&](auto& r) { constraints(r)->add_bad_words(""); }) ==
+        "sampling.constraints.bad_words[0]");
+  CHECK(field([&](auto& r) {
+          for (int i = 0; i < 65; ++i) constraints(r)->add_bad_words("x");
+        }) == "sampling.constraints.bad_words");
+  CHECK(field([&](auto& r) { constraints(r)->add_allowed_token_ids(258); }) ==
+        "sampling.constraints.allowed_token_ids[0]");
+  CHECK(field([](auto& r) { r.mutable_sampling()->set_n(0); }) == "sampling.n");
+  CHECK(field([](auto& r) { r.mutable_sampling()->set_n(9); }) == "sampling.n");
+  CHECK(field([](auto& r) { r.mutable_sampling()->set_n(2), random(r)->set_temperature(0); }) ==
+        "sampling.n");
+  CHECK(field([](auto& r) { stopping(r)->set_min_tokens(6), stopping(r)->set_max_tokens(5); }) ==
+        "sampling.stopping.min_tokens");
+  CHECK(field([](auto& r) { stopping(r)->set_min_tokens(4094); }) ==
+        "sampling.stopping.min_tokens");
+  CHECK(field([](auto& r) { r.mutable_response()->set_logprobs(21); }) == "response.logprobs");
+  CHECK(field([](auto& r) { r.mutable_response()->set_prompt_logprobs(21); }) ==
+        "response.prompt_logprobs");
+  CHECK(field([](auto& r) { r.mutable_response()->add_logprob_token_ids(258); }) ==
+        "response.logprob_token_ids[0]");
+  CHECK(field([](auto& r) {
+          for (int i = 0; i < 129; ++i) r.mutable_response()->add_logprob_token_ids(1);
+        }) == "response.logprob_token_ids");
   CHECK(field([](auto& r) { r.mutable_response()->set_stream_interval(0); }) ==
         "response.stream_interval");
   CHECK(field([](auto& r) { r.mutable_scheduling()->set_priority(v1::PriorityClass(9)); }) ==
@@ -248,7 +288,15 @@ TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[co
                                           "sampling.random.top_p",
                                           "sampling.random.min_p",
                                           "sampling.random.seed",
+                                          "sampling.penalties.presence_penalty",
+                                          "sampling.penalties.frequency_penalty",
+                                          "sampling.penalties.repetition_penalty",
+                                          "sampling.penalties.logit_bias",
+                                          "sampling.constraints.allowed_token_ids",
+                                          "sampling.constraints.bad_words",
+                                          "sampling.n",
                                           "sampling.stopping.max_tokens",
+                                          "sampling.stopping.min_tokens",
                                           "sampling.stopping.stop",
                                           "sampling.stopping.include_stop_str_in_output",
                                           "sampling.stopping.stop_token_ids",
@@ -259,6 +307,10 @@ TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[co
                                           "response.prefill_progress",
                                           "response.stream_interval",
                                           "response.skip_special_tokens",
+                                          "response.spaces_between_special_tokens",
+                                          "response.logprobs",
+                                          "response.prompt_logprobs",
+                                          "response.logprob_token_ids",
                                           "scheduling.priority",
                                           "cache.bypass_read"};
   std::set<std::string> accepted;
@@ -284,10 +336,8 @@ TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[co
   r.clear_adapter();
   for_each_leaf(*r.mutable_diffusion(), "diffusion.", check);
   r.clear_diffusion();
-  r.set_truncate_prompt_tokens(1);
-  check("truncate_prompt_tokens");
   CHECK(accepted == honoured);
-  CHECK(refused > 20);
+  CHECK(refused > 15);
 }
 
 TEST_CASE("a missing feature at its neutral value is no request for it", "[convert]") {
@@ -301,24 +351,145 @@ TEST_CASE("a missing feature at its neutral value is no request for it", "[conve
   CHECK_FALSE(convert(r).error);
 }
 
-TEST_CASE("tools in a chat are refused", "[convert]") {
+TEST_CASE("tools reach the template with their keys in the client's order", "[convert]") {
   v1::GenerateRequest r;
   v1::ChatMessage& message = *r.mutable_chat()->add_messages();
   message.set_role("user");
   message.set_content("x");
-  SECTION("offered") {
-    r.mutable_chat()->add_tools()->set_name("f");
+  const auto prompt = [&] {
+    const Converted c = convert(r);
+    INFO((c.error ? c.error->message : ""));
+    REQUIRE_FALSE(c.error);
+    return std::string(c.call.request.prompt_token_ids.begin(),
+                       c.call.request.prompt_token_ids.end());
+  };
+  SECTION("offered as text") {
+    v1::Tool& tool = *r.mutable_chat()->add_tools();
+    tool.set_name("f");
+    tool.set_description("does f");
+    tool.set_parameters_json(R"({"type":"object","properties":{"z":{"a":1},"b":{}}})");
+    CHECK(prompt() ==
+          "[tools][{\"type\": \"function\", \"function\": {\"name\": \"f\", \"description\": "
+          "\"does f\", \"parameters\": {\"type\": \"object\", \"properties\": {\"z\": "
+          "{\"a\": 1}, \"b\": {}}}}}][user]x[assistant]");
   }
-  SECTION("called") {
-    message.add_tool_calls()->set_name("f");
+  SECTION("offered as a map: sorted, so that equal requests are equal prompts") {
+    v1::Tool& tool = *r.mutable_chat()->add_tools();
+    tool.set_name("f");
+    auto& fields = *tool.mutable_parameters()->mutable_fields();
+    for (const char* key : {"q", "a", "m", "c", "x"}) fields[key].set_number_value(2);
+    CHECK(prompt().find(R"("parameters": {"a": 2, "c": 2, "m": 2, "q": 2, "x": 2})") !=
+          std::string::npos);
   }
-  SECTION("answered") {
-    message.set_tool_call_id("1");
+  SECTION("called, and answered") {
+    v1::ToolCall& call = *message.add_tool_calls();
+    call.set_name("f");
+    call.set_arguments_json(R"({"z": 1, "a": [true]})");
+    v1::ChatMessage& answer = *r.mutable_chat()->add_messages();
+    answer.set_role("tool");
+    answer.set_tool_call_id("c1");
+    CHECK(prompt() ==
+          R"([user]x{"name": "f", "arguments": {"z": 1, "a": [true]}}[tool]<c1>[assistant])");
   }
-  const auto error = convert(r).error;
-  REQUIRE(error);
-  CHECK(error->reason == "FEATURE_DISABLED");
-  CHECK(error->field.starts_with("chat."));
+}
+
+TEST_CASE("tools that cannot be honoured are refused by name", "[convert]") {
+  const auto field = [](const std::function<void(v1::ChatInput&)>& change) {
+    v1::GenerateRequest r;
+    v1::ChatMessage& message = *r.mutable_chat()->add_messages();
+    message.set_role("user");
+    change(*r.mutable_chat());
+    const auto error = convert(r).error;
+    REQUIRE(error);
+    return error->field;
+  };
+  CHECK(field([](auto& chat) { chat.add_tools(); }) == "chat.tools[0].name");
+  const auto with_json = [&](const std::string& json) {
+    return field([&](auto& chat) {
+      chat.add_tools()->set_name("f");
+      chat.mutable_tools(0)->set_parameters_json(json);
+    });
+  };
+  for (const std::string bad : {"{", "[1]", "nonsense", "{} x"})
+    CHECK(with_json(bad) == "chat.tools[0].parameters_json");
+  CHECK(with_json("{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}") ==
+        "chat.tools[0].parameters_json");
+  CHECK(field([](auto& chat) {
+          chat.add_tools()->set_name("f");
+          chat.mutable_tools(0)->set_parameters_json("{}");
+          chat.mutable_tools(0)->mutable_parameters();
+        }) == "chat.tools[0].parameters_json");
+  CHECK(field([](auto& chat) { chat.mutable_messages(0)->add_tool_calls(); }) ==
+        "chat.messages[0].tool_calls[0].name");
+}
+
+TEST_CASE("penalties, masks, n and logprobs reach the engine", "[convert]") {
+  v1::GenerateRequest r = minimal();
+  v1::Penalties& penalties = *r.mutable_sampling()->mutable_penalties();
+  penalties.set_presence_penalty(0.5f);
+  penalties.set_frequency_penalty(-0.25f);
+  penalties.set_repetition_penalty(1.25f);
+  (*penalties.mutable_logit_bias())[9] = 1000;
+  (*penalties.mutable_logit_bias())[3] = -INFINITY;
+  (*penalties.mutable_logit_bias())[5] = 1.5f;
+  r.mutable_sampling()->mutable_constraints()->add_allowed_token_ids(7);
+  r.mutable_sampling()->mutable_constraints()->add_bad_words("no");
+  r.mutable_sampling()->set_n(8);
+  stopping(r)->set_min_tokens(3);
+  r.mutable_response()->set_logprobs(0);
+  r.mutable_response()->set_prompt_logprobs(20);
+  r.mutable_response()->add_logprob_token_ids(4);
+  const Converted c = convert(r);
+  REQUIRE_FALSE(c.error);
+  const SamplingParams& s = c.call.request.sampling;
+  CHECK(s.presence_penalty == 0.5f);
+  CHECK(s.frequency_penalty == -0.25f);
+  CHECK(s.repetition_penalty == 1.25f);
+  REQUIRE(s.logit_bias.size() == 3);
+  CHECK((s.logit_bias[0].token_id == 3 && s.logit_bias[0].bias == -100));
+  CHECK((s.logit_bias[1].token_id == 5 && s.logit_bias[1].bias == 1.5f));
+  CHECK((s.logit_bias[2].token_id == 9 && s.logit_bias[2].bias == 100));
+  CHECK(s.allowed_token_ids == std::vector<int32_t>{7});
+  CHECK(s.bad_words == std::vector<std::string>{"no"});
+  CHECK(s.n == 8);
+  CHECK(c.call.n == 8);
+  CHECK(s.min_tokens == 3);
+  CHECK(s.logprobs == 0);
+  CHECK(s.prompt_logprobs == 20);
+  CHECK(s.logprob_token_ids == std::vector<int32_t>{4});
+  const SamplingParams neutral = convert(minimal()).call.request.sampling;
+  CHECK_FALSE(neutral.logprobs);
+  CHECK_FALSE(neutral.prompt_logprobs);
+  CHECK_FALSE(neutral.has_penalties());
+}
+
+TEST_CASE("a long prompt keeps its last tokens where the client wants that", "[convert]") {
+  v1::GenerateRequest r;
+  r.set_text("abcdef");
+  r.set_truncate_prompt_tokens(3);
+  CHECK(convert(r).call.request.prompt_token_ids == std::vector<int32_t>{'d', 'e', 'f'});
+  CHECK(convert(r).call.accepted.prompt_tokens() == 3);
+  r.set_truncate_prompt_tokens(100);
+  CHECK(convert(r).call.request.prompt_token_ids.size() == 7);
+  r.set_truncate_prompt_tokens(0);
+  REQUIRE(convert(r).error);
+  CHECK(convert(r).error->field == "truncate_prompt_tokens");
+}
+
+TEST_CASE("a score request is a prompt whose logprobs are wanted", "[convert]") {
+  const FakeEngine engine;
+  v1::ScoreRequest in;
+  in.set_text("hi");
+  in.set_top_logprobs(4);
+  GenerateCall call;
+  REQUIRE_FALSE(to_score_call(in, engine, {}, &call));
+  CHECK(call.request.prompt_token_ids == std::vector<int32_t>{257, 'h', 'i'});
+  CHECK(call.request.sampling.prompt_logprobs == 4);
+  CHECK(call.request.sampling.max_tokens == 1);
+  CHECK(call.accepted.prompt_token_ids_size() == 3);
+  in.set_top_logprobs(21);
+  CHECK(to_score_call(in, engine, {}, &call)->field == "top_logprobs");
+  CHECK(to_score_call({}, engine, {}, &call)->field == "input");
 }
 
 TEST_CASE("details carry what the table of errors promises", "[convert]") {

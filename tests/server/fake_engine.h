@@ -46,7 +46,8 @@ class ByteTokenizer final : public Tokenizer {
   }();
 };
 
-/// The answer to every prompt is "t0 t1 t2 …", a token each, of max_tokens tokens.
+/// Every answer to every prompt is "t0 t1 t2 …", a token each, of max_tokens tokens. The logprob of
+/// a token is minus its place, that of its alternatives falls by 1 from -10 on.
 class FakeEngine final : public Engine {
  public:
   explicit FakeEngine(bool with_text = true) {
@@ -59,7 +60,10 @@ class FakeEngine final : public Engine {
     if (with_text) {
       tokenizer_ = std::make_unique<ByteTokenizer>();
       auto parsed = ChatTemplate::parse(
-          "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+          "{% if tools %}[tools]{{ tools | tojson }}{% endif %}"
+          "{% for m in messages %}[{{ m.role }}]{{ m.content }}"
+          "{% for c in m.tool_calls %}{{ c.function | tojson }}{% endfor %}"
+          "{% if m.tool_call_id %}<{{ m.tool_call_id }}>{% endif %}{% endfor %}"
           "{% if add_generation_prompt %}[assistant]{% endif %}");
       if (parsed.ok()) template_ = std::make_unique<ChatTemplate>(*std::move(parsed));
     }
@@ -152,25 +156,50 @@ class FakeEngine final : public Engine {
     if (request.deadline && std::chrono::steady_clock::now() >= *request.deadline)
       return finish(live, Status(Code::kDeadlineExceeded, "deadline"));
     if (paused) return false;
-    if (live.num_tokens == 0) live.sink->on_admitted(3);
-    TokenEvent event;
-    event.text = "t" + std::to_string(live.num_tokens) + " ";
-    event.token_ids = {live.num_tokens % 256};
+    if (live.num_tokens == 0) begin(live);
+    for (int32_t index = 0; index < request.sampling.n; ++index) {
+      TokenEvent event{.index = index};
+      event.text = "t" + std::to_string(live.num_tokens) + " ";
+      event.token_ids = {live.num_tokens % 256};
+      if (request.sampling.wants_logprobs())
+        event.logprobs = {logprobs(live.num_tokens % 256, -double(live.num_tokens),
+                                   request.sampling.logprobs.value_or(0))};
+      live.sink->on_event(std::move(event));
+    }
     ++live.num_tokens;
-    live.sink->on_event(std::move(event));
     const int32_t most = request.sampling.max_tokens > 0 ? request.sampling.max_tokens : 100;
     return live.num_tokens >= most && finish(live, {});
   }
 
-  static bool finish(Live& live, Status status) {
-    TokenEvent event;
-    event.finished.emplace();
-    event.finished->status = std::move(status);
-    event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
-                             .completion_tokens = live.num_tokens,
-                             .cached_tokens = 3};
-    event.finished->timing.e2e = Seconds(0.5);
-    live.sink->on_event(std::move(event));
+  static void begin(Live& live) {
+    live.sink->on_admitted(3);
+    const std::optional<int32_t>& wanted = live.request.sampling.prompt_logprobs;
+    if (!wanted) return;
+    const std::vector<int32_t>& prompt = live.request.prompt_token_ids;
+    live.sink->on_prompt_logprobs(0, {{.chosen = {.token_id = prompt[0]}}});
+    std::vector<TokenLogprobs> rest;
+    for (size_t i = 1; i < prompt.size(); ++i)
+      rest.push_back(logprobs(prompt[i], -double(i), *wanted));
+    live.sink->on_prompt_logprobs(1, std::move(rest));
+  }
+
+  static TokenLogprobs logprobs(int32_t token_id, double logprob, int32_t num_top) {
+    TokenLogprobs out{.chosen = {token_id, logprob, 1}};
+    for (int32_t i = 0; i < num_top; ++i) out.top.push_back({i, -10.0 - i, i + 1});
+    return out;
+  }
+
+  static bool finish(Live& live, const Status& status) {
+    for (int32_t index = 0; index < live.request.sampling.n; ++index) {
+      TokenEvent event{.index = index};
+      event.finished.emplace();
+      event.finished->status = status;
+      event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
+                               .completion_tokens = live.num_tokens,
+                               .cached_tokens = 3};
+      event.finished->timing.e2e = Seconds(0.5);
+      live.sink->on_event(std::move(event));
+    }
     return true;
   }
 

@@ -94,6 +94,130 @@ TEST_CASE("response options choose what is sent", "[wire]") {
   }
 }
 
+TEST_CASE("n answers come side by side, each with its index and its end", "[wire]") {
+  Wire wire;
+  v1::GenerateRequest request = text_request("hello", 25);
+  request.mutable_sampling()->set_n(3);
+  request.mutable_response()->set_token_ids(true);
+  request.mutable_response()->set_logprobs(2);
+  request.mutable_response()->set_stream_interval(GENERATE(1, 4, 100));
+  grpc::ClientContext context;
+  auto reader = wire.inference->Generate(&context, request);
+  v1::GenerateEvent event;
+  std::vector<std::string> texts(3);
+  std::vector<int> num_ids(3), ended(3);
+  std::vector<std::vector<float>> logprobs(3);
+  while (reader->Read(&event)) {
+    if (event.has_delta()) {
+      const v1::Delta& delta = event.delta();
+      REQUIRE(delta.index() < 3);
+      CHECK(ended[delta.index()] == 0);
+      texts[delta.index()] += delta.text();
+      num_ids[delta.index()] += delta.token_ids_size();
+      CHECK(delta.logprobs_size() == delta.token_ids_size());
+      for (const v1::Logprobs& l : delta.logprobs()) {
+        logprobs[delta.index()].push_back(l.chosen().logprob());
+        CHECK(l.top_size() == 2);
+        CHECK(l.top(1).rank() == 2);
+        CHECK(l.chosen().token().size() == 1);
+      }
+    }
+    if (event.has_finished()) ++ended[event.finished().index()];
+  }
+  CHECK(reader->Finish().ok());
+  for (int i = 0; i < 3; ++i) {
+    CHECK(texts[i] == FakeEngine::answer(25));
+    CHECK(num_ids[i] == 25);
+    CHECK(ended[i] == 1);
+    REQUIRE(logprobs[i].size() == 25);
+    for (int k = 0; k < 25; ++k) CHECK(logprobs[i][k] == float(-k));
+  }
+
+  grpc::ClientContext unary_context;
+  v1::GenerateResult result;
+  REQUIRE(wire.inference->GenerateUnary(&unary_context, request, &result).ok());
+  REQUIRE(result.outputs_size() == 3);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(result.outputs(i).index() == uint32_t(i));
+    CHECK(result.outputs(i).text() == FakeEngine::answer(25));
+    CHECK(result.outputs(i).logprobs_size() == 25);
+    CHECK(result.outputs(i).finished().index() == uint32_t(i));
+  }
+  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+}
+
+TEST_CASE("cancelling a call of n answers ends all of them", "[wire]") {
+  Wire wire;
+  v1::GenerateRequest request = text_request("hello", 4000);
+  request.mutable_sampling()->set_n(4);
+  grpc::ClientContext context;
+  auto reader = wire.inference->Generate(&context, request);
+  v1::GenerateEvent event;
+  for (int i = 0; i < 5; ++i) REQUIRE(reader->Read(&event));
+  context.TryCancel();
+  CHECK(reader->Finish().error_code() == grpc::CANCELLED);
+  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+}
+
+TEST_CASE("prompt logprobs come before the answer, the first without a value", "[wire]") {
+  Wire wire;
+  v1::GenerateRequest request = text_request("hello", 5);
+  request.mutable_response()->set_prompt_logprobs(1);
+  grpc::ClientContext context;
+  auto reader = wire.inference->Generate(&context, request);
+  v1::GenerateEvent event;
+  std::vector<v1::Logprobs> prompt;
+  bool answered = false;
+  while (reader->Read(&event)) {
+    answered |= event.has_delta();
+    if (!event.has_prompt_logprobs()) continue;
+    CHECK_FALSE(answered);
+    CHECK(event.prompt_logprobs().first() == prompt.size());
+    for (const v1::Logprobs& l : event.prompt_logprobs().logprobs()) prompt.push_back(l);
+  }
+  REQUIRE(reader->Finish().ok());
+  REQUIRE(prompt.size() == 6);
+  CHECK_FALSE(prompt[0].chosen().has_logprob());
+  CHECK(prompt[0].chosen().token() == "<bos>");
+  CHECK(prompt[5].chosen().logprob() == -5);
+  CHECK(prompt[5].chosen().token() == "o");
+  CHECK(prompt[5].top_size() == 1);
+
+  grpc::ClientContext unary_context;
+  v1::GenerateResult result;
+  REQUIRE(wire.inference->GenerateUnary(&unary_context, request, &result).ok());
+  CHECK(result.prompt_logprobs_size() == 6);
+}
+
+TEST_CASE("Score gives a text's log-probabilities and no answer", "[wire]") {
+  Wire wire;
+  v1::ScoreRequest request;
+  request.set_text("ab");
+  request.set_top_logprobs(3);
+  {
+    grpc::ClientContext context;
+    v1::ScoreResult result;
+    REQUIRE(wire.inference->Score(&context, request, &result).ok());
+    CHECK(result.token_ids_size() == 3);
+    REQUIRE(result.logprobs_size() == 3);
+    CHECK_FALSE(result.logprobs(0).chosen().has_logprob());
+    CHECK(result.logprobs(2).chosen().logprob() == -2);
+    CHECK(result.logprobs(2).top_size() == 3);
+  }
+  {
+    grpc::ClientContext context;
+    v1::ScoreResult result;
+    request.set_top_logprobs(50);
+    const grpc::Status status = wire.inference->Score(&context, request, &result);
+    CHECK(status.error_code() == grpc::INVALID_ARGUMENT);
+    CHECK(bad_field_of(status) == "top_logprobs");
+  }
+  wire.server->start_draining();
+  grpc::ClientContext context;
+  v1::ScoreResult result;
+  CHECK(wire.inference->Score(&context, request, &result).error_code() == grpc::UNAVAILABLE);
+}
+
 TEST_CASE("cancelling a stream reaches the engine", "[wire]") {
   Wire wire;
   grpc::ClientContext context;

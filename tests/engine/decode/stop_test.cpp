@@ -17,7 +17,8 @@ std::string feed(StopMatcher& m, const std::string& text, size_t size) {
 
 TEST_CASE("a stop string cuts the text wherever the pieces end", "[decode][stop]") {
   for (size_t size = 1; size <= 12; ++size) {
-    StopMatcher cut({"END"}, false), with({"END"}, true), overlap({"aab"}, false), none({"zz"}, false);
+    StopMatcher cut({"END"}, false), with({"END"}, true), overlap({"aab"}, false),
+        none({"zz"}, false);
     CHECK(feed(cut, "one END two", size) == "one ");
     CHECK(cut.matched() == "END");
     CHECK(feed(with, "one END two", size) == "one END");

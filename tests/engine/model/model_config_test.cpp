@@ -13,7 +13,9 @@ namespace {
 
 const std::string kGolden = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/";
 
-json valid() { return *read_json_file(kGolden + "llama/config.json"); }
+json valid() {
+  return *read_json_file(kGolden + "llama/config.json");
+}
 
 std::string failure(const json& config) {
   const Result<ModelConfig> parsed = parse_model_config(config, "c.json");
@@ -34,6 +36,14 @@ TEST_CASE("both styles of config.json say the same", "[model][config]") {
     CHECK(now->rope.theta == old->rope.theta);
     CHECK(now->rope.factor == old->rope.factor);
     CHECK(now->rope.original_max_position_embeddings == old->rope.original_max_position_embeddings);
+    CHECK(now->rope.short_factor == old->rope.short_factor);
+    CHECK(now->rope.long_factor == old->rope.long_factor);
+    CHECK(now->rope.partial_rotary_factor == old->rope.partial_rotary_factor);
+    REQUIRE(now->local_rope.has_value() == old->local_rope.has_value());
+    if (now->local_rope) {
+      CHECK(now->local_rope->type == old->local_rope->type);
+      CHECK(now->local_rope->theta == old->local_rope->theta);
+    }
     CHECK(now->head_dim == old->head_dim);
     CHECK(now->eos_token_ids == std::vector<int32_t>{2});
     CHECK(now->bos_token_id == 1);
@@ -73,4 +83,40 @@ TEST_CASE("a missing or wrong key is named with file, value and limit", "[model]
   c["quantization_config"] = {{"quant_method", "gptq"}};
   CHECK(failure(c).find("quantization_config") != std::string::npos);
   CHECK(failure(json::array()).find("must be a JSON object") != std::string::npos);
+}
+
+TEST_CASE("rope parameters may be those of each layer type", "[model][config]") {
+  json c = valid();
+  c["rope_parameters"] = {
+      {"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 1e6}}},
+      {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 500.0}}}};
+  const auto parsed = parse_model_config(c, "c.json");
+  REQUIRE(parsed.ok());
+  CHECK(parsed->rope.type == RopeType::kLinear);
+  CHECK(parsed->rope.theta == 1e6);
+  REQUIRE(parsed->local_rope.has_value());
+  CHECK(parsed->local_rope->type == RopeType::kDefault);
+  CHECK(parsed->local_rope->theta == 500);
+  c["rope_parameters"]["sliding_attention"]["rope_type"] = "spiral";
+  CHECK(failure(c).find("c.json: rope_parameters: sliding_attention: rope_type") == 0);
+}
+
+TEST_CASE("longrope needs a factor for every frequency", "[model][config]") {
+  json c = *read_json_file(kGolden + "phi3-longrope-partial/config.json");
+  const auto parsed = parse_model_config(c, "c.json");
+  REQUIRE(parsed.ok());
+  CHECK(parsed->rope.type == RopeType::kLongrope);
+  CHECK(parsed->rope.factor == 8);
+  CHECK(parsed->rope.original_max_position_embeddings == 64);
+  json& rope = c["rope_parameters"];
+  rope["rope_type"] = "su";
+  CHECK(parse_model_config(c, "c.json")->rope.type == RopeType::kLongrope);
+  rope["long_factor"].push_back(9.0);
+  CHECK(failure(c) == "c.json: long_factor: must have one number for each of 6 frequencies, has 7");
+  rope["long_factor"] = json::array({1, 2, 3, 4, 5, 0});
+  CHECK(failure(c).find("long_factor: must hold numbers from") != std::string::npos);
+  rope["long_factor"] = 8.0;
+  CHECK(failure(c).find("long_factor: must be an array, is 8.0") != std::string::npos);
+  rope.erase("long_factor");
+  CHECK(failure(c) == "c.json: rope_parameters: long_factor: is missing");
 }

@@ -139,6 +139,58 @@ TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinis
   }
 }
 
+TEST_CASE("penalties, bias, masks and n give the same tokens in any company",
+          "[runtime][determinism]") {
+  const auto change = [](const Engine& engine) {
+    std::vector<Request> requests = make_requests(engine);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      SamplingParams& p = requests[i].sampling;
+      p.max_tokens = 40;
+      if (i % 2 == 0) p.presence_penalty = 0.7f, p.frequency_penalty = 0.3f;
+      if (i % 3 == 0) p.repetition_penalty = 1.3f;
+      if (i % 4 == 1) p.logit_bias = {{int32_t(i), 4.0f}, {300, -100.0f}}, p.logprobs = 2;
+      if (i % 5 == 0) p.bad_words = {"the", "a little"};
+      if (i % 5 == 1) p.min_tokens = 30, p.ignore_eos = false;
+      if (i % 4 == 3) p.n = 3;
+    }
+    return requests;
+  };
+  const auto with = [](auto set) {
+    EngineConfig config = base_config();
+    set(config);
+    return start(config);
+  };
+  const auto plain = start(base_config());
+  const TokenLists plain_tokens = run_together(*plain, make_requests(*plain));
+  const std::vector<Request> requests = change(*plain);
+  TokenLists expected;  // each request alone, each of n answers a request of its own
+  for (const Request& r : requests) {
+    for (int32_t i = 0; i < r.sampling.n; ++i) {
+      Request single = r;
+      single.sampling.n = 1;
+      single.sampling.seed += uint64_t(i);
+      expected.push_back(run_together(*plain, {single})[0]);
+    }
+  }
+  CHECK(expected[0] != plain_tokens[0]);  // the penalties do something
+  CHECK(run_together(*plain, requests) == expected);
+
+  const auto cached = with([](EngineConfig& c) { c.scheduler.enable_prefix_caching = true; });
+  CHECK(run_together(*cached, requests) == expected);
+  CHECK(run_together(*cached, requests) == expected);
+  const uint64_t block_bytes = plain->model_info().kv_bytes_per_token * 16;
+  for (const bool prefix_caching : {false, true}) {
+    const auto scarce = with([&](EngineConfig& c) {
+      c.scheduler.enable_prefix_caching = prefix_caching;
+      c.scheduler.max_num_batched_tokens = 19;
+      c.scheduler.max_num_seqs = 13;
+      c.kv_cache_bytes = 14 * block_bytes;
+    });
+    CHECK(run_together(*scarce, requests) == expected);
+    CHECK(scarce->stats().scheduler.num_preemptions > 0);
+  }
+}
+
 TEST_CASE("on every instruction set a batch gives the tokens of each request alone",
           "[runtime][determinism]") {
   for (const Isa isa : runnable_isas()) {

@@ -92,6 +92,22 @@ TEST_CASE("requests are checked before they are queued", "[runtime][engine]") {
   CHECK(refused([](Request& r) { r.prompt_token_ids.assign(1024, 'x'); }).code() ==
         Code::kOutOfRange);
   CHECK(refused([](Request& r) { r.sampling.top_p = 0; }).message().find("top_p") == 0);
+  CHECK(refused([](Request& r) { r.sampling.n = 2; }).message().find("n: ") == 0);  // greedy
+  CHECK(refused([](Request& r) {
+          r.sampling.logit_bias = {{257, 1}};
+        }).message() == "logit_bias: token id 257 is outside the vocabulary of 257");
+  CHECK(
+      refused([](Request& r) { r.sampling.stop_token_ids = {-1}; }).message().find("stop_token") ==
+      0);
+  CHECK(refused([](Request& r) {
+          r.sampling.bad_words = {"ok", "\xFF"};
+        })
+            .message()
+            .find("bad_words: ") == 0);
+  CHECK(refused([](Request& r) { r.sampling.bad_words = {""}; }).message().find("bad_words: ") ==
+        0);
+  CHECK(refused([](Request& r) { r.sampling.min_tokens = 1015; }).message() ==
+        "min_tokens: at most 1014, is 1015");  // of what the context leaves
   CHECK(engine->stats().num_requests_submitted == 0);
 }
 
@@ -101,6 +117,53 @@ TEST_CASE("an unset max_tokens is what the context leaves", "[runtime][engine]")
   REQUIRE(answers.ok());
   CHECK((*answers)[0].finished.usage.completion_tokens == 24);
   CHECK((*answers)[0].finished.reason == FinishReason::kLength);
+}
+
+TEST_CASE("bad words are spelt with and without a space in front", "[runtime][engine]") {
+  const auto engine = start();
+  const auto text_of = [&](const std::vector<std::string>& bad_words) {
+    Request r;
+    r.prompt_token_ids = {'p'};
+    r.sampling.temperature = 0;
+    r.sampling.max_tokens = 300;
+    r.sampling.ignore_eos = true;
+    r.sampling.bad_words = bad_words;
+    const auto answers = generate_all(*engine, {r}, {});
+    REQUIRE(answers.ok());
+    return (*answers)[0].text;
+  };
+  const std::string free = text_of({});
+  const size_t space = free.find(' ', 20);
+  REQUIRE(space != std::string::npos);
+  const std::string inner = free.substr(2, 2), after_space = free.substr(space + 1, 2);
+  REQUIRE(inner.find(' ') == std::string::npos);
+  CHECK(text_of({inner}).find(inner) == std::string::npos);
+  CHECK(text_of({" " + inner}).find(inner) == std::string::npos);
+  CHECK(text_of({after_space}).find(after_space) == std::string::npos);
+  CHECK(text_of({inner}).substr(0, 3) == free.substr(0, 3));
+  CHECK(text_of({" "}).find(' ') == std::string::npos);
+}
+
+TEST_CASE("the answers of one request count as one", "[runtime][engine]") {
+  const auto engine = start({}, 4, Seconds(1e-3));
+  Request r = endless("many");
+  r.sampling.temperature = 1;
+  r.sampling.n = 6;
+  r.sampling.max_tokens = 20;
+  const auto sink = std::make_shared<WaitingSink>();
+  const Result<uint64_t> id = engine->submit(r, sink);
+  REQUIRE(id.ok());
+  CHECK(engine->stats().num_requests_submitted == 1);
+  CHECK(engine->submit(r, sink).status().code() == Code::kAlreadyExists);
+  Request other = endless("other");
+  other.sampling.max_tokens = 3;
+  const auto answers = generate_all(*engine, {other}, {});  // ids do not collide
+  REQUIRE(answers.ok());
+  while (sink->num_ends() < 6) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  engine->shutdown();
+  CHECK(sink->num_ends() == 6);
+  CHECK(engine->stats().num_requests_finished == 2);
+  CHECK(engine->stats().num_generated_tokens == 6 * 20 + 3);
 }
 
 TEST_CASE("a full queue refuses at once, by requests and by tokens", "[runtime][engine]") {

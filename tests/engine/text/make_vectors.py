@@ -6,11 +6,12 @@
 OUT_DIR/tern-stories/vectors.json: texts through MODEL_DIR/tokenizer.json.
 OUT_DIR/small/NAME.json: a small tokenizer each, for one feature, with its texts.
 """
+import itertools
 import json
 import os
 import sys
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 HOSTILE = [
     "", " ", "  ", "   ", "\n", "\n\n", "\r\n", "\r", "\t", " \n ", "\n \n", "  \n\n  x", "x  \n\n  ", "\r\n\r\n\t x\r",
@@ -99,9 +100,76 @@ def small_tokenizers():
         "<l> <r> <l>", "<r>  <l>", "<s><s><s>", "<s>", "<s><s>x<s>", "abcd", "abd", "bcd", "xabcdx", "你é", "a你éb", " tern ", "x tern  tern y", "<s>abc<w>", "", "<lr", "\u180e<l>"]
 
 
+def spelled(normalizer, *added):
+    """Ids are the bytes that the normalizer leaves."""
+    tok = Tokenizer(models.BPE(vocab=byte_vocab(), merges=[]))
+    tok.normalizer = normalizer
+    tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tok.decoder = decoders.ByteLevel()
+    tok.add_tokens(list(added))
+    return tok
+
+
+def cut(*pre):
+    """Ids are bytes, other ones where a piece ends."""
+    vocab = {}
+    for c in sorted(pre_tokenizers.ByteLevel.alphabet()):
+        vocab[c] = len(vocab)
+        vocab[c + "</w>"] = len(vocab)
+    tok = Tokenizer(models.BPE(vocab=vocab, merges=[], end_of_word_suffix="</w>"))
+    tok.pre_tokenizer = pre_tokenizers.Sequence([*pre, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tok.decoder = decoders.BPEDecoder()
+    tok.add_special_tokens([AddedToken("<s>", normalized=False)])
+    return tok
+
+
+def normalizers_and_pre_tokenizers():
+    letters = ["", "e\u0301\u0323 \u00e9", "\u1e69 s\u0323\u0307 s\u0307\u0323", "ﬁ ﬂ ① Ⅳ ½ ㎏ ﷺ", "ÀÉÎ İ ı ẞ ΑΣ ǅ", "각 \u1100\u1161\u11a8", "Å \u212b \u2126 Ω", "हिन्दी मे\u0902", "你好 A世b界 \U0002f800", "a\u200bb\ufeffc\u00adz", "\u0000x\x01\x1fy\ufffdz", " \t\r\n a \u00a0\u3000 ", "\u0301\u0301a\u0323\u0301", "THE Cat"]
+    n = normalizers
+    for name, normalizer in [("nfc", n.NFC()), ("nfd", n.NFD()), ("nfkc", n.NFKC()), ("nfkd", n.NFKD()), ("lowercase", n.Lowercase()), ("strip-accents", n.Sequence([n.NFD(), n.StripAccents()])), ("nmt", n.Nmt()), ("strip", n.Strip()), ("strip-left", n.Strip(True, False)),
+                             ("strip-right", n.Strip(False, True)), ("prepend", n.Prepend("▁")), ("replace", n.Replace("a", "<b>")), ("replace-regex", n.Replace(Regex("\\s+"), "_")), ("bert", n.BertNormalizer()), ("bert-cased", n.BertNormalizer(lowercase=False)), ("bert-only-lower", n.BertNormalizer(clean_text=False, handle_chinese_chars=False, strip_accents=False))]:
+        yield "normalizer-" + name, spelled(normalizer), letters
+    yield "normalizer-added", spelled(n.Sequence([n.Lowercase(), n.Prepend("_")]), AddedToken("Cat", normalized=True), AddedToken("THE", normalized=False)), ["a Cat", "_cat", "THE cat", "THE_CAT_", "Cat"]
+    texts = ["", " ", "a", "Hello  world!", " it's (nested) [x].y", "ab-cd--e", "x\u00a0y\u3000z\n\nw", "e\u0301‿_1½ \u200cz", "<s>a b<s> c", "a <s>", "日本。語", "--", "$5 + ^~|`", "▁a ▁▁b"]
+    p = pre_tokenizers
+    for name, pre in [("whitespace", [p.Whitespace()]), ("whitespace-split", [p.WhitespaceSplit()]), ("bert", [p.BertPreTokenizer()]), ("punctuation", [p.Punctuation()]), ("punctuation-removed", [p.Punctuation("removed")]), ("delimiter", [p.CharDelimiterSplit("-")]), ("metaspace", [p.Metaspace()]),
+                      ("metaspace-first", [p.Metaspace(prepend_scheme="first")]), ("metaspace-never", [p.Metaspace(prepend_scheme="never")]), ("metaspace-whole", [p.Metaspace(split=False)]), ("metaspace-first-word", [p.WhitespaceSplit(), p.Metaspace(prepend_scheme="first")])]:
+        yield "pre-" + name, cut(*pre), texts
+
+
+def model_options():
+    texts = ["", "the cat", "the  caté 日!", "日日 x", "<s>the <s>", "a" * 9, "café"]
+    chars = {c: i for i, c in enumerate(["<unk>", "<s>", "▁", "a", "c", "e", "h", "t", "th", "the", "▁the", "ca", "cat", "at"])}
+    merges = [("t", "h"), ("th", "e"), ("▁", "the"), ("c", "a"), ("ca", "t")]
+    replaced = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    llama = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    metaspace = pre_tokenizers.Metaspace()
+
+    def make(model, decoder=None, normalizer=None, pre=None):
+        tok = Tokenizer(model)
+        tok.normalizer, tok.pre_tokenizer, tok.decoder = normalizer, pre, decoder
+        tok.add_special_tokens([AddedToken("<s>", normalized=False)])
+        return tok
+
+    with_bytes = {**chars, **{f"<0x{i:02X}>": 100 + i for i in range(256)}}
+    some_bytes = {k: v for k, v in with_bytes.items() if k != "<0xE6>"}
+    for name, vocab, fuse in [("all", with_bytes, False), ("some", some_bytes, True), ("none", chars, True)]:
+        yield f"bytes-{name}", make(models.BPE(vocab=vocab, merges=merges, unk_token="<unk>", fuse_unk=fuse, byte_fallback=True), llama, replaced), texts
+    scores = [(k, -1.0 - len(k) % 3 / 8 - i / 64) for i, k in enumerate(with_bytes)]
+    for fallback in [False, True]:
+        yield f"unigram-bytes-{fallback}".lower(), make(models.Unigram(scores, unk_id=0, byte_fallback=fallback), decoders.Metaspace(), None, metaspace), texts + ["日<unk>日", "the<unk>"]
+    pieces = {c: i for i, c in enumerate(["[UNK]", "<s>", "the", "##the", "c", "##a", "##t", "##é", "a", "##aa", "!"])}
+    yield "wordpiece", make(models.WordPiece(pieces, unk_token="[UNK]", max_input_chars_per_word=8), decoders.WordPiece(), None, pre_tokenizers.BertPreTokenizer()), texts
+    prefixed = {c: i for i, c in enumerate(["<unk>", "<s>", "t", "##h", "##e", "th", "the", "c", "##a", "##t", "ca", "cat"])}
+    yield "bpe-prefix", make(models.BPE(vocab=prefixed, merges=[("t", "##h"), ("th", "##e"), ("c", "##a"), ("ca", "##t")], unk_token="<unk>", continuing_subword_prefix="##"), decoders.WordPiece(cleanup=False), None, pre_tokenizers.WhitespaceSplit()), texts
+    suffixed = {c: i for i, c in enumerate(["<unk>", "<s>", "t", "h", "e</w>", "th", "the</w>", "c", "a", "t</w>", "ca", "cat</w>"])}
+    yield "bpe-suffix", make(models.BPE(vocab=suffixed, merges=[("t", "h"), ("th", "e</w>"), ("c", "a"), ("ca", "t</w>")], unk_token="<unk>", end_of_word_suffix="</w>"), decoders.BPEDecoder(), None, pre_tokenizers.WhitespaceSplit()), texts
+    yield "no-decoder", make(models.BPE(vocab=chars, merges=merges, unk_token="<unk>"), None, None, pre_tokenizers.Whitespace()), texts
+
+
 def main(model_dir, out):
     bundled(model_dir, out)
-    for name, tok, texts in small_tokenizers():
+    for name, tok, texts in itertools.chain(small_tokenizers(), normalizers_and_pre_tokenizers(), model_options()):
         dump(f"{out}/small/{name}.json", {"tokenizer": json.loads(tok.to_str()), "vectors": vectors(tok, texts)})
 
 

@@ -3,8 +3,8 @@
 
 #include "base/utf8.h"
 #include "base/utf8_char.h"
-#include "engine/text/byte_level.h"
-#include "engine/text/regex.h"
+#include "engine/text/parts/byte_level.h"
+#include "engine/text/parts/regex.h"
 
 using namespace tern;
 

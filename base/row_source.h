@@ -1,0 +1,62 @@
+// A weight matrix as a file holds it: rows of floats, or of codes with their scales. Every file
+// format gives its tensors in this form, and every packed format takes them so.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/tensor.h"
+
+namespace tern {
+
+/// How the weights of a row are written. Codes are unsigned: w = a·c + b, with a and b, which f16
+/// holds exactly (b only where not symmetric), for each group of `group` columns (docs/papers.md,
+/// one contract for every format).
+struct WeightEncoding {
+  DType dtype = DType::kF32;  ///< of floats: f32, bf16 or f16; meaningless for codes
+  int bits = 0;               ///< of a code, 4 or 8; 0 = floats
+  int32_t group = 0;       ///< columns that share a and b, the last group may be short; 0 = floats
+  bool symmetric = false;  ///< b is always -2^(bits - 1) a: the middle code means zero
+
+  bool is_codes() const { return bits > 0; }
+  bool operator==(const WeightEncoding&) const = default;
+};
+
+/// A [rows, cols] matrix. A vector is one row; a tensor of rank 3 has the rows of all its matrices.
+/// Immutable; any thread. Views what the source it came from has mapped.
+class RowSource {
+ public:
+  /// `bytes`: what the rows take in their file.
+  RowSource(int64_t rows, int64_t cols, const WeightEncoding& encoding, uint64_t bytes)
+      : rows_(rows), cols_(cols), bytes_(bytes), encoding_(encoding) {}
+  virtual ~RowSource() = default;
+
+  int64_t rows() const { return rows_; }
+  int64_t cols() const { return cols_; }
+  uint64_t bytes() const { return bytes_; }
+  const WeightEncoding& encoding() const { return encoding_; }
+  int64_t groups() const {
+    return encoding_.is_codes() ? (cols_ + encoding_.group - 1) / encoding_.group : 0;
+  }
+
+  /// out[0, cols): the weights as f32; floats exact, codes as fma(a, c, b).
+  virtual void read(int64_t row, float* out) const = 0;
+
+  /// codes[0, cols), each below 2^bits, and a, b[0, groups). Only where encoding().is_codes().
+  virtual void read_codes(int64_t row, uint8_t* codes, float* a, float* b) const = 0;
+
+ private:
+  int64_t rows_, cols_;
+  uint64_t bytes_;
+  WeightEncoding encoding_;
+};
+
+/// The rows of a dense tensor of floats (is_float); a tensor of rank 1 is one row.
+std::unique_ptr<RowSource> make_dense_rows(const TensorView& tensor);
+
+/// The rows of all `parts`, one after the other. At least one part; all with as many columns and
+/// the same encoding.
+std::unique_ptr<RowSource> make_row_stack(std::vector<std::unique_ptr<RowSource>> parts);
+
+}  // namespace tern

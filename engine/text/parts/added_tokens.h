@@ -1,0 +1,52 @@
+// Tokens that stand in the text as they are, and are found before anything else looks at it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/text/parts/regex.h"
+#include "engine/text/parts/trie.h"
+
+namespace tern {
+
+struct AddedToken {
+  int32_t id = 0;
+  std::string content;
+  bool special = false;      ///< not part of what a user says: skipped when decoding
+  bool single_word = false;  ///< only where no word character stands next to it
+  bool lstrip = false;       ///< takes the white space before it
+  bool rstrip = false;       ///< takes the white space behind it
+};
+
+/// A part of a text: a token, or text without tokens.
+struct Segment {
+  std::string_view text;
+  std::optional<int32_t> id;
+};
+
+/// Finds a set of added tokens. Immutable; any thread.
+class AddedTokenFinder {
+ public:
+  /// kInvalidArgument where a content is empty or too long.
+  static Result<AddedTokenFinder> create(std::vector<AddedToken> tokens);
+
+  /// Appends the segments of `text`, none of them empty, to `segments`. From left to right, the
+  /// longest token wins. `parse_special` false: special tokens are plain text. Time: linear in the
+  /// text, times the longest token at worst.
+  Status split(std::string_view text, bool parse_special, std::vector<Segment>& segments) const;
+
+ private:
+  const AddedToken* longest_match(std::string_view text) const;
+  Result<bool> may_stand(const AddedToken& token, std::string_view before,
+                         std::string_view behind) const;
+
+  std::vector<AddedToken> tokens_;
+  Trie trie_;                  // of indices into tokens_, by content
+  std::optional<Regex> word_;  // a word character; only where a token is single_word
+};
+
+}  // namespace tern

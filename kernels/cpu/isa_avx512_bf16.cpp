@@ -1,0 +1,19 @@
+#if defined(__x86_64__)
+
+// clang-format off
+#include "kernels/cpu/int_avx512.h"
+//
+#include "kernels/cpu/gemm.inl"
+#include "kernels/cpu/gemm_bf16_dot.inl"
+// clang-format on
+
+namespace tern {
+
+constinit const CpuKernels kAvx512Bf16Kernels = {
+    .isa = Isa::kAvx512Bf16,
+    .name = "avx512_bf16",
+    .gemm = {nullptr, nullptr, nullptr, gemm<Bf16DotTile>}};
+
+}  // namespace tern
+
+#endif

@@ -1,0 +1,20 @@
+#if defined(__x86_64__)
+
+// clang-format off
+#include "kernels/cpu/int_avx512.h"
+//
+#include "kernels/cpu/gemm.inl"
+#include "kernels/cpu/gemm_int.inl"
+// clang-format on
+
+namespace tern {
+
+constinit const CpuKernels kAvx512VnniKernels = {
+    .isa = Isa::kAvx512Vnni,
+    .name = "avx512_vnni",
+    .gemm = {nullptr, nullptr, nullptr, nullptr, gemm<IntTile<8, false>>, gemm<IntTile<4, false>>,
+             gemm<IntTile<4, true>>}};
+
+}  // namespace tern
+
+#endif

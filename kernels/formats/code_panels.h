@@ -1,0 +1,67 @@
+// How formats of codes lie in memory. Every panel of 16 rows has its codes, then its scales.
+//
+// Codes come in blocks of 64 bytes, block after block along K. A byte of int8 is the code of row
+// byte / 4 and column byte % 4 of the block's 4 columns. A byte of int4 holds two codes of row
+// byte / 4: the low half column byte % 4 of the block's 8 columns, the high half the column 4
+// behind it. So a 32-bit lane holds what one row's dot product takes in one step. The last block is
+// padded with zero codes, which meet zero activations. Groups are whole blocks, but for the tail.
+//
+// Scales: for every group, 16 f16 (a), then, where the format has an offset, 16 f16 (b).
+#pragma once
+
+#include "base/math.h"
+#include "kernels/formats/format.h"
+
+namespace tern {
+
+struct CodePanels {
+  static constexpr int64_t kBlockBytes = 64;
+
+  int64_t block_cols;   ///< 4 (int8) or 8 (int4)
+  int64_t num_blocks;   ///< of a panel
+  int64_t num_groups;   ///< of a row
+  int64_t group_bytes;  ///< scales of a group
+  int64_t panel_bytes;  ///< a multiple of 64
+
+  static constexpr CodePanels of(int bits, int64_t group, bool offset, int64_t cols) {
+    CodePanels p{};
+    p.block_cols = 32 / bits;
+    p.num_blocks = ceil_div(cols, p.block_cols);
+    p.num_groups = ceil_div(cols, group);
+    p.group_bytes = kPanelRows * 2 * (offset ? 2 : 1);
+    p.panel_bytes = round_up(p.num_blocks * kBlockBytes + p.num_groups * p.group_bytes, 64);
+    return p;
+  }
+  static CodePanels of(const Format& f, int64_t cols) {
+    return of(f.bits, f.group, f.offset, cols);
+  }
+
+  int64_t scales_begin() const { return num_blocks * kBlockBytes; }  ///< in a panel
+};
+
+/// How int8 activations lie in a row: codes, padded with zeros to 64; then for every group of
+/// columns its scale (f32), the sum of its codes (int32) and scale × sum (f32).
+struct Int8Input {
+  int64_t codes_bytes;
+  int64_t num_groups;
+
+  static constexpr Int8Input of(int64_t group, int64_t cols) {
+    return {round_up(cols, 64), ceil_div(cols, group)};
+  }
+  int64_t row_bytes() const { return round_up(codes_bytes + 12 * num_groups, 64); }
+
+  const float* scales(const std::byte* row) const {
+    return reinterpret_cast<const float*>(row + codes_bytes);
+  }
+  const int32_t* sums(const std::byte* row) const {
+    return reinterpret_cast<const int32_t*>(row + codes_bytes + 4 * num_groups);
+  }
+  const float* scaled_sums(const std::byte* row) const {
+    return reinterpret_cast<const float*>(row + codes_bytes + 8 * num_groups);
+  }
+};
+
+/// Bytes between rows of activations as `f`'s kernels read them, where they are not f32.
+int64_t input_row_bytes(const Format& f, int64_t cols);
+
+}  // namespace tern

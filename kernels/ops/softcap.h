@@ -1,0 +1,23 @@
+// x = cap · tanh(x / cap): keeps logits within ±cap.
+#pragma once
+
+#include "base/tensor.h"
+#include "kernels/ops/kernel_table.h"
+
+namespace tern {
+
+struct Softcap {
+  static constexpr std::string_view kName = "softcap";
+
+  struct Args {
+    float cap = 0;     ///< > 0
+    MatView<float> x;  ///< [rows, cols], in place
+  };
+
+  /// Largest |x - reference| per unit of |reference| + 1e-30.
+  static constexpr double kTolerance = 5e-7;
+};
+
+void softcap_ref(const Softcap::Args& a, const Exec&);
+
+}  // namespace tern

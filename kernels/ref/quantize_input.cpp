@@ -1,0 +1,62 @@
+#include "kernels/ops/quantize_input.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/formats/code_panels.h"
+
+namespace tern {
+namespace {
+
+constexpr float kSmallest = 1e-30f;
+
+void round_to_bf16(const float* x, int64_t cols, std::byte* out) {
+  Bf16* values = reinterpret_cast<Bf16*>(out);
+  for (int64_t k = 0; k < cols; ++k) values[k] = to_bf16(x[k]);
+}
+
+void quantize_group(const float* x, int64_t size, int8_t* codes, float& scale, int32_t& sum) {
+  float largest = 0;
+  bool finite = true;
+  for (int64_t k = 0; k < size; ++k) {
+    largest = std::max(largest, std::abs(x[k]));
+    finite = finite && std::isfinite(x[k]);
+  }
+  sum = 0;
+  scale = finite && largest < kSmallest ? 0 : finite ? largest / 127 : std::nanf("");
+  if (!finite || largest < kSmallest) return;
+  const float inverse = 127 / largest;
+  for (int64_t k = 0; k < size; ++k) {
+    codes[k] = static_cast<int8_t>(std::nearbyint(x[k] * inverse));
+    sum += codes[k];
+  }
+}
+
+}  // namespace
+
+void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
+  const Format& f = format(a.format);
+  const int64_t cols = a.x.cols, stride = input_row_bytes(f, cols);
+  std::memset(a.out, 0, a.x.rows * stride);
+  for (int64_t t = 0; t < a.x.rows; ++t) {
+    std::byte* row = a.out + t * stride;
+    const float* x = a.x.row(t);
+    if (f.input == InputType::kBf16) {
+      round_to_bf16(x, cols, row);
+      continue;
+    }
+    const Int8Input layout = Int8Input::of(f.group, cols);
+    auto* scales = const_cast<float*>(layout.scales(row));
+    auto* sums = const_cast<int32_t*>(layout.sums(row));
+    auto* scaled_sums = const_cast<float*>(layout.scaled_sums(row));
+    for (int64_t g = 0; g < layout.num_groups; ++g) {
+      const int64_t k = g * f.group;
+      quantize_group(x + k, std::min<int64_t>(f.group, cols - k),
+                     reinterpret_cast<int8_t*>(row) + k, scales[g], sums[g]);
+      scaled_sums[g] = scales[g] * float(sums[g]);
+    }
+  }
+}
+
+}  // namespace tern

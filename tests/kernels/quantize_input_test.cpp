@@ -1,0 +1,72 @@
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "kernels/formats/code_panels.h"
+#include "tests/kernels/kernel_test.h"
+
+using namespace tern;
+
+namespace {
+
+void check(FormatId id, const GuardMatrix& x) {
+  const int64_t rows = x.view().rows, stride = input_row_bytes(format(id), x.view().cols);
+  GuardBuffer<std::byte> expected(rows * stride, 64), out(rows * stride, 64);
+  quantize_input_ref({.x = x.read(), .format = id, .out = expected.data()}, {});
+  for (const Kernel<QuantizeInput>& k : kernels().quantize_input.all())
+    for (ThreadPool* pool :
+         {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
+      CAPTURE(k.name, format(id).name, rows, x.view().cols, num_threads(pool));
+      out.poison();
+      k.run({.x = x.read(), .format = id, .out = out.data()}, on_pool(pool));
+      REQUIRE(std::equal(out.data(), out.data() + out.size(), expected.data()));
+      REQUIRE(out.intact());
+    }
+}
+
+FormatId any_quantized_format() {
+  return GENERATE(FormatId::kBf16Dot, FormatId::kInt8G32, FormatId::kInt4G128);
+}
+
+}  // namespace
+
+TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_input]") {
+  const FormatId id = any_quantized_format();
+  const Values values = GENERATE(from_range(kAllValues));
+  for (const int64_t rows : {0, 1, 5, 40})
+    for (const int64_t cols : {1, 31, 32, 33, 64, 127, 129, 576, 1000}) {
+      GuardMatrix x(rows, cols, 3);
+      x.fill(values, 1).make_read_only();
+      check(id, x);
+    }
+}
+
+TEST_CASE("int8 activations are within half a step", "[quantize_input]") {
+  GuardMatrix x(1, 300);
+  x.fill(Values::kOutliers, 3);
+  const Int8Input layout = Int8Input::of(32, 300);
+  std::vector<std::byte> row(layout.row_bytes());
+  quantize_input_ref({.x = x.read(), .format = FormatId::kInt8G32, .out = row.data()}, {});
+  for (int64_t k = 0; k < 300; ++k) {
+    const float scale = layout.scales(row.data())[k / 32];
+    const int code = int(int8_t(row[k]));
+    REQUIRE(std::abs(code) <= 127);
+    REQUIRE(std::abs(scale * code - x.view().row(0)[k]) <= 0.5001f * scale);
+  }
+}
+
+TEST_CASE("a group that is not finite poisons its own results", "[quantize_input]") {
+  const float bad =
+      GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+               -std::numeric_limits<float>::infinity());
+  for (const FormatId id : {FormatId::kInt8G32, FormatId::kInt4G128}) {
+    GuardMatrix x(1, 200);
+    x.fill(Values::kPlain, 1);
+    x.view().row(0)[40] = bad;
+    check(id, x);
+    const Int8Input layout = Int8Input::of(format(id).group, 200);
+    std::vector<std::byte> row(layout.row_bytes());
+    quantize_input_ref({.x = x.read(), .format = id, .out = row.data()}, {});
+    REQUIRE(std::isnan(layout.scales(row.data())[40 / format(id).group]));
+    REQUIRE(std::isfinite(layout.scales(row.data())[199 / format(id).group]));
+  }
+}
