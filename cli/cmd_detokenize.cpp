@@ -19,7 +19,7 @@ struct Options {
 
 Status run(const Options& options) {
   TERN_ASSIGN(const std::string directory, resolve_model(options.model));
-  TERN_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, load_tokenizer(directory));
+  TERN_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, read_tokenizer(directory));
   std::vector<std::string> pieces;
   for (const int32_t id : options.ids) {
     if (id < 0 || id >= tokenizer->vocab_size())

@@ -105,7 +105,7 @@ void add_eval_perplexity(CLI::App& app, Action& action) {
   command->add_option("--stride", o->stride, "Tokens between windows; 0 = no overlap")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--bos,!--no-bos", o->bos, "Begin each window with the model's BOS");
-  command->add_option("--limit-chars", o->limit_chars, "Use this many bytes of the text; 0 = all")
+  command->add_option("--limit-chars", o->limit_chars, "Use this many characters of the text; 0 = all")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--limit-tokens", o->limit_tokens, "Use this many tokens; 0 = all")
       ->check(CLI::NonNegativeNumber);

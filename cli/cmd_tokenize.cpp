@@ -22,7 +22,7 @@ Status run(const Options& options) {
     TERN_ASSIGN(text, read_text(options.file));
   }
   TERN_ASSIGN(const std::string directory, resolve_model(options.model));
-  TERN_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, load_tokenizer(directory));
+  TERN_ASSIGN(const std::unique_ptr<Tokenizer> tokenizer, read_tokenizer(directory));
   TERN_ASSIGN(const std::vector<int32_t> ids,
               tokenizer->encode(text, {.add_special_tokens = !options.no_add,
                                        .parse_special_tokens = !options.no_parse}));

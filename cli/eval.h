@@ -38,7 +38,7 @@ struct EvalPerplexityOptions {
   int32_t context = 0;       ///< tokens of a window; 0 = the model's context
   int32_t stride = 0;        ///< 0 = context
   bool bos = false;          ///< put the model's BOS before each window
-  int64_t limit_chars = 0;   ///< of the text, in bytes; 0 = all
+  int64_t limit_chars = 0;   ///< of the text; 0 = all
   int64_t limit_tokens = 0;  ///< 0 = all
 };
 

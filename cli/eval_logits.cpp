@@ -118,9 +118,7 @@ std::vector<std::string> kernel_names(const KernelLog& log) {
 Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& progress) {
   TERN_ASSIGN(const Isa isa, selected_isa());
   TERN_ASSIGN(const std::string directory, resolve_model(options.common.model));
-  TERN_ASSIGN(const ModelConfig config,
-              read_model_config(options.hf_config.empty() ? directory + "/config.json"
-                                                          : options.hf_config));
+  TERN_ASSIGN(const ModelConfig config, read_config(directory, options.hf_config));
   TERN_ASSIGN(const SafetensorsFile file, SafetensorsFile::open(options.golden));
   TERN_ASSIGN(const std::vector<GoldenPrompt> prompts, read_golden(file, config.vocab_size));
   int32_t longest = 0;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "cli/eval.h"
 #include "engine/decode/logprobs.h"
@@ -13,6 +14,28 @@ namespace {
 
 using nlohmann::json;
 using Tokens = std::vector<int32_t>;
+
+// Text files are read as other tools read them: CR LF and CR end a line as LF does.
+std::string with_line_feeds(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    out += text[i] == '\r' ? '\n' : text[i];
+  }
+  return out;
+}
+
+// The first `count` characters; 0 = all.
+std::string first_characters(std::string text, int64_t count) {
+  if (count == 0) return text;
+  int64_t seen = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool starts_character = (uint8_t(text[i]) & 0xc0) != 0x80;
+    if (starts_character && seen++ == count) return text.substr(0, i);
+  }
+  return text;
+}
 
 // Lines of ids, each a window of its own, cut at the context.
 Result<std::vector<Tokens>> windows_of_ids(const std::string& path, int32_t context,
@@ -42,9 +65,8 @@ Result<std::vector<Tokens>> windows_of_text(const EvalPerplexityOptions& options
                                             const ModelFiles& files, int32_t context) {
   if (files.assets.tokenizer == nullptr)
     return invalid_argument(options.common.model + ": has no tokenizer.json; use --ids");
-  TERN_ASSIGN(std::string text, read_text_file(options.text_file));
-  if (options.limit_chars > 0 && int64_t(text.size()) > options.limit_chars)
-    text.resize(options.limit_chars);
+  TERN_ASSIGN(const std::string file, read_text_file(options.text_file));
+  const std::string text = first_characters(with_line_feeds(file), options.limit_chars);
   TERN_ASSIGN(Tokens ids, files.assets.tokenizer->encode(
                               text, {.add_special_tokens = false, .parse_special_tokens = false}));
   if (options.limit_tokens > 0 && int64_t(ids.size()) > options.limit_tokens)

@@ -76,10 +76,10 @@ class GgufFile {
   const GgufTensor* find_tensor(std::string_view name) const;
   const GgufValue* find(std::string_view key) const;
 
-  /// The value as T: bool; int64_t (every integer type); double (every float type, finite); string_view;
-  /// vectors of bool, int32_t, float and string_view for arrays. kNotFound where the key is
-  /// missing, kInvalidArgument where its type is another or the value does not fit; both name file
-  /// and key.
+  /// The value as T: bool; int64_t (every integer type); double (every float type, finite);
+  /// string_view; vectors of bool, int32_t, float and string_view for arrays. kNotFound where the
+  /// key is missing, kInvalidArgument where its type is another or the value does not fit; both
+  /// name file and key.
   template <class T>
   Result<T> get(std::string_view key) const;
 

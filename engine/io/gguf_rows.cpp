@@ -22,6 +22,7 @@ float load_f16(const std::byte* at) {
 
 struct Q8_0 {
   static constexpr int kBits = 8, kBytes = 34;
+  static constexpr bool kSymmetric = true;
 
   static void decode(const std::byte* block, uint8_t* codes, float& a, float& b) {
     a = load_f16(block);
@@ -39,6 +40,7 @@ void decode_nibbles(const std::byte* packed, uint8_t* codes) {
 
 struct Q4_0 {
   static constexpr int kBits = 4, kBytes = 18;
+  static constexpr bool kSymmetric = true;
 
   static void decode(const std::byte* block, uint8_t* codes, float& a, float& b) {
     a = load_f16(block);
@@ -49,6 +51,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   static constexpr int kBits = 4, kBytes = 20;
+  static constexpr bool kSymmetric = false;
 
   static void decode(const std::byte* block, uint8_t* codes, float& a, float& b) {
     a = load_f16(block);
@@ -62,7 +65,7 @@ class BlockRows final : public RowSource {
  public:
   explicit BlockRows(const GgufTensor& t)
       : RowSource(t.rank == 1 ? 1 : int64_t(t.bytes / row_bytes(t)), t.shape[t.rank - 1],
-                  {.bits = Block::kBits, .group = kBlock}, t.bytes),
+                  {.bits = Block::kBits, .group = kBlock, .symmetric = Block::kSymmetric}, t.bytes),
         data_(t.data),
         row_bytes_(row_bytes(t)) {}
 

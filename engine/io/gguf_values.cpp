@@ -85,7 +85,9 @@ struct Reader {
   static bool read(const GgufValue& v, int64_t& out) {
     return !v.is_array && load_integer(v, 0, out);
   }
-  static bool read(const GgufValue& v, double& out) { return !v.is_array && load_float(v, 0, out) && std::isfinite(out); }
+  static bool read(const GgufValue& v, double& out) {
+    return !v.is_array && load_float(v, 0, out) && std::isfinite(out);
+  }
   static bool read(const GgufValue& v, std::string_view& out) {
     if (v.is_array || v.type != GgufType::kString) return false;
     const std::byte* next = v.data;

@@ -1,6 +1,7 @@
 #include "engine/text/gguf_vocabulary.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/io/json_parse.h"
 #include "engine/text/bpe_files.h"
@@ -105,8 +106,8 @@ std::vector<AddedToken> find_added_tokens(const GgufVocabulary& file) {
                       .rstrip = takes_space_behind(file, text)});
   }
   std::ranges::stable_sort(tokens, {}, &AddedToken::content);
-  const auto again = std::ranges::unique(tokens, {}, &AddedToken::content);
-  tokens.erase(again.begin(), again.end());
+  const auto same = [](const AddedToken& a, const AddedToken& b) { return a.content == b.content; };
+  tokens.erase(std::unique(tokens.begin(), tokens.end(), same), tokens.end());
   return tokens;
 }
 

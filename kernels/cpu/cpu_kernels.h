@@ -16,8 +16,19 @@
 namespace tern {
 
 /// What a gemm kernel multiplies: a family of formats that differ in the size of their groups.
-enum class GemmFamily : uint8_t { kF32, kF16, kBf16, kBf16Dot, kInt8, kInt4, kInt4Offset };
-constexpr int kNumGemmFamilies = 7;
+enum class GemmFamily : uint8_t {
+  kF32,
+  kF16,
+  kBf16,
+  kBf16Dot,
+  kInt8,
+  kInt4,
+  kInt4Offset,
+  kInt8A8,
+  kInt4A8,
+  kInt4OffsetA8
+};
+constexpr int kNumGemmFamilies = 10;
 
 /// The entry points of one isa_*.cpp. Only these leave such a file: what enters a table, or is a
 /// template of the standard library, stands in register.cpp, which every CPU can run. Null where

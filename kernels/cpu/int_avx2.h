@@ -15,7 +15,7 @@ struct ByteVec {
 
 /// As tile_vecs(): here a tile has a float and an integer accumulator for each output.
 constexpr int kMaxIntTileRows = 2;
-constexpr int int_tile_vecs(int rows) {
+constexpr int int_tile_vecs(int rows, int) {
   return rows == 1 ? 2 : 1;
 }
 
@@ -38,6 +38,11 @@ TERN_INLINE ByteVec low_halves(ByteVec a) {
 }
 TERN_INLINE ByteVec high_halves(ByteVec a) {
   return low_halves({_mm256_srli_epi16(a.lo, 4), _mm256_srli_epi16(a.hi, 4)});
+}
+/// a + 256 b.
+TERN_INLINE IntVec add_times_256(IntVec a, IntVec b) {
+  return {_mm256_add_epi32(a.lo, _mm256_slli_epi32(b.lo, 8)),
+          _mm256_add_epi32(a.hi, _mm256_slli_epi32(b.hi, 8))};
 }
 TERN_INLINE Vec to_floats(IntVec a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};

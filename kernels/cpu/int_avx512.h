@@ -15,8 +15,8 @@ struct ByteVec {
 
 /// As tile_vecs(): here a tile has a float and an integer accumulator for each output.
 constexpr int kMaxIntTileRows = 4;
-constexpr int int_tile_vecs(int rows) {
-  return rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2;
+constexpr int int_tile_vecs(int rows, int planes) {
+  return rows == 1 ? 10 - 2 * planes : rows == 2 ? 4 : 4 - planes;
 }
 
 /// Codes of 8 bits come as they are.
@@ -36,6 +36,10 @@ TERN_INLINE ByteVec low_halves(ByteVec a) {
 }
 TERN_INLINE ByteVec high_halves(ByteVec a) {
   return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))};
+}
+/// a + 256 b.
+TERN_INLINE IntVec add_times_256(IntVec a, IntVec b) {
+  return {_mm512_add_epi32(a.v, _mm512_slli_epi32(b.v, 8))};
 }
 TERN_INLINE Vec to_floats(IntVec a) {
   return {_mm512_cvtepi32_ps(a.v)};

@@ -15,7 +15,7 @@ struct ByteVec {
 };
 
 constexpr int kMaxIntTileRows = 2;
-constexpr int int_tile_vecs(int) {
+constexpr int int_tile_vecs(int, int) {
   return 1;
 }
 
@@ -40,6 +40,11 @@ TERN_INLINE ByteVec low_halves(ByteVec a) {
 }
 TERN_INLINE ByteVec high_halves(ByteVec a) {
   for (int8x16_t& v : a.v) v = vreinterpretq_s8_u8(vshrq_n_u8(vreinterpretq_u8_s8(v), 4));
+  return a;
+}
+/// a + 256 b.
+TERN_INLINE IntVec add_times_256(IntVec a, IntVec b) {
+  for (int i = 0; i < 4; ++i) a.v[i] = vaddq_s32(a.v[i], vshlq_n_s32(b.v[i], 8));
   return a;
 }
 TERN_INLINE Vec to_floats(IntVec a) {

@@ -14,7 +14,7 @@ struct ByteVec {
 };
 
 constexpr int kMaxIntTileRows = 2;
-constexpr int int_tile_vecs(int) {
+constexpr int int_tile_vecs(int, int) {
   return 1;
 }
 
@@ -40,6 +40,11 @@ TERN_INLINE ByteVec low_halves(ByteVec a) {
 }
 TERN_INLINE ByteVec high_halves(ByteVec a) {
   for (uint8_t& byte : a.v) byte >>= 4;
+  return a;
+}
+/// a + 256 b.
+TERN_INLINE IntVec add_times_256(IntVec a, const IntVec& b) {
+  for (int i = 0; i < kLanes; ++i) a.v[i] += b.v[i] * 256;
   return a;
 }
 TERN_INLINE Vec to_floats(const IntVec& a) {

@@ -12,8 +12,9 @@ namespace tern {
 constinit const CpuKernels kAvx512VnniKernels = {
     .isa = Isa::kAvx512Vnni,
     .name = "avx512_vnni",
-    .gemm = {nullptr, nullptr, nullptr, nullptr, gemm<IntTile<8, false>>, gemm<IntTile<4, false>>,
-             gemm<IntTile<4, true>>}};
+    .gemm = {nullptr, nullptr, nullptr, nullptr, gemm<IntTile<8, false, 2>>,
+             gemm<IntTile<4, false, 2>>, gemm<IntTile<4, true, 2>>, gemm<IntTile<8, false, 1>>,
+             gemm<IntTile<4, false, 1>>, gemm<IntTile<4, true, 1>>}};
 
 }  // namespace tern
 

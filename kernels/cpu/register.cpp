@@ -45,6 +45,9 @@ constexpr Family kFamilies[kNumGemmFamilies] = {
     {"int8", supports_formats<FormatId::kInt8G32, FormatId::kInt8G128>},
     {"int4", supports_formats<FormatId::kInt4G32, FormatId::kInt4G128>},
     {"int4_offset", supports_formats<FormatId::kInt4OffsetG32, FormatId::kInt4OffsetG128>},
+    {"int8_a8", supports_formats<FormatId::kInt8G32A8, FormatId::kInt8G128A8>},
+    {"int4_a8", supports_formats<FormatId::kInt4G32A8, FormatId::kInt4G128A8>},
+    {"int4_offset_a8", supports_formats<FormatId::kInt4OffsetG32A8, FormatId::kInt4OffsetG128A8>},
 };
 
 }  // namespace

@@ -39,25 +39,37 @@ struct CodePanels {
   int64_t scales_begin() const { return num_blocks * kBlockBytes; }  ///< in a panel
 };
 
-/// How int8 activations lie in a row: codes, padded with zeros to 64; then for every group of
-/// columns its scale (f32), the sum of its codes (int32) and scale × sum (f32).
-struct Int8Input {
-  int64_t codes_bytes;
+/// How integer activations lie in a row: their bytes, padded with zeros to 64; of int16 first the
+/// high bytes, then the low ones, both signed: x = 256 high + low. Then for every group of columns
+/// its scale (f32), the sum of its integers (int32) and scale × sum (f32).
+struct IntInput {
+  int64_t plane_bytes;  ///< of the bytes of one significance
+  int64_t num_planes;   ///< 1 (int8) or 2 (int16)
   int64_t num_groups;
 
-  static constexpr Int8Input of(int64_t group, int64_t cols) {
-    return {round_up(cols, 64), ceil_div(cols, group)};
+  static constexpr IntInput of(int64_t num_planes, int64_t group, int64_t cols) {
+    return {round_up(cols, 64), num_planes, ceil_div(cols, group)};
   }
-  int64_t row_bytes() const { return round_up(codes_bytes + 12 * num_groups, 64); }
+  static IntInput of(const Format& f, int64_t cols) {
+    return of(f.input == InputType::kInt16 ? 2 : 1, f.group, cols);
+  }
+
+  int64_t groups_begin() const { return num_planes * plane_bytes; }
+  int64_t row_bytes() const { return round_up(groups_begin() + 12 * num_groups, 64); }
 
   const float* scales(const std::byte* row) const {
-    return reinterpret_cast<const float*>(row + codes_bytes);
+    return reinterpret_cast<const float*>(row + groups_begin());
   }
   const int32_t* sums(const std::byte* row) const {
-    return reinterpret_cast<const int32_t*>(row + codes_bytes + 4 * num_groups);
+    return reinterpret_cast<const int32_t*>(row + groups_begin() + 4 * num_groups);
   }
   const float* scaled_sums(const std::byte* row) const {
-    return reinterpret_cast<const float*>(row + codes_bytes + 8 * num_groups);
+    return reinterpret_cast<const float*>(row + groups_begin() + 8 * num_groups);
+  }
+  /// Activation k in units of its group's scale.
+  int32_t value(const std::byte* row, int64_t k) const {
+    const int8_t* bytes = reinterpret_cast<const int8_t*>(row);
+    return num_planes == 2 ? 256 * bytes[k] + bytes[plane_bytes + k] : bytes[k];
   }
 };
 

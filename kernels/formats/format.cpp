@@ -137,11 +137,12 @@ constexpr Format dense(FormatId id, std::string_view name, std::string_view type
           .unpack_row = unpack_dense<T, kStep>};
 }
 
-constexpr Format codes(FormatId id, std::string_view name, int bits, int32_t group, bool offset) {
+constexpr Format codes(FormatId id, std::string_view name, InputType input, int bits, int32_t group,
+                       bool offset) {
   return {.id = id,
           .name = name,
           .type = bits == 8 ? "int8" : "int4",
-          .input = InputType::kInt8,
+          .input = input,
           .bits = bits,
           .group = group,
           .offset = offset,
@@ -155,12 +156,18 @@ constexpr std::array kFormats{
     dense<F16>(FormatId::kF16, "f16", "f16", InputType::kF32),
     dense<Bf16>(FormatId::kBf16, "bf16", "bf16", InputType::kF32),
     dense<Bf16, 2>(FormatId::kBf16Dot, "bf16_dot", "bf16", InputType::kBf16),
-    codes(FormatId::kInt8G32, "int8_g32", 8, 32, false),
-    codes(FormatId::kInt8G128, "int8_g128", 8, 128, false),
-    codes(FormatId::kInt4G32, "int4_g32", 4, 32, false),
-    codes(FormatId::kInt4G128, "int4_g128", 4, 128, false),
-    codes(FormatId::kInt4OffsetG32, "int4_offset_g32", 4, 32, true),
-    codes(FormatId::kInt4OffsetG128, "int4_offset_g128", 4, 128, true),
+    codes(FormatId::kInt8G32, "int8_g32", InputType::kInt16, 8, 32, false),
+    codes(FormatId::kInt8G128, "int8_g128", InputType::kInt16, 8, 128, false),
+    codes(FormatId::kInt4G32, "int4_g32", InputType::kInt16, 4, 32, false),
+    codes(FormatId::kInt4G128, "int4_g128", InputType::kInt16, 4, 128, false),
+    codes(FormatId::kInt4OffsetG32, "int4_offset_g32", InputType::kInt16, 4, 32, true),
+    codes(FormatId::kInt4OffsetG128, "int4_offset_g128", InputType::kInt16, 4, 128, true),
+    codes(FormatId::kInt8G32A8, "int8_g32_a8", InputType::kInt8, 8, 32, false),
+    codes(FormatId::kInt8G128A8, "int8_g128_a8", InputType::kInt8, 8, 128, false),
+    codes(FormatId::kInt4G32A8, "int4_g32_a8", InputType::kInt8, 4, 32, false),
+    codes(FormatId::kInt4G128A8, "int4_g128_a8", InputType::kInt8, 4, 128, false),
+    codes(FormatId::kInt4OffsetG32A8, "int4_offset_g32_a8", InputType::kInt8, 4, 32, true),
+    codes(FormatId::kInt4OffsetG128A8, "int4_offset_g128_a8", InputType::kInt8, 4, 128, true),
 };
 
 }  // namespace
@@ -187,16 +194,18 @@ FormatId packed_format(const WeightEncoding& encoding, Compute compute, Isa isa)
     const bool dot = compute == Compute::kFast && isa == Isa::kAvx512Bf16;
     return dot ? FormatId::kBf16Dot : FormatId::kBf16;
   }
+  const InputType input = compute == Compute::kFast ? InputType::kInt8 : InputType::kInt16;
   if (compute != Compute::kF32)
     for (const Format& f : kFormats)
-      if (f.bits == encoding.bits && f.group == encoding.group && f.offset == !encoding.symmetric)
+      if (f.input == input && f.bits == encoding.bits && f.group == encoding.group &&
+          f.offset == !encoding.symmetric)
         return f.id;
   return FormatId::kF32;  // decoded once, at loading
 }
 
 int64_t input_row_bytes(const Format& f, int64_t cols) {
-  return f.input == InputType::kInt8 ? Int8Input::of(f.group, cols).row_bytes()
-                                     : round_up(cols * int64_t(sizeof(Bf16)), int64_t{64});
+  return f.bits > 0 ? IntInput::of(f, cols).row_bytes()
+                    : round_up(cols * int64_t(sizeof(Bf16)), int64_t{64});
 }
 
 }  // namespace tern

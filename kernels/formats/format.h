@@ -17,18 +17,24 @@ namespace tern {
 enum class FormatId : uint8_t {
   kF32,
   kF16,
-  kBf16,      ///< widened, times f32
-  kBf16Dot,   ///< pairs of columns, times bf16
-  kInt8G32,   ///< symmetric, times int8
-  kInt8G128,  ///< symmetric, times int8
+  kBf16,     ///< widened, times f32
+  kBf16Dot,  ///< pairs of columns, times bf16
+  kInt8G32,  ///< symmetric codes, times int16
+  kInt8G128,
   kInt4G32,
   kInt4G128,
   kInt4OffsetG32,
   kInt4OffsetG128,
+  kInt8G32A8,  ///< the same codes, times int8
+  kInt8G128A8,
+  kInt4G32A8,
+  kInt4G128A8,
+  kInt4OffsetG32A8,
+  kInt4OffsetG128A8,
 };
 
 /// The type in which a format's kernels read activations.
-enum class InputType : uint8_t { kF32, kBf16, kInt8 };
+enum class InputType : uint8_t { kF32, kBf16, kInt8, kInt16 };
 
 struct WeightView;
 
@@ -39,7 +45,7 @@ constexpr int64_t kPanelRows = 16;
 
 struct Format {
   FormatId id;
-  std::string_view name;  ///< unique: "bf16", "int4_offset_g32"
+  std::string_view name;  ///< unique: "bf16", "int4_offset_g32_a8"
   std::string_view type;  ///< what an operator calls it: "bf16", "int4"
   InputType input;
   int bits = 0;         ///< of a code; 0 = floats
@@ -75,8 +81,8 @@ struct WeightView {
 
 /// The arithmetic of the linear layers that an operator asks for.
 enum class Compute : uint8_t {
-  kDefault,  ///< f32 activations for float weights, int8 activations for codes
-  kFast,     ///< bf16 activations for bf16 weights where the CPU multiplies them faster
+  kDefault,  ///< f32 activations for float weights, int16 activations for codes
+  kFast,     ///< bf16 activations for bf16 weights where the CPU gains by it, int8 for codes
   kF32,      ///< f32 activations and f32 sums for all, for comparing with references
 };
 

@@ -7,10 +7,10 @@
 
 namespace tern {
 
-/// bf16: rounded to nearest, ties to even. int8, for every row and group of columns: scale =
-/// max|x| / 127, code = x · (127 / max|x|) rounded to nearest, ties to even; a group below 1e-30
-/// becomes zero. A group that holds a NaN or an infinity has a scale that is one. Layout:
-/// formats/code_panels.h.
+/// bf16: rounded to nearest, ties to even. Integers, for every row and group of columns: scale =
+/// max|x| / m, value = x · (m / max|x|) rounded to nearest, ties to even, m = 127 (int8) or 127 ·
+/// 256 (int16); a group below 1e-30 becomes zero. A group that holds a NaN or an infinity has a
+/// scale that is one. Layout: formats/code_panels.h.
 struct QuantizeInput {
   static constexpr std::string_view kName = "quantize_input";
 

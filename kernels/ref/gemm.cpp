@@ -11,7 +11,7 @@ namespace {
 void decode_input(const Gemm::Args& a, int64_t row, double* out) {
   const Format& f = format(a.w.format);
   const std::byte* x = a.x.row(row);
-  const Int8Input layout = Int8Input::of(f.input == InputType::kInt8 ? f.group : 1, a.x.cols);
+  const IntInput layout = f.bits > 0 ? IntInput::of(f, a.x.cols) : IntInput{};
   for (int64_t k = 0; k < a.x.cols; ++k) switch (f.input) {
       case InputType::kF32:
         out[k] = reinterpret_cast<const float*>(x)[k];
@@ -20,7 +20,8 @@ void decode_input(const Gemm::Args& a, int64_t row, double* out) {
         out[k] = to_float(reinterpret_cast<const Bf16*>(x)[k]);
         break;
       case InputType::kInt8:
-        out[k] = double(reinterpret_cast<const int8_t*>(x)[k]) * layout.scales(x)[k / f.group];
+      case InputType::kInt16:
+        out[k] = double(layout.value(x, k)) * layout.scales(x)[k / f.group];
         break;
     }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "kernels/formats/code_panels.h"
 
@@ -16,7 +17,8 @@ void round_to_bf16(const float* x, int64_t cols, std::byte* out) {
   for (int64_t k = 0; k < cols; ++k) values[k] = to_bf16(x[k]);
 }
 
-void quantize_group(const float* x, int64_t size, int8_t* codes, float& scale, int32_t& sum) {
+void quantize_group(const float* x, int64_t size, float most, int32_t* values, float& scale,
+                    int32_t& sum) {
   float largest = 0;
   bool finite = true;
   for (int64_t k = 0; k < size; ++k) {
@@ -24,12 +26,12 @@ void quantize_group(const float* x, int64_t size, int8_t* codes, float& scale, i
     finite = finite && std::isfinite(x[k]);
   }
   sum = 0;
-  scale = finite && largest < kSmallest ? 0 : finite ? largest / 127 : std::nanf("");
+  scale = finite && largest < kSmallest ? 0 : finite ? largest / most : std::nanf("");
   if (!finite || largest < kSmallest) return;
-  const float inverse = 127 / largest;
+  const float inverse = most / largest;
   for (int64_t k = 0; k < size; ++k) {
-    codes[k] = static_cast<int8_t>(std::nearbyint(x[k] * inverse));
-    sum += codes[k];
+    values[k] = static_cast<int32_t>(std::nearbyint(x[k] * inverse));
+    sum += values[k];
   }
 }
 
@@ -46,15 +48,23 @@ void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
       round_to_bf16(x, cols, row);
       continue;
     }
-    const Int8Input layout = Int8Input::of(f.group, cols);
+    const IntInput layout = IntInput::of(f, cols);
+    auto* bytes = reinterpret_cast<int8_t*>(row);
     auto* scales = const_cast<float*>(layout.scales(row));
     auto* sums = const_cast<int32_t*>(layout.sums(row));
     auto* scaled_sums = const_cast<float*>(layout.scaled_sums(row));
     for (int64_t g = 0; g < layout.num_groups; ++g) {
-      const int64_t k = g * f.group;
-      quantize_group(x + k, std::min<int64_t>(f.group, cols - k),
-                     reinterpret_cast<int8_t*>(row) + k, scales[g], sums[g]);
+      const int64_t begin = g * f.group, size = std::min<int64_t>(f.group, cols - begin);
+      std::vector<int32_t> values(size);
+      quantize_group(x + begin, size, layout.num_planes == 2 ? 127 * 256 : 127, values.data(),
+                     scales[g], sums[g]);
       scaled_sums[g] = scales[g] * float(sums[g]);
+      for (int64_t k = 0; k < size; ++k) {
+        const int32_t high = static_cast<int32_t>(std::floor((values[k] + 128) / 256.0));
+        bytes[begin + k] = static_cast<int8_t>(layout.num_planes == 2 ? high : values[k]);
+        if (layout.num_planes == 2)
+          bytes[layout.plane_bytes + begin + k] = static_cast<int8_t>(values[k] - 256 * high);
+      }
     }
   }
 }

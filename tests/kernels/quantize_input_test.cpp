@@ -24,7 +24,8 @@ void check(FormatId id, const GuardMatrix& x) {
 }
 
 FormatId any_quantized_format() {
-  return GENERATE(FormatId::kBf16Dot, FormatId::kInt8G32, FormatId::kInt4G128);
+  return GENERATE(FormatId::kBf16Dot, FormatId::kInt8G32, FormatId::kInt8G32A8, FormatId::kInt4G128,
+                  FormatId::kInt4G128A8);
 }
 
 }  // namespace
@@ -40,17 +41,18 @@ TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_
     }
 }
 
-TEST_CASE("int8 activations are within half a step", "[quantize_input]") {
+TEST_CASE("integer activations are within half a step", "[quantize_input]") {
   GuardMatrix x(1, 300);
   x.fill(Values::kOutliers, 3);
-  const Int8Input layout = Int8Input::of(32, 300);
+  const FormatId id = GENERATE(FormatId::kInt8G32, FormatId::kInt8G32A8);
+  const IntInput layout = IntInput::of(format(id), 300);
   std::vector<std::byte> row(layout.row_bytes());
-  quantize_input_ref({.x = x.read(), .format = FormatId::kInt8G32, .out = row.data()}, {});
+  quantize_input_ref({.x = x.read(), .format = id, .out = row.data()}, {});
   for (int64_t k = 0; k < 300; ++k) {
     const float scale = layout.scales(row.data())[k / 32];
-    const int code = int(int8_t(row[k]));
-    REQUIRE(std::abs(code) <= 127);
-    REQUIRE(std::abs(scale * code - x.view().row(0)[k]) <= 0.5001f * scale);
+    const int value = layout.value(row.data(), k);
+    REQUIRE(std::abs(value) <= (layout.num_planes == 2 ? 127 * 256 : 127));
+    REQUIRE(std::abs(double(scale) * value - x.view().row(0)[k]) <= 0.51 * scale);
   }
 }
 
@@ -58,12 +60,12 @@ TEST_CASE("a group that is not finite poisons its own results", "[quantize_input
   const float bad =
       GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                -std::numeric_limits<float>::infinity());
-  for (const FormatId id : {FormatId::kInt8G32, FormatId::kInt4G128}) {
+  for (const FormatId id : {FormatId::kInt8G32, FormatId::kInt4G128A8}) {
     GuardMatrix x(1, 200);
     x.fill(Values::kPlain, 1);
     x.view().row(0)[40] = bad;
     check(id, x);
-    const Int8Input layout = Int8Input::of(format(id).group, 200);
+    const IntInput layout = IntInput::of(format(id), 200);
     std::vector<std::byte> row(layout.row_bytes());
     quantize_input_ref({.x = x.read(), .format = id, .out = row.data()}, {});
     REQUIRE(std::isnan(layout.scales(row.data())[40 / format(id).group]));

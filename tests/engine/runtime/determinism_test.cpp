@@ -6,6 +6,8 @@
 #include "base/rng.h"
 #include "engine/runtime/create.h"
 #include "engine/runtime/generate_all.h"
+#include "tests/support/random_gguf.h"
+#include "tests/support/temp_dir.h"
 
 using namespace tern;
 
@@ -203,42 +205,70 @@ TEST_CASE("on every instruction set a batch gives the tokens of each request alo
   }
 }
 
+namespace {
+
+/// One model: requests alone, in a batch, chunked, with prefix hits, preempted.
+void check_any_company(EngineConfig config, std::string_view weight_format) {
+  CAPTURE(config.model_dir);
+  const auto alone = start(config);
+  CHECK(alone->model_info().weight_format == weight_format);
+  std::vector<Request> requests;
+  for (int i = 0; i < kNumRequests; ++i) {
+    Request& r = requests.emplace_back();
+    for (int k = 0; k < 5 + 4 * i; ++k)
+      r.prompt_token_ids.push_back(
+          static_cast<int32_t>(3 + random_bits(9, RngStream::kTest, uint64_t(i) << 8 | k) % 300));
+    r.sampling.temperature = i % 2 ? 1.0f : 0.0f;
+    r.sampling.seed = i;
+    r.sampling.max_tokens = 12;
+    r.sampling.ignore_eos = true;
+  }
+  const TokenLists expected = run_alone(*alone, requests);
+  CHECK(run_together(*alone, requests) == expected);
+  CHECK(alone->stats().max_step_seqs >= 12);
+
+  EngineConfig chunked = config;
+  chunked.scheduler.max_num_batched_tokens = 7;
+  chunked.scheduler.max_num_seqs = 7;
+  chunked.scheduler.enable_prefix_caching = true;
+  const auto cut = start(chunked);
+  CHECK(run_together(*cut, requests) == expected);
+  CHECK(run_together(*cut, requests) == expected);  // with prefix hits
+  CHECK(cut->stats().scheduler.prefix_cache_hit_tokens > 0);
+
+  EngineConfig scarce = config;
+  scarce.kv_cache_bytes = 10 * 16 * alone->model_info().kv_bytes_per_token;
+  const auto preempting = start(scarce);
+  CHECK(run_together(*preempting, requests) == expected);
+  CHECK(preempting->stats().scheduler.num_preemptions > 0);
+}
+
+}  // namespace
+
 TEST_CASE("every architecture gives a request the same tokens in any company",
           "[runtime][determinism]") {
   const std::string root = std::string(TERN_SOURCE_DIR) + "/tests/data/golden";
   for (const auto& entry : std::filesystem::directory_iterator(root)) {
     EngineConfig config = base_config();
     config.model_dir = entry.path().string();
-    const auto alone = start(config);
-    std::vector<Request> requests;
-    for (int i = 0; i < kNumRequests; ++i) {
-      Request& r = requests.emplace_back();
-      for (int k = 0; k < 5 + 4 * i; ++k)
-        r.prompt_token_ids.push_back(
-            static_cast<int32_t>(3 + random_bits(9, RngStream::kTest, uint64_t(i) << 8 | k) % 300));
-      r.sampling.temperature = i % 2 ? 1.0f : 0.0f;
-      r.sampling.seed = i;
-      r.sampling.max_tokens = 12;
-      r.sampling.ignore_eos = true;
-    }
-    const TokenLists expected = run_alone(*alone, requests);
-    CAPTURE(config.model_dir);
-    CHECK(run_together(*alone, requests) == expected);
-    CHECK(alone->stats().max_step_seqs >= 12);
-
-    EngineConfig chunked = config;
-    chunked.scheduler.max_num_batched_tokens = 7;
-    chunked.scheduler.max_num_seqs = 7;
-    chunked.scheduler.enable_prefix_caching = true;
-    const auto cut = start(chunked);
-    CHECK(run_together(*cut, requests) == expected);
-    CHECK(run_together(*cut, requests) == expected);  // with prefix hits
-    CHECK(cut->stats().scheduler.prefix_cache_hit_tokens > 0);
-
-    EngineConfig scarce = config;
-    scarce.kv_cache_bytes = 10 * 16 * alone->model_info().kv_bytes_per_token;
-    const auto preempting = start(scarce);
-    CHECK(run_together(*preempting, requests) == expected);
-    CHECK(preempting->stats().scheduler.num_preemptions > 0);
+    check_any_company(config, "bf16");
   }
+}
+
+TEST_CASE("quantized weights give a request the same tokens in any company",
+          "[runtime][determinism]") {
+  const test::TempDir dir;
+  for (const test::GgufType& type : {test::kQ8_0, test::kQ4_0, test::kQ4_1}) {
+    EngineConfig config = base_config();
+    config.model_dir = dir.write(std::string(type.name) + ".gguf", test::random_llama_gguf(type));
+    check_any_company(config, type.id == test::kQ8_0.id ? "int8" : "int4");
+  }
+}
+
+TEST_CASE("bf16 dot products give a request the same tokens in any company",
+          "[runtime][determinism]") {
+  EngineConfig config = base_config();
+  config.compute = "fast";
+  config.model_dir = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/llama";
+  check_any_company(config, "bf16");
 }

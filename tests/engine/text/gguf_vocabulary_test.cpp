@@ -269,6 +269,11 @@ TEST_CASE("what tokenizer.ggml.pre names", "[text][gguf]") {
     const auto tokenizer = make(v);
     const std::string text = "Hello it's 1234 ΑΒγ你好 [x]\n\n  ab!";
     CHECK(tokenizer->decode(encode(*tokenizer, text)) == text);
+    for (const std::string unit : {"a", "A", " ", "a ", "1", "é!", "\u0301", "\n"}) {
+      std::string many;
+      while (many.size() < 30'000) many += unit;
+      CHECK(tokenizer->encode(many + "你").ok());  // a quadratic pattern exceeds its limit
+    }
   }
   CHECK(cut("smollm", "ab 12 's") == "ab| |1|2| '|s|");
   CHECK(cut("gpt-2", "ab 12 x's  y") == "ab| 12| x|'s| | y|");
@@ -276,6 +281,8 @@ TEST_CASE("what tokenizer.ggml.pre names", "[text][gguf]") {
   CHECK(cut("llama-bpe", "x12345") == "x|123|45|");
   CHECK(cut("deepseek-v3", "1234 .net 你a") == "123|4| .|net| |你|a|");
   CHECK(cut("deepseek-llm", "ab12 你") == "ab|12| |你|");
+  CHECK(cut("deepseek-llm", "你  \n x  ") == "你|  |\n| x|  |");
+  CHECK(cut("exaone-moe", "a be\u0301 c  d e1") == "a be\u0301 c| | d e|1|");
   CHECK(cut("gpt-4o", "HELLOworld it's") == "HELLOworld| it's|");
   CHECK(cut("tekken", "HELLOWorld 12") == "HELLOWorld| |1|2|");
   CHECK(cut("afmoe", "x1234567 ab") == "x|1|234|567| ab|");
