@@ -36,7 +36,8 @@ class WeightSource {
   virtual std::vector<TensorInfo> tensors() const = 0;  ///< by name
 };
 
-/// Opens a model's weights: a directory of safetensors. Errors as those of the file's own reader.
+/// Opens a model's weights: a directory of safetensors, or a GGUF file. Errors as those of the
+/// file's own reader.
 Result<std::shared_ptr<const WeightSource>> open_weights(const std::string& path);
 
 }  // namespace tern

@@ -14,7 +14,7 @@
 namespace tern {
 
 struct EngineConfig {
-  std::string model_dir;            ///< a directory, or the name of a bundled model
+  std::string model_dir;            ///< a directory, a GGUF file, or the name of a bundled model
   std::string hf_config_file;       ///< empty = the directory's config.json
   std::string served_name;          ///< empty = the directory's name
   std::string chat_template_file;   ///< empty = the model's own
@@ -24,8 +24,8 @@ struct EngineConfig {
   int32_t max_model_len = 0;        ///< 0 = the model's
   int32_t max_queued_requests = 1024;
   int64_t max_queued_tokens = 1 << 20;
-  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;      ///< no model: steps take the time that a cost model says
+  SchedulerConfig scheduler;        ///< num_blocks and max_model_len are filled in here
+  bool simulate = false;            ///< no model: steps take the time that a cost model says
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };
 

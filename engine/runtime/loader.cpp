@@ -47,7 +47,7 @@ Status read_chat_template(const std::string& directory, const std::string& file,
   } else {
     TERN_ASSIGN(source, read_text_file(path, size_t(1) << 20));
   }
-  json variables = json::object();
+  json variables{{"tools", nullptr}, {"documents", nullptr}};  // as transformers has it
   for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"})
     if (tokenizer_config.contains(key)) variables[key] = token_content(tokenizer_config[key]);
   return set_chat_template(source, path, variables, assets);

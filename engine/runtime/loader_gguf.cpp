@@ -18,7 +18,7 @@ const std::string kPrefix = "tokenizer.ggml.";
 /// The texts of the tokens that templates name.
 Result<json> template_variables(const GgufFile& file) {
   TERN_ASSIGN(const auto tokens, file.get_optional<Strings>(kPrefix + "tokens"));
-  json variables = json::object();
+  json variables{{"tools", nullptr}, {"documents", nullptr}};  // as transformers has it
   for (const auto& [variable, key] : {std::pair("bos_token", "bos_token_id"),
                                       {"eos_token", "eos_token_id"},
                                       {"pad_token", "padding_token_id"},

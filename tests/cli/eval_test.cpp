@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/cpu_info.h"
+#include "tests/support/temp_dir.h"
 
 using namespace tern;
 using nlohmann::json;
@@ -118,4 +119,27 @@ TEST_CASE("eval names what is wrong with its input", "[eval]") {
   EvalLogitsOptions logits;
   logits.common.model = "no-such-model";
   CHECK(eval_logits(logits, ignore_progress).status().code() == Code::kNotFound);
+}
+
+TEST_CASE("line ends and characters count as text readers count them", "[eval]") {
+  const test::TempDir dir;
+  std::string plain, dos;
+  for (int i = 0; i < 40; ++i) {
+    plain += "Once upon a time\nthere was a caf\u00e9.\n";
+    dos += i % 2 ? "Once upon a time\r\nthere was a caf\u00e9.\r\n"
+                 : "Once upon a time\rthere was a caf\u00e9.\r";
+  }
+  const auto perplexity = [&](const std::string& text, int64_t limit_chars) {
+    EvalPerplexityOptions options;
+    options.common.model = kSource + "/models/tern-stories";
+    options.text_file = dir.write("text.txt", text);
+    options.context = 64;
+    options.limit_chars = limit_chars;
+    const Result<json> result = eval_perplexity(options, ignore_progress);
+    REQUIRE(result.ok());
+    return (*result)["windows"];
+  };
+  CHECK(perplexity(dos, 0) == perplexity(plain, 0));
+  const std::string line = "Once upon a time\nthere was a caf\u00e9.\n";  // 35 characters
+  CHECK(perplexity(dos, 20 * 35) == perplexity(plain.substr(0, 20 * line.size()), 0));
 }
