@@ -78,9 +78,13 @@ until grep -q 'ternd ready' "$log"; do
   sleep 0.1
 done
 echo
+sampling=()
+# A GGUF file has no defaults of its own. Its card recommends the first two; the others keep so small
+# a model from repeating itself for ever.
+[ "$model" = smollm2 ] && sampling=(--temperature 0.2 --top-p 0.9 --repetition-penalty 1.1 --max-tokens 400)
 if [ "$model" = smollm2 ] && [ -t 0 ]; then
-  "$bin/tern" chat --server "unix:$socket_dir/ternd.sock"
+  "$bin/tern" chat --server "unix:$socket_dir/ternd.sock" "${sampling[@]}"
   exit
 fi
 echo "> $prompt"
-"$bin/tern" generate --server "unix:$socket_dir/ternd.sock" --prompt "$prompt"
+"$bin/tern" generate --server "unix:$socket_dir/ternd.sock" --prompt "$prompt" "${sampling[@]}"
