@@ -61,6 +61,24 @@ TokenLists run_together(Engine& engine, std::vector<Request> requests) {
   return tokens;
 }
 
+bool is_large_batch(const EngineStats& stats) {
+  return stats.max_step_seqs >= 12;
+}
+bool has_preempted(const EngineStats& stats) {
+  return stats.scheduler.num_preemptions > 0;
+}
+
+// On a busy machine the engine may be through with the first request before the last is submitted:
+// again, until it has met what the test is about.
+void check_together(Engine& engine, const std::vector<Request>& requests,
+                    const TokenLists& expected, bool (*has_met)(const EngineStats&)) {
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    CHECK(run_together(engine, requests) == expected);
+    if (has_met(engine.stats())) return;
+  }
+  CHECK(has_met(engine.stats()));
+}
+
 // One after the other: each alone.
 TokenLists run_alone(Engine& engine, const std::vector<Request>& requests) {
   TokenLists tokens;
@@ -83,8 +101,7 @@ const TokenLists& reference() {
 
 TEST_CASE("tokens do not depend on batch mates", "[runtime][determinism]") {
   const auto engine = start(base_config());
-  CHECK(run_together(*engine, make_requests(*engine)) == reference());
-  CHECK(engine->stats().max_step_seqs >= 12);
+  check_together(*engine, make_requests(*engine), reference(), is_large_batch);
 }
 
 TEST_CASE("tokens do not depend on where prefill is cut", "[runtime][determinism]") {
@@ -123,9 +140,8 @@ TEST_CASE("tokens do not depend on preemption", "[runtime][determinism]") {
     const uint64_t block_bytes = probe->model_info().kv_bytes_per_token * 16;
     config.kv_cache_bytes = 14 * block_bytes;
     const auto engine = start(config);
-    CHECK(run_together(*engine, make_requests(*engine)) == reference());
+    check_together(*engine, make_requests(*engine), reference(), has_preempted);
     const SchedulerStats stats = engine->stats().scheduler;
-    CHECK(stats.num_preemptions > 0);
     CHECK(stats.num_blocks == 14);
     CHECK(stats.num_used_blocks == 0);
   }
@@ -188,8 +204,7 @@ TEST_CASE("penalties, bias, masks and n give the same tokens in any company",
       c.scheduler.max_num_seqs = 13;
       c.kv_cache_bytes = 14 * block_bytes;
     });
-    CHECK(run_together(*scarce, requests) == expected);
-    CHECK(scarce->stats().scheduler.num_preemptions > 0);
+    check_together(*scarce, requests, expected, has_preempted);
   }
 }
 
@@ -224,8 +239,7 @@ void check_any_company(EngineConfig config, std::string_view weight_format) {
     r.sampling.ignore_eos = true;
   }
   const TokenLists expected = run_alone(*alone, requests);
-  CHECK(run_together(*alone, requests) == expected);
-  CHECK(alone->stats().max_step_seqs >= 12);
+  check_together(*alone, requests, expected, is_large_batch);
 
   EngineConfig chunked = config;
   chunked.scheduler.max_num_batched_tokens = 7;
@@ -239,8 +253,7 @@ void check_any_company(EngineConfig config, std::string_view weight_format) {
   EngineConfig scarce = config;
   scarce.kv_cache_bytes = 10 * 16 * alone->model_info().kv_bytes_per_token;
   const auto preempting = start(scarce);
-  CHECK(run_together(*preempting, requests) == expected);
-  CHECK(preempting->stats().scheduler.num_preemptions > 0);
+  check_together(*preempting, requests, expected, has_preempted);
 }
 
 }  // namespace
