@@ -55,10 +55,8 @@ Result<Linear> WeightLoader::linear(const std::string& name, int64_t out, int64_
 Result<LinearGroup> WeightLoader::linear_group(const std::vector<LinearName>& names, int64_t in,
                                                bool has_bias) {
   std::vector<std::unique_ptr<RowSource>> weights;
-  int64_t out = 0;
   for (const LinearName& n : names) {
     TERN_ASSIGN(weights.emplace_back(), rows(n.name + ".weight", {n.out, in}));
-    out += n.out;
   }
   const auto alike = [&](const auto& w) { return w->encoding() == weights[0]->encoding(); };
   LinearGroup group;
