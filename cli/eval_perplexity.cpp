@@ -64,7 +64,7 @@ Result<std::vector<Tokens>> windows_of_ids(const std::string& path, int32_t cont
 Result<std::vector<Tokens>> windows_of_text(const EvalPerplexityOptions& options,
                                             const ModelFiles& files, int32_t context) {
   if (files.assets.tokenizer == nullptr)
-    return invalid_argument(options.common.model + ": has no tokenizer.json; use --ids");
+    return invalid_argument(options.common.model + ": has no tokenizer; use --ids");
   TERN_ASSIGN(const std::string file, read_text_file(options.text_file));
   const std::string text = first_characters(with_line_feeds(file), options.limit_chars);
   TERN_ASSIGN(Tokens ids, files.assets.tokenizer->encode(

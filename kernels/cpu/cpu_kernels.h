@@ -39,7 +39,7 @@ struct CpuKernels {
 
   Isa isa;
   std::string_view name;             ///< "avx2"
-  Run<Gemm> gemm[kNumGemmFamilies];  ///< by GemmFamily
+  Run<Gemm> gemm[kNumGemmFamilies];  ///< in the order of GemmFamily
   Run<QuantizeInput> quantize_input;
   Run<RmsNorm> rmsnorm;
   Run<Rope> rope;
