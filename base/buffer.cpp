@@ -1,7 +1,9 @@
 #include "base/buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 namespace tern {
@@ -18,9 +20,22 @@ Result<Buffer> Buffer::allocate(size_t bytes) {
   if (buffer.data_ == nullptr)
     return Status(Code::kResourceExhausted, "cannot allocate " + std::to_string(bytes) + " bytes");
   buffer.size_ = bytes;
-  // Advice: the kernel may decline, and nothing but speed changes.
-  if (alignment == kHugePage) (void)madvise(buffer.data_, rounded, MADV_HUGEPAGE);
+  // Advice: the kernel may decline, and nothing but speed changes. Whole pages only, so that no
+  // more memory is used than was asked for.
+  if (alignment == kHugePage)
+    (void)madvise(buffer.data_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   return buffer;
+}
+
+void Buffer::populate(size_t first, size_t bytes) {
+  bytes = std::min(bytes, size_ - std::min(first, size_));
+  if (bytes == 0) return;
+#ifdef MADV_POPULATE_WRITE
+  const auto page = uintptr_t(::sysconf(_SC_PAGESIZE));
+  const auto at = reinterpret_cast<uintptr_t>(data_) + first;
+  const uintptr_t begin = at / page * page, end = round_up(at + bytes, page);
+  (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+#endif
 }
 
 }  // namespace tern

@@ -25,6 +25,10 @@ class Buffer {
   /// kResourceExhausted, naming the size, where there is not enough memory.
   static Result<Buffer> allocate(size_t bytes);
 
+  /// Takes the memory of [first, first + bytes) from the system now, not at its first use; keeps
+  /// what it holds. Any thread, beside users of the buffer. Systems that cannot do so do nothing.
+  void populate(size_t first, size_t bytes);
+
   std::byte* data() { return data_; }
   const std::byte* data() const { return data_; }
   size_t size() const { return size_; }

@@ -129,7 +129,7 @@ Result<std::unique_ptr<RowSource>> Checkpoint::get(std::string_view name,
   if (!is_float(view->dtype))
     return invalid_argument(directory_ + ": tensor " + in_quotes(name) + " is " +
                             std::string(dtype_name(view->dtype)) + ", must be f32, bf16 or f16");
-  return make_dense_rows(*view);
+  return make_dense_rows(*view, TensorMemory::kMappedFile);
 }
 
 std::vector<TensorInfo> Checkpoint::tensors() const {

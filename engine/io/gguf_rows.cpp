@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/math.h"
 #include "engine/io/json_parse.h"
 
 namespace tern {
@@ -84,6 +85,10 @@ class BlockRows final : public RowSource {
       Block::decode(block(row, g), codes + g * kBlock, a[g], b[g]);
   }
 
+  void release(int64_t first_row, int64_t num_rows) const override {
+    release_file(block(first_row, 0), uint64_t(num_rows) * row_bytes_);
+  }
+
  private:
   static uint64_t row_bytes(const GgufTensor& t) {
     return uint64_t(t.shape[t.rank - 1]) / kBlock * Block::kBytes;
@@ -117,6 +122,13 @@ class HalvedHeadRows final : public Wrapped {
   void read(int64_t row, float* out) const override { source_->read(source_row(row), out); }
   void read_codes(int64_t row, uint8_t* codes, float* a, float* b) const override {
     source_->read_codes(source_row(row), codes, a, b);
+  }
+  const std::byte* stored(int64_t row) const override { return source_->stored(source_row(row)); }
+  void release(int64_t first_row, int64_t num_rows) const override {
+    // Rows come from all over their head.
+    const int64_t begin = first_row / (2 * half_) * 2 * half_;
+    const int64_t end = std::min(round_up(first_row + num_rows, 2 * half_), rows());
+    source_->release(begin, end - begin);
   }
 
  private:
@@ -165,7 +177,7 @@ class LessOne final : public Wrapped {
 std::unique_ptr<RowSource> dense(const GgufTensor& t, DType dtype) {
   TensorView view{.data = t.data, .dtype = dtype, .rank = t.rank};
   std::copy(t.shape, t.shape + t.rank, view.shape);
-  return make_dense_rows(view);
+  return make_dense_rows(view, TensorMemory::kMappedFile);
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "base/check.h"
 #include "base/math.h"
 #include "kernels/formats/code_panels.h"
+#include "kernels/formats/transpose.h"
 
 namespace tern {
 namespace {
@@ -44,21 +46,65 @@ size_t dense_bytes(const Format&, int64_t rows, int64_t cols) {
   return size_t(round_up(rows, kPanelRows)) * size_t(round_up(cols, kStep)) * sizeof(T);
 }
 
+template <class T>
+constexpr DType dtype_of() {
+  return std::is_same_v<T, Bf16>  ? DType::kBf16
+         : std::is_same_v<T, F16> ? DType::kF16
+                                  : DType::kF32;
+}
+
+/// The rows of one panel as T: where they lie in their file, or converted where they must be.
+template <class T>
+class PanelRows {
+ public:
+  explicit PanelRows(const RowSource& source) : source_(source) {}
+
+  const std::byte* const* get(int64_t first_row, int64_t num_rows) {
+    const bool same_type = source_.encoding().dtype == dtype_of<T>();
+    for (int64_t lane = 0; lane < num_rows; ++lane) {
+      rows_[lane] = same_type ? source_.stored(first_row + lane) : nullptr;
+      if (rows_[lane] == nullptr) rows_[lane] = converted(first_row + lane, lane);
+    }
+    return rows_;
+  }
+
+ private:
+  const std::byte* converted(int64_t row, int64_t lane) {
+    const int64_t cols = source_.cols();
+    values_.resize(cols);
+    converted_.resize(kPanelRows * cols);
+    source_.read(row, values_.data());
+    T* out = converted_.data() + lane * cols;
+    for (int64_t k = 0; k < cols; ++k) store(values_[k], &out[k]);
+    return reinterpret_cast<const std::byte*>(out);
+  }
+
+  const RowSource& source_;
+  const std::byte* rows_[kPanelRows] = {};
+  std::vector<float> values_;  // of a row
+  std::vector<T> converted_;   // [kPanelRows, cols]
+};
+
 template <class T, int kStep>
 void pack_dense(const Format&, const RowSource& source, int64_t first_row, int64_t num_rows,
                 std::byte* packed) {
-  const int64_t cols = source.cols(), panel_size = kPanelRows * round_up(cols, kStep);
-  std::vector<float> row(cols);
+  using Unit = std::conditional_t<kStep * sizeof(T) == 2, uint16_t, uint32_t>;
+  static_assert(sizeof(Unit) == kStep * sizeof(T), "what a panel keeps together of a row");
   TERN_CHECK(first_row % kPanelRows == 0, "packing starts at a panel");
-  T* panel = reinterpret_cast<T*>(packed) + first_row / kPanelRows * panel_size;
+  const int64_t cols = source.cols(), whole = cols / kStep;
+  const int64_t panel_size = kPanelRows * ceil_div(cols, kStep);
+  Unit* panel = reinterpret_cast<Unit*>(packed) + first_row / kPanelRows * panel_size;
+  PanelRows<T> rows(source);
   for (int64_t r = first_row; r < first_row + num_rows; r += kPanelRows, panel += panel_size) {
     const int64_t lanes = std::min(kPanelRows, first_row + num_rows - r);
-    if (lanes < kPanelRows || cols % kStep != 0)
-      std::memset(static_cast<void*>(panel), 0, panel_size * sizeof(T));
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      source.read(r + lane, row.data());
-      for (int64_t k = 0; k < cols; ++k) store(row[k], &panel[dense_index<kStep>(lane, k)]);
-    }
+    const std::byte* const* of_panel = rows.get(r, lanes);
+    transpose_to_panel(of_panel, lanes, whole, panel);
+    if (whole * kStep == cols) continue;
+    Unit* tail = panel + whole * kPanelRows;  // a unit that the row fills only in part
+    std::memset(tail, 0, kPanelRows * sizeof(Unit));
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      std::memcpy(tail + lane, of_panel[lane] + whole * sizeof(Unit),
+                  (cols - whole * kStep) * sizeof(T));
   }
 }
 
@@ -87,26 +133,45 @@ size_t code_bytes(const Format& f, int64_t rows, int64_t cols) {
   return size_t(ceil_div(rows, kPanelRows) * CodePanels::of(f, cols).panel_bytes);
 }
 
+/// A row's codes as a panel keeps them: of every block 4 bytes. `codes` has zeros up to whole
+/// blocks.
+void fold_codes(const CodePanels& p, const uint8_t* codes, uint8_t* units) {
+  if (p.block_cols == 4) {
+    std::memcpy(units, codes, p.num_blocks * 4);
+  } else {
+    for (int64_t block = 0; block < p.num_blocks; ++block) {
+      uint32_t low, high;  // four codes each, none over 15: no bit crosses a byte
+      std::memcpy(&low, codes + 8 * block, 4);
+      std::memcpy(&high, codes + 8 * block + 4, 4);
+      const uint32_t unit = low | high << 4;
+      std::memcpy(units + 4 * block, &unit, 4);
+    }
+  }
+}
+
 void pack_codes(const Format& f, const RowSource& source, int64_t first_row, int64_t num_rows,
                 std::byte* packed) {
   TERN_CHECK(first_row % kPanelRows == 0, "packing starts at a panel");
   const CodePanels p = CodePanels::of(f, source.cols());
-  std::vector<uint8_t> codes(source.cols());
+  std::vector<uint8_t> codes(p.num_blocks * p.block_cols), units(kPanelRows * p.num_blocks * 4);
   std::vector<float> a(p.num_groups), b(p.num_groups);
-  for (int64_t r = first_row; r < first_row + num_rows; ++r) {
-    const int64_t lane = r % kPanelRows;
+  const std::byte* rows[kPanelRows];
+  for (int64_t lane = 0; lane < kPanelRows; ++lane)
+    rows[lane] = reinterpret_cast<const std::byte*>(&units[lane * p.num_blocks * 4]);
+  for (int64_t r = first_row; r < first_row + num_rows; r += kPanelRows) {
+    const int64_t lanes = std::min(kPanelRows, first_row + num_rows - r);
     std::byte* panel = packed + r / kPanelRows * p.panel_bytes;
-    if (lane == 0) std::memset(panel, 0, p.panel_bytes);
-    source.read_codes(r, codes.data(), a.data(), b.data());
-    for (int64_t k = 0; k < source.cols(); ++k) {
-      const CodePlace at = code_place(p, lane, k);
-      panel[at.byte] |= std::byte(codes[k] << at.shift);
+    std::memset(panel + p.scales_begin(), 0, p.panel_bytes - p.scales_begin());
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      source.read_codes(r + lane, codes.data(), a.data(), b.data());
+      fold_codes(p, codes.data(), &units[lane * p.num_blocks * 4]);
+      for (int64_t g = 0; g < p.num_groups; ++g) {
+        F16* scales = reinterpret_cast<F16*>(panel + p.scales_begin() + g * p.group_bytes);
+        scales[lane] = to_f16(a[g]);
+        if (f.offset) scales[kPanelRows + lane] = to_f16(b[g]);
+      }
     }
-    for (int64_t g = 0; g < p.num_groups; ++g) {
-      F16* scales = reinterpret_cast<F16*>(panel + p.scales_begin() + g * p.group_bytes);
-      scales[lane] = to_f16(a[g]);
-      if (f.offset) scales[kPanelRows + lane] = to_f16(b[g]);
-    }
+    transpose_to_panel(rows, lanes, p.num_blocks, reinterpret_cast<uint32_t*>(panel));
   }
 }
 

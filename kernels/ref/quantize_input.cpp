@@ -40,9 +40,9 @@ void quantize_group(const float* x, int64_t size, float most, int32_t* values, f
 void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
   const Format& f = format(a.format);
   const int64_t cols = a.x.cols, stride = input_row_bytes(f, cols);
-  std::memset(a.out, 0, a.x.rows * stride);
   for (int64_t t = 0; t < a.x.rows; ++t) {
     std::byte* row = a.out + t * stride;
+    std::memset(row, 0, stride);
     const float* x = a.x.row(t);
     if (f.input == InputType::kBf16) {
       round_to_bf16(x, cols, row);
