@@ -146,7 +146,7 @@ Result<json> bench_step(const BenchStepOptions& options,
       std::max(config.scheduler.max_num_batched_tokens, config.scheduler.max_num_seqs);
   KernelLog log;
   if (options.profile) config.kernel_log = &log;
-  TERN_ASSIGN(EngineParts parts, load_engine_parts(config, {}));
+  TERN_ASSIGN(EngineParts parts, load_engine_parts(config, options.on_load));
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(parts.scheduler));
   const SteadyClock clock;
   const auto strategy =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/runtime/loader.h"
 
 namespace tern {
 
@@ -20,6 +21,7 @@ struct BenchStepOptions {
   std::vector<int32_t> batch{1, 4, 16};
   int32_t repeat = 5;
   uint64_t seed = 1;
+  ProgressFn on_load;    ///< may be empty
   bool profile = false;  ///< also times every kernel of the decode steps
 };
 

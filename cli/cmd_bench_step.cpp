@@ -5,6 +5,7 @@
 
 #include "bench/step.h"
 #include "cli/commands.h"
+#include "cli/load_bar.h"
 #include "cli/output.h"
 
 namespace tern {
@@ -57,6 +58,7 @@ void add_bench_step(CLI::App& app, Action& action) {
   command->callback([o, as_json, &action] {
     action = [=] {
       Result<nlohmann::json> result = [&] {
+        o->on_load = show_loading();
         ProgressBar bar("bench step");
         return bench_step(*o, [&](double fraction) { bar.update(fraction); });
       }();

@@ -82,7 +82,9 @@ int run(const Options& options) {
                 info.uptime_seconds());
   row("state", uptime);
   if (!loaded) {
-    row("loading", info.load_stage());
+    char percent[16];
+    std::snprintf(percent, sizeof percent, ", %.0f %%", info.load_fraction() * 100);
+    row("loading", info.load_stage() + percent);
     return kExitDone;
   }
   print_model(model);

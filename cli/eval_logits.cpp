@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/eval.h"
+#include "cli/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/safetensors.h"
 #include "engine/runtime/generate_all.h"
@@ -129,11 +130,10 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
   KernelLog log;
   {
     // The scorer's weights are gone before the engine loads its own: one copy in memory at a time.
-    TERN_ASSIGN(const LoadedModel model,
-                load_weights(directory, config, longest,
-                             {options.common.compute, options.common.num_threads, isa}, {}));
-    TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
-                Scorer::create(model, isa, {longest, options.block_size, options.chunk, &log}));
+    TERN_ASSIGN(
+        const std::unique_ptr<Scorer> scorer,
+        Scorer::load(directory, config, {options.common.compute, options.common.num_threads, isa},
+                     {longest, options.block_size, options.chunk, &log, show_loading()}));
     TERN_TRY(compare_logits(prompts, *scorer, result, progress));
   }
   EngineConfig engine_config;
@@ -145,7 +145,7 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
   engine_config.scheduler.max_num_batched_tokens = options.chunk;
   engine_config.scheduler.max_num_seqs =
       std::min(engine_config.scheduler.max_num_seqs, options.chunk);
-  TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(engine_config, {}));
+  TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(engine_config, show_loading()));
   TERN_TRY(compare_greedy(prompts, *engine, result));
   progress(1);
 

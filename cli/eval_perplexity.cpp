@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/eval.h"
+#include "cli/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/mapped_file.h"
 #include "engine/runtime/score.h"
@@ -108,11 +109,11 @@ Result<json> eval_perplexity(const EvalPerplexityOptions& options, const EvalPro
   const int32_t context =
       options.context > 0 ? options.context : files.config.max_position_embeddings;
   TERN_ASSIGN(const std::vector<Tokens> windows, make_windows(options, files, context));
-  TERN_ASSIGN(const LoadedModel model,
-              load_weights(directory, files.config, context,
-                           {options.common.compute, options.common.num_threads, isa}, {}));
-  TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
-              Scorer::create(model, isa, {.max_len = context, .chunk = std::min(context, 512)}));
+  TERN_ASSIGN(
+      const std::unique_ptr<Scorer> scorer,
+      Scorer::load(
+          directory, files.config, {options.common.compute, options.common.num_threads, isa},
+          {.max_len = context, .chunk = std::min(context, 512), .on_progress = show_loading()}));
 
   double total = 0;
   int64_t tokens = 0, bytes = 0;

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "cli/eval.h"
+#include "cli/load_bar.h"
 #include "engine/io/checkpoint.h"
 #include "engine/runtime/generate_all.h"
 
@@ -81,7 +82,7 @@ Result<json> eval_tasks(const EvalTasksOptions& options, const EvalProgress& pro
   config.num_threads = options.common.num_threads;
   config.max_queued_requests = static_cast<int32_t>(items.size());
   config.max_queued_tokens = INT64_MAX;
-  TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(config, {}));
+  TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(config, show_loading()));
   if (engine->tokenizer() == nullptr || engine->chat_template() == nullptr)
     return invalid_argument(options.common.model + ": has no tokenizer or no chat template");
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/runtime/score.h"
 
@@ -27,10 +28,10 @@ Result<json> score_text(const ScoreTextOptions& options) {
                             " tokens, the model's context is " + std::to_string(context));
 
   TERN_ASSIGN(
-      const LoadedModel model,
-      load_weights(path, files.config, length, {options.compute, options.num_threads, isa}, {}));
-  TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
-              Scorer::create(model, isa, {.max_len = length, .chunk = std::min(length, 512)}));
+      const std::unique_ptr<Scorer> scorer,
+      Scorer::load(
+          path, files.config, {options.compute, options.num_threads, isa},
+          {.max_len = length, .chunk = std::min(length, 512), .on_progress = show_loading()}));
   json logprobs = json::array({nullptr});
   double sum = 0;
   TERN_TRY(scorer->run(ids, [&](int32_t position, std::span<const float> logits) {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "server/config.h"
+#include "server/load_log.h"
 
 namespace tern {
 namespace {
@@ -121,10 +122,16 @@ void drain(Server& server, Engine& engine, StopSignals& signals, Seconds timeout
 
 // create_engine(), with what the libraries below it throw as a Status: this runs in its own thread.
 Result<std::unique_ptr<Engine>> load(const EngineConfig& config, Server& server) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  LoadLog log(now());
   try {
-    return create_engine(config, [&](const LoadProgress& progress) {
-      server.set_load_progress(progress.stage, progress.fraction);
+    auto engine = create_engine(config, [&](const LoadProgress& progress) {
+      server.set_load_progress(progress.stage, progress.fraction());
+      if (const std::string line = log.on_progress(progress, now()); !line.empty())
+        spdlog::info("{}", line);
     });
+    if (engine.ok() && !config.simulate) spdlog::info("loaded: {}", log.summary(now()));
+    return engine;
   } catch (const std::exception& error) {
     return Status(Code::kInternal, std::string("loading failed: ") + error.what());
   }

@@ -52,7 +52,7 @@ class LlamaLikeModel final : public Model {
     return Workspace::footprint<float>(limits.max_tokens * config_.hidden) +
            Workspace::footprint<float>(limits.max_logits_rows * config_.hidden) +
            LinearInput::workspace_bytes(limits.max_logits_rows, config_.hidden) +
-           (local_rope_ ? 2 : 1) * RopeTable::workspace_bytes(limits) +
+           (config_.local_rope ? 2 : 1) * RopeTable::workspace_bytes(limits) +
            layers_.front().workspace_bytes(limits);
   }
 
@@ -62,19 +62,23 @@ class LlamaLikeModel final : public Model {
   int32_t vocab_size() const override { return config_.vocab_size; }
   uint64_t num_parameters() const override { return num_parameters_; }
   uint64_t weight_bytes() const override { return weight_bytes_; }
+  uint64_t file_bytes() const override { return file_bytes_; }
   std::string weight_format() const override {
     return std::string(format(layers_.front().mlp.down.weight.format).type);
   }
 
   Status load(std::shared_ptr<const WeightSource> weights, const LoadOptions& options) {
-    TERN_TRY(make_rope_tables(options.max_model_len));
-    WeightLoader loader(*weights, options.compute, options.ex, options.on_progress);
+    const ModelConfig& c = config_;
+    if (!options.plan_only) TERN_TRY(make_rope_tables(options.max_model_len));
+    WeightLoader loader(*weights, options);
     TERN_TRY(load_weights(loader));
     TERN_TRY(loader.finish());
     num_parameters_ = loader.num_parameters();
+    file_bytes_ = loader.file_bytes();
     weight_bytes_ =
-        loader.packed_bytes() + rope_.bytes() + (local_rope_ ? local_rope_->bytes() : 0);
-    weights_ = std::move(weights);
+        loader.packed_bytes() + RopeTable::bytes_for(c.rope, c.head_dim, options.max_model_len) +
+        (c.local_rope ? RopeTable::bytes_for(*c.local_rope, c.head_dim, options.max_model_len) : 0);
+    if (!c.tie_word_embeddings) weights_ = std::move(weights);
     return {};
   }
 
@@ -98,7 +102,9 @@ class LlamaLikeModel final : public Model {
     if (c.tie_word_embeddings) {
       loader.ignore("lm_head.weight");
       TERN_ASSIGN(lm_head_, loader.pack(*embedding_));
+      embedding_ = make_packed_rows(lm_head_.weight);  // one copy: the head's
     } else {
+      loader.keep_in_file(*embedding_);
       TERN_ASSIGN(lm_head_, loader.linear("lm_head", c.vocab_size, c.hidden, false));
     }
     return {};
@@ -187,7 +193,7 @@ class LlamaLikeModel final : public Model {
 
   const ModelConfig config_;
   const LlamaLike recipe_;
-  std::shared_ptr<const WeightSource> weights_;  // maps the embedding
+  std::shared_ptr<const WeightSource> weights_;  // maps the embedding, where it is not the head
   std::unique_ptr<RowSource> embedding_;         // [vocab_size, hidden]
   std::vector<DecoderLayer> layers_;
   Norm final_norm_;
@@ -196,6 +202,7 @@ class LlamaLikeModel final : public Model {
   std::optional<RopeTable> local_rope_;  // of the layers that have a window
   uint64_t num_parameters_ = 0;
   uint64_t weight_bytes_ = 0;
+  uint64_t file_bytes_ = 0;
 };
 
 }  // namespace

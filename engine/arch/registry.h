@@ -14,13 +14,6 @@
 
 namespace tern {
 
-struct LoadOptions {
-  int32_t max_model_len = 0;  ///< positions to serve: sizes the RoPE table
-  Compute compute = Compute::kDefault;  ///< arithmetic of the linear layers
-  Exec ex;                    ///< whose pool packs weights
-  LoadFraction on_progress;   ///< may be empty
-};
-
 struct Architecture {
   const char* name;  ///< as in config.json's `architectures`
   Result<std::unique_ptr<Model>> (*load)(const ModelConfig&, std::shared_ptr<const WeightSource>,

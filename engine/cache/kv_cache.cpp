@@ -12,8 +12,7 @@ Result<KvCache> KvCache::create(const KvLayout& layout, int32_t num_blocks, int3
   cache.layout_ = layout;
   cache.num_blocks_ = num_blocks;
   cache.block_size_ = block_size;
-  const size_t bytes = layout.bytes_per_token() * size_t(block_size) * size_t(num_blocks);
-  Result<Buffer> buffer = Buffer::allocate(bytes);
+  Result<Buffer> buffer = Buffer::allocate(bytes(layout, num_blocks, block_size));
   if (!buffer.ok()) return buffer.status().with_context("KV cache");
   cache.buffer_ = *std::move(buffer);
   return cache;

@@ -17,6 +17,14 @@ class KvCache {
   /// bad block size, kResourceExhausted where the memory is not there, naming the bytes.
   static Result<KvCache> create(const KvLayout& layout, int32_t num_blocks, int32_t block_size);
 
+  /// Of the pool that create() would allocate.
+  static size_t bytes(const KvLayout& layout, int32_t num_blocks, int32_t block_size) {
+    return layout.bytes_per_token() * size_t(block_size) * size_t(num_blocks);
+  }
+
+  /// Buffer::populate, of the whole pool's bytes [first, first + bytes).
+  void populate(size_t first, size_t bytes) { buffer_.populate(first, bytes); }
+
   KvLayerView layer(int32_t index) const;
   size_t bytes() const { return buffer_.size(); }
 

@@ -52,7 +52,7 @@ class Autoregressive final : public DecodeStrategy {
       commit.text = finish_text(state);
       return commit;
     }
-    commit.shown_token_ids = {id};
+    commit.num_shown = 1;
     if (state.params.wants_logprobs()) {
       TERN_ASSIGN(TokenLogprobs logprobs,
                   compute_logprobs(row, id, state.params.logprobs.value_or(0),

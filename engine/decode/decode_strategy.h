@@ -34,9 +34,8 @@ struct DecodeState {
 /// What one step gave a request.
 struct Commit {
   std::vector<int32_t> token_ids;  ///< to append to the sequence
-  std::vector<int32_t>
-      shown_token_ids;  ///< to tell the client: without the token that ended the answer
-  std::vector<TokenLogprobs> logprobs;  ///< of shown_token_ids, where the request wants them
+  size_t num_shown = 0;  ///< of them, to tell the client: without the token that ended the answer
+  std::vector<TokenLogprobs> logprobs;  ///< of those shown, where the request wants them
   std::string text;                     ///< to tell the client: whole characters
   bool finished = false;
   FinishReason reason = FinishReason::kLength;

@@ -2,9 +2,29 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "kernels/formats/code_panels.h"
 
 namespace tern {
+namespace {
+
+class PackedRows final : public RowSource {
+ public:
+  explicit PackedRows(const WeightView& w)
+      : RowSource(w.rows, w.cols, {.dtype = DType::kF32}, 0), weight_(w) {}
+
+  void read(int64_t row, float* out) const override {
+    format(weight_.format).unpack_row(weight_, row, out);
+  }
+  void read_codes(int64_t, uint8_t*, float*, float*) const override {
+    TERN_CHECK(false, "unpacked rows have no codes");
+  }
+
+ private:
+  const WeightView weight_;
+};
+
+}  // namespace
 
 InputView LinearInput::as(FormatId id) {
   const Format& f = format(id);
@@ -22,6 +42,10 @@ size_t LinearInput::workspace_bytes(int64_t tokens, int64_t in) {
   for (const Format& f : formats())
     if (f.input != InputType::kF32) row_bytes = std::max(row_bytes, input_row_bytes(f, in));
   return Workspace::footprint<std::byte>(tokens * row_bytes);
+}
+
+std::unique_ptr<RowSource> make_packed_rows(const WeightView& weight) {
+  return std::make_unique<PackedRows>(weight);
 }
 
 int64_t LinearGroup::out() const {

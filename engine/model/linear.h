@@ -1,6 +1,7 @@
 // A linear layer: packed weights, and a bias where the checkpoint has one.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/buffer.h"
@@ -58,6 +59,9 @@ struct Linear {
 inline void add_to(MatView<float> x, float scale, MatView<float> y, const Exec& ex) {
   dispatch(kernels().add, {.x = read_only(x), .scale = scale, .y = y}, ex);
 }
+
+/// The rows of a packed matrix, whose data must outlive them. read() gives what the kernels see.
+std::unique_ptr<RowSource> make_packed_rows(const WeightView& weight);
 
 /// Linear layers that read the same input, their outputs side by side: one multiplication where
 /// their weights have one format.

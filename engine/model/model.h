@@ -36,8 +36,9 @@ class Model {
   virtual KvLayout kv_layout() const = 0;
   virtual int32_t vocab_size() const = 0;
   virtual uint64_t num_parameters() const = 0;
-  virtual uint64_t weight_bytes() const = 0;      ///< in memory, as packed
-  virtual std::string weight_format() const = 0;  ///< of the linear layers: "bf16"
+  virtual uint64_t weight_bytes() const = 0;         ///< in memory, as packed
+  virtual uint64_t file_bytes() const { return 0; }  ///< of weights that are read in their file
+  virtual std::string weight_format() const = 0;     ///< of the linear layers: "bf16"
 };
 
 }  // namespace tern

@@ -103,19 +103,29 @@ void fill(const Frequencies& f, MatView<float> rows) {
     }
 }
 
+bool has_long_variant(const RopeConfig& rope, int32_t max_positions) {
+  // Phi-4 mini writes the same list twice: then no sequence differs from another.
+  return rope.short_factor != rope.long_factor &&
+         max_positions > rope.original_max_position_embeddings;
+}
+
 }  // namespace
+
+size_t RopeTable::bytes_for(const RopeConfig& rope, int32_t head_dim, int32_t max_positions) {
+  const int64_t extra =
+      has_long_variant(rope, max_positions) ? rope.original_max_position_embeddings : 0;
+  return size_t(max_positions + extra) * size_t(rope.rotary_dim(head_dim)) * sizeof(float);
+}
 
 Result<RopeTable> RopeTable::create(const RopeConfig& rope, int32_t head_dim,
                                     int32_t max_positions) {
   const int32_t dim = rope.rotary_dim(head_dim);
-  // Phi-4 mini writes the same list twice: then no sequence differs from another.
-  const bool has_long = rope.short_factor != rope.long_factor &&
-                        max_positions > rope.original_max_position_embeddings;
+  const bool has_long = has_long_variant(rope, max_positions);
   RopeTable table;
   table.short_positions_ = has_long ? rope.original_max_position_embeddings : max_positions;
   table.rows_ = table.short_positions_ + (has_long ? max_positions : 0);
   table.rotary_dim_ = dim;
-  TERN_ASSIGN(table.buffer_, Buffer::allocate(size_t(table.rows_) * dim * sizeof(float)));
+  TERN_ASSIGN(table.buffer_, Buffer::allocate(bytes_for(rope, head_dim, max_positions)));
   float* data = table.buffer_.as<float>();
   fill(frequencies(rope, dim, false), {data, table.short_positions_, dim, dim});
   if (has_long)

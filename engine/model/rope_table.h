@@ -21,6 +21,9 @@ class RopeTable {
   /// For positions [0, max_positions). Angles in double, rounded once. Formulas: docs/papers.md.
   static Result<RopeTable> create(const RopeConfig& rope, int32_t head_dim, int32_t max_positions);
 
+  /// Of a table that create() would make.
+  static size_t bytes_for(const RopeConfig& rope, int32_t head_dim, int32_t max_positions);
+
   /// Which angles a sequence gets that reaches at most `num_positions`: 1 where longrope's factors
   /// change because it leaves the original context, else 0. Fixed for a sequence's life, as the
   /// keys of one do not fit the queries of the other.

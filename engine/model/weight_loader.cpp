@@ -7,38 +7,69 @@
 
 namespace tern {
 
-WeightLoader::WeightLoader(const WeightSource& source, Compute compute, const Exec& ex,
-                           LoadFraction on_progress)
-    : source_(source), compute_(compute), ex_(ex), on_progress_(std::move(on_progress)) {
-  for (const TensorInfo& t : source.tensors()) total_bytes_ += t.bytes;
+WeightLoader::WeightLoader(const WeightSource& source, const LoadOptions& options)
+    : source_(source), options_(options) {
+  for (TensorInfo& t : source.tensors()) {
+    total_bytes_ += t.bytes;
+    unused_.emplace(std::move(t.name), t.bytes);
+  }
 }
 
 Result<std::unique_ptr<RowSource>> WeightLoader::rows(const std::string& name,
                                                       const std::vector<int64_t>& shape) {
   TERN_ASSIGN(std::unique_ptr<RowSource> rows, source_.get(name, shape));
-  used_.insert(name);
+  unused_.erase(name);
   num_parameters_ += uint64_t(rows->rows()) * rows->cols();
   return rows;
 }
 
+void WeightLoader::ignore(const std::string& name) {
+  const auto found = unused_.find(name);
+  if (found == unused_.end()) return;
+  total_bytes_ -= found->second;
+  unused_.erase(found);
+}
+
+void WeightLoader::keep_in_file(const RowSource& rows) {
+  total_bytes_ -= rows.bytes();
+  file_bytes_ += rows.bytes();
+}
+
 void WeightLoader::advance(uint64_t bytes) {
   done_bytes_ += bytes;
-  if (on_progress_ && total_bytes_ > 0) on_progress_(double(done_bytes_) / double(total_bytes_));
+  report();
+}
+
+void WeightLoader::report() const {
+  if (options_.on_progress && !options_.plan_only) options_.on_progress(done_bytes_, total_bytes_);
 }
 
 Result<Linear> WeightLoader::pack(const RowSource& rows) {
-  const Format& f = format(packed_format(rows.encoding(), compute_, ex_.isa));
+  const Format& f = format(packed_format(rows.encoding(), options_.compute, options_.ex.isa));
   Linear linear;
-  TERN_ASSIGN(linear.packed, Buffer::allocate(f.packed_bytes(f, rows.rows(), rows.cols())));
-  constexpr int64_t kRowsPerTask = 4 * kPanelRows;
-  parallel_for(ex_.pool, ceil_div(rows.rows(), kRowsPerTask), [&](int64_t task, int) {
-    const int64_t first = task * kRowsPerTask;
-    f.pack_rows(f, rows, first, std::min(kRowsPerTask, rows.rows() - first), linear.packed.data());
-  });
-  linear.weight = {
-      .data = linear.packed.data(), .format = f.id, .rows = rows.rows(), .cols = rows.cols()};
-  packed_bytes_ += linear.packed.size();
-  advance(rows.bytes());
+  linear.weight = {.data = nullptr, .format = f.id, .rows = rows.rows(), .cols = rows.cols()};
+  const size_t bytes = f.packed_bytes(f, rows.rows(), rows.cols());
+  packed_bytes_ += bytes;
+  if (options_.plan_only) return linear;
+  TERN_ASSIGN(linear.packed, Buffer::allocate(bytes));
+  linear.weight.data = linear.packed.data();
+
+  // Large enough that giving pages back costs little, and small beside what is packed.
+  constexpr uint64_t kTaskBytes = uint64_t(1) << 20;
+  const uint64_t row_bytes = rows.bytes() / std::max<uint64_t>(rows.rows(), 1);
+  const int64_t panels = kTaskBytes / std::max<uint64_t>(row_bytes * kPanelRows, 1);
+  const int64_t rows_per_task = std::clamp<int64_t>(panels, 1, 64) * kPanelRows;
+  parallel_for(options_.ex.pool, ceil_div(rows.rows(), rows_per_task),
+               [&](int64_t task, int thread) {
+                 const int64_t first = task * rows_per_task;
+                 const int64_t count = std::min(rows_per_task, rows.rows() - first);
+                 f.pack_rows(f, rows, first, count, linear.packed.data());
+                 rows.release(first, count);
+                 done_bytes_ += count * row_bytes;
+                 if (thread == 0) report();  // the loading thread
+               });
+  // Reading a task's first and last pages has brought in neighbours.
+  rows.release(0, rows.rows());
   return linear;
 }
 
@@ -108,9 +139,9 @@ Result<Buffer> WeightLoader::vector(const std::string& name, int64_t size) {
 Status WeightLoader::finish() const {
   std::string unknown;
   int count = 0;
-  for (const auto& [name, shape, dtype, bytes] : source_.tensors()) {
+  for (const auto& [name, bytes] : unused_) {
     // Old checkpoints carry the rotary frequencies as a tensor; they follow from the config.
-    if (used_.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;
+    if (name.ends_with("rotary_emb.inv_freq")) continue;
     if (++count <= 5) unknown += (count > 1 ? ", " : "") + name;
   }
   if (count == 0) return {};

@@ -1,8 +1,9 @@
 // Brings a checkpoint's tensors into the form that kernels read.
 #pragma once
 
+#include <atomic>
 #include <functional>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,17 @@
 
 namespace tern {
 
-/// Called with the share of all tensor bytes that is done, 0 to 1.
-using LoadFraction = std::function<void(double)>;
+/// Called, often, with the bytes of tensors that are packed and those that will be.
+using LoadedBytes = std::function<void(uint64_t done, uint64_t total)>;
+
+struct LoadOptions {
+  int32_t max_model_len = 0;            ///< positions to serve: sizes the RoPE table
+  Compute compute = Compute::kDefault;  ///< arithmetic of the linear layers
+  Exec ex;                              ///< whose pool packs weights, and for whose instruction set
+  LoadedBytes on_progress;              ///< may be empty; loading thread
+  /// Matrices get their shape and format but no memory: the model tells its sizes and cannot run.
+  bool plan_only = false;
+};
 
 /// A linear layer in the checkpoint.
 struct LinearName {
@@ -25,9 +35,8 @@ struct LinearName {
 /// the architecture does not know.
 class WeightLoader {
  public:
-  /// `ex`: whose pool packs, and for whose instruction set. The source must outlive the loader.
-  WeightLoader(const WeightSource& source, Compute compute, const Exec& ex,
-               LoadFraction on_progress);
+  /// The source and the options must outlive the loader.
+  WeightLoader(const WeightSource& source, const LoadOptions& options);
 
   /// `name`.weight [out, in] packed as packed_format() says, and `name`.bias [out] where
   /// `has_bias`. kNotFound, kInvalidArgument (shape, type) naming tensor and file.
@@ -44,32 +53,36 @@ class WeightLoader {
   Result<std::unique_ptr<RowSource>> rows(const std::string& name,
                                           const std::vector<int64_t>& shape);
 
-  /// Packs `rows` [out, in].
+  /// Packs `rows` [out, in]. Their file's pages leave the process as they are packed.
   Result<Linear> pack(const RowSource& rows);
 
+  /// Says that `rows` of a tensor are read where they lie in their file, and never packed.
+  void keep_in_file(const RowSource& rows);
+
   /// A tensor that may be there and is not needed ("lm_head.weight" of tied embeddings).
-  void ignore(const std::string& name) { used_.insert(name); }
+  void ignore(const std::string& name);
 
   /// kInvalidArgument naming tensors that nobody asked for: the architecture is not what it seems.
   Status finish() const;
 
   uint64_t num_parameters() const { return num_parameters_; }
   uint64_t packed_bytes() const { return packed_bytes_; }
+  uint64_t file_bytes() const { return file_bytes_; }  ///< of what keep_in_file() was told
 
  private:
   Status load_biases(const std::vector<LinearName>& names, LinearGroup& group);
   Result<Buffer> vector(const std::string& name, int64_t size);
   void advance(uint64_t bytes);
+  void report() const;
 
   const WeightSource& source_;
-  const Compute compute_;
-  const Exec ex_;
-  const LoadFraction on_progress_;
-  std::set<std::string, std::less<>> used_;
+  const LoadOptions& options_;
+  std::map<std::string, uint64_t, std::less<>> unused_;  // bytes of tensors nobody asked for yet
   uint64_t num_parameters_ = 0;
   uint64_t packed_bytes_ = 0;
-  uint64_t done_bytes_ = 0;
-  uint64_t total_bytes_ = 0;
+  uint64_t file_bytes_ = 0;
+  uint64_t total_bytes_ = 0;  // of tensors that will be packed
+  std::atomic<uint64_t> done_bytes_{0};
 };
 
 }  // namespace tern

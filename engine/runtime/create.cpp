@@ -1,12 +1,12 @@
 #include "engine/runtime/create.h"
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
 
 #include "base/log.h"
 #include "base/math.h"
 #include "engine/runtime/engine_thread.h"
+#include "engine/runtime/memory_plan.h"
 #include "engine/runtime/model_runner.h"
 #include "engine/runtime/sim_engine.h"
 
@@ -18,24 +18,30 @@ const Clock& steady_clock() {
   return clock;
 }
 
-uint64_t available_memory_bytes() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string key; file >> key;) {
-    uint64_t kib = 0;
-    if (key == "MemAvailable:" && file >> kib) return kib * 1024;
-    file.ignore(1024, '\n');
-  }
-  return uint64_t(1) << 30;
+RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
+                             const ComputeOptions& compute) {
+  return {.isa = compute.isa,
+          .limits = {.max_tokens = scheduler.max_num_batched_tokens,
+                     .max_logits_rows = scheduler.max_num_seqs,
+                     .max_context_len = round_up(scheduler.max_model_len, scheduler.block_size),
+                     .num_threads = compute.num_pool_threads()},
+          .num_blocks = scheduler.num_blocks,
+          .block_size = scheduler.block_size,
+          .log = config.kernel_log};
+}
+
+/// kv_cache_bytes, or else what all sequences can need, at most half of what weights and workspace
+/// (`fixed_bytes`) leave.
+uint64_t kv_budget(const EngineConfig& config, uint64_t wanted, uint64_t fixed_bytes,
+                   uint64_t available) {
+  if (config.kv_cache_bytes > 0) return config.kv_cache_bytes;
+  return std::min(wanted, available > fixed_bytes ? (available - fixed_bytes) / 2 : 0);
 }
 
 // Blocks of the KV pool, and a context that fits them.
-Status plan_memory(const EngineConfig& config, const KvLayout& layout, SchedulerConfig& scheduler) {
-  const uint64_t block_bytes = layout.bytes_per_token() * scheduler.block_size;
+Status plan_kv(const EngineConfig& config, uint64_t block_bytes, uint64_t budget,
+               SchedulerConfig& scheduler) {
   const uint64_t blocks_per_seq = ceil_div(scheduler.max_model_len, scheduler.block_size);
-  const uint64_t wanted = blocks_per_seq * scheduler.max_num_seqs * block_bytes;
-  const uint64_t budget = config.kv_cache_bytes > 0
-                              ? config.kv_cache_bytes
-                              : std::min(wanted, available_memory_bytes() / 2);
   const uint64_t num_blocks = std::min<uint64_t>(budget / block_bytes, INT32_MAX);
   scheduler.num_blocks = static_cast<int32_t>(num_blocks);
   if (num_blocks >= blocks_per_seq) return {};
@@ -50,6 +56,28 @@ Status plan_memory(const EngineConfig& config, const KvLayout& layout, Scheduler
   spdlog::warn("max_model_len lowered from {} to {}: that is what the KV cache of {} bytes holds",
                scheduler.max_model_len, fitting, budget);
   scheduler.max_model_len = static_cast<int32_t>(fitting);
+  return {};
+}
+
+/// Fits the KV pool and the context into the memory there is, before weights are read.
+Status plan_engine(const EngineConfig& config, const Model& planned, const ComputeOptions& compute,
+                   SchedulerConfig& scheduler) {
+  const MemoryInfo memory = read_memory_info();
+  const MemoryPlan fixed = plan_memory(planned, runner_options(config, scheduler, compute), memory);
+  const uint64_t block_bytes = KvCache::bytes(planned.kv_layout(), 1, scheduler.block_size);
+  const uint64_t wanted = uint64_t(ceil_div(scheduler.max_model_len, scheduler.block_size)) *
+                          scheduler.max_num_seqs * block_bytes;
+  const uint64_t budget = kv_budget(config, wanted, fixed.total_bytes(), memory.available_bytes());
+  if (config.kv_cache_bytes == 0 && budget < block_bytes) {
+    scheduler.num_blocks = 1;  // says what does not fit even so
+  } else {
+    TERN_TRY(plan_kv(config, block_bytes, budget, scheduler));
+  }
+  const RunnerOptions options = runner_options(config, scheduler, compute);
+  const MemoryPlan plan = plan_memory(planned, options, memory);
+  TERN_TRY(check_fits(plan, planned, options));
+  TERN_TRY(scheduler.validate());
+  spdlog::info("{}", describe(plan));
   return {};
 }
 
@@ -79,37 +107,24 @@ Result<int32_t> context_length(const EngineConfig& config, const ModelConfig& mo
 }  // namespace
 
 Result<EngineParts> load_engine_parts(const EngineConfig& config, const ProgressFn& on_progress) {
-  const auto report = [&](const char* stage, double fraction) {
-    if (on_progress) on_progress({stage, fraction});
-  };
   if (config.simulate) return make_sim_parts(config);
   TERN_ASSIGN(const Isa isa, selected_isa());
   TERN_ASSIGN(const std::string directory, resolve_model(config.model_dir));
-  report("config", 0);
-  TERN_ASSIGN(ModelFiles files,
-              read_model_files(directory, config.hf_config_file, config.chat_template_file));
+  TERN_ASSIGN(ModelFiles files, read_model_files(directory, config.hf_config_file,
+                                                 config.chat_template_file, on_progress));
 
   SchedulerConfig scheduler = config.scheduler;
   TERN_ASSIGN(scheduler.max_model_len, context_length(config, files.config));
-  TERN_ASSIGN(LoadedModel loaded,
-              load_weights(directory, files.config, scheduler.max_model_len,
-                           {config.compute, config.num_threads, isa},
-                           [&](double fraction) { report("weights", fraction); }));
-
-  report("memory", 0);
-  TERN_TRY(plan_memory(config, loaded.model->kv_layout(), scheduler));
-  TERN_TRY(scheduler.validate());
-  const RunnerOptions options{
-      .isa = isa,
-      .limits = {.max_tokens = scheduler.max_num_batched_tokens,
-                 .max_logits_rows = scheduler.max_num_seqs,
-                 .max_context_len = round_up(scheduler.max_model_len, scheduler.block_size),
-                 .num_threads = loaded.pool->num_threads()},
-      .num_blocks = scheduler.num_blocks,
-      .block_size = scheduler.block_size,
-      .log = config.kernel_log};
-  TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
-              ForwardRunner::create(loaded.model, loaded.pool, options));
+  const ComputeOptions compute{config.compute, config.num_threads, isa};
+  const auto check = [&](const Model& planned) {
+    return plan_engine(config, planned, compute, scheduler);
+  };
+  TERN_ASSIGN(LoadedModel loaded, load_weights(directory, files.config, scheduler.max_model_len,
+                                               compute, {check, on_progress}));
+  if (on_progress) on_progress({.stage = "memory"});
+  TERN_ASSIGN(
+      std::unique_ptr<ForwardRunner> runner,
+      ForwardRunner::create(loaded.model, loaded.pool, runner_options(config, scheduler, compute)));
 
   ModelInfo& info = files.assets.info;
   if (!config.served_name.empty()) info.name = config.served_name;
@@ -118,13 +133,9 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   info.weight_bytes = loaded.model->weight_bytes();
   info.weight_format = loaded.model->weight_format();
   info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
-  spdlog::info(
-      "{}: {} parameters as {} in {} bytes, KV cache {} blocks of {} tokens in {} bytes, "
-      "workspace {} bytes, {} threads, {} on {}",
-      info.name, info.num_parameters, info.weight_format, info.weight_bytes, scheduler.num_blocks,
-      scheduler.block_size, runner->kv_bytes(), runner->workspace_bytes(),
-      loaded.pool->num_threads(), isa_name(isa), cpu_info().model_name);
-  report("memory", 1);
+  spdlog::info("{}: {} parameters as {}, {} threads, {} on {}", info.name, info.num_parameters,
+               info.weight_format, loaded.pool->num_threads(), isa_name(isa),
+               cpu_info().model_name);
   return EngineParts{std::move(files.assets), scheduler, std::move(runner)};
 }
 

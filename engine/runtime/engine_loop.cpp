@@ -175,12 +175,15 @@ void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
 
 void EngineLoop::run_passes(const StepPlan& plan) {
   first_logits_positions_.clear();
-  result_.sequences.clear();
   events_.clear();
   prefilled_.clear();
-  for (const ScheduledSequence& s : plan.sequences) {
-    first_logits_positions_.push_back(first_logits_position(s));
-    result_.sequences.push_back({.id = s.sequence->id});
+  result_.sequences.resize(plan.sequences.size());  // not cleared: their vectors keep their memory
+  for (size_t i = 0; i < plan.sequences.size(); ++i) {
+    first_logits_positions_.push_back(first_logits_position(plan.sequences[i]));
+    SequenceResult& result = result_.sequences[i];
+    result.id = plan.sequences[i].sequence->id;
+    result.token_ids.clear();
+    result.finished = false;
   }
   passes_.start(plan, first_logits_positions_);
   while (passes_.next()) {
@@ -261,7 +264,7 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
     event.finished = FinishedEvent{.status = commit.status()};
     return event;
   }
-  out.token_ids = std::move(commit->token_ids);
+  out.token_ids.assign(commit->token_ids.begin(), commit->token_ids.end());
   out.finished = commit->finished;
   if (answer.usage.completion_tokens == 0) {
     answer.first_token_at = clock_.now();
@@ -270,7 +273,8 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
   answer.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
   num_generated_tokens_ += out.token_ids.size();
   event.text = std::move(commit->text);
-  event.token_ids = std::move(commit->shown_token_ids);
+  event.token_ids = std::move(commit->token_ids);
+  event.token_ids.resize(commit->num_shown);
   event.logprobs = std::move(commit->logprobs);
   if (commit->finished)
     event.finished = FinishedEvent{.reason = commit->reason,

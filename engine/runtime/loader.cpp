@@ -152,7 +152,12 @@ Result<std::unique_ptr<Tokenizer>> read_tokenizer(const std::string& model) {
 }
 
 Result<ModelFiles> read_model_files(const std::string& model, const std::string& config_file,
-                                    const std::string& chat_template_file) {
+                                    const std::string& chat_template_file,
+                                    const ProgressFn& on_progress) {
+  const auto report = [&](const char* stage) {
+    if (on_progress) on_progress({.stage = stage});
+  };
+  report("config");
   const bool is_gguf = is_file(model);
   if (!is_gguf && !fs::is_directory(model))
     return Status(Code::kNotFound, model + ": no such model directory");
@@ -166,6 +171,7 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
   info.vocab_size = files.config.vocab_size;
   info.max_model_len = files.config.max_position_embeddings;
   info.eos_token_ids = files.config.eos_token_ids;
+  report("tokenizer");
   if (is_gguf) {
     TERN_TRY(read_gguf_assets(model, chat_template_file, files.assets));
     return files;
@@ -177,17 +183,25 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
 
 Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig& config,
                                  int32_t max_model_len, const ComputeOptions& compute,
-                                 const LoadFraction& on_progress) {
+                                 const LoadHooks& hooks) {
   TERN_ASSIGN(const Compute arithmetic, parse_compute(compute.compute));
   TERN_ASSIGN(const std::shared_ptr<const WeightSource> weights, open_weights(directory));
   LoadedModel loaded;
-  loaded.pool = std::make_shared<ThreadPool>(compute.num_threads > 0 ? compute.num_threads
-                                                                     : cpu_info().num_cpus);
-  const LoadOptions options{
+  loaded.pool = std::make_shared<ThreadPool>(compute.num_pool_threads());
+  LoadOptions options{
       .max_model_len = max_model_len,
       .compute = arithmetic,
-      .ex = {.device = Device::kCpu, .isa = compute.isa, .pool = loaded.pool.get()},
-      .on_progress = on_progress};
+      .ex = {.device = Device::kCpu, .isa = compute.isa, .pool = loaded.pool.get()}};
+  if (hooks.check) {
+    options.plan_only = true;
+    TERN_ASSIGN(const std::unique_ptr<Model> planned, load_model(config, weights, options));
+    TERN_TRY(hooks.check(*planned));
+    options.plan_only = false;
+  }
+  if (hooks.on_progress)
+    options.on_progress = [&](uint64_t done, uint64_t total) {
+      hooks.on_progress({"weights", done, total});
+    };
   TERN_ASSIGN(std::unique_ptr<Model> model, load_model(config, weights, options));
   loaded.model = std::move(model);
   return loaded;

@@ -12,8 +12,12 @@
 namespace tern {
 
 struct LoadProgress {
-  std::string stage;    ///< "config", "weights", "memory"
-  double fraction = 0;  ///< of the stage, 0 to 1
+  const char* stage = "";    ///< "config", "tokenizer", "weights", "memory": in this order
+  uint64_t done_bytes = 0;   ///< of weights, packed
+  uint64_t total_bytes = 0;  ///< of weights; 0 in the other stages
+
+  /// Of the stage, 0 to 1.
+  double fraction() const { return total_bytes ? double(done_bytes) / double(total_bytes) : 0; }
 };
 using ProgressFn = std::function<void(const LoadProgress&)>;
 
@@ -26,9 +30,11 @@ struct ModelFiles {
 /// Of a directory: reads config.json, the tokenizer's files, tokenizer_config.json (or
 /// chat_template.jinja) and generation_config.json; only config.json must be there. Of a GGUF file:
 /// its metadata. `config_file` is read in place of the model's own config where not empty,
-/// `chat_template_file` in place of its template.
+/// `chat_template_file` in place of its template. `on_progress` hears of the stages "config" and
+/// "tokenizer".
 Result<ModelFiles> read_model_files(const std::string& model, const std::string& config_file = "",
-                                    const std::string& chat_template_file = "");
+                                    const std::string& chat_template_file = "",
+                                    const ProgressFn& on_progress = {});
 
 /// The config alone, of a directory or a GGUF file.
 Result<ModelConfig> read_config(const std::string& model, const std::string& config_file = "");
@@ -47,13 +53,22 @@ struct ComputeOptions {
   std::string compute = "default";  ///< "default", "fast" or "f32": Compute
   int32_t num_threads = 0;          ///< 0 = every CPU this process may use
   Isa isa = Isa::kScalar;
+
+  int num_pool_threads() const { return num_threads > 0 ? num_threads : cpu_info().num_cpus; }
+};
+
+/// What happens on the way; any may be empty.
+struct LoadHooks {
+  /// Called with the model's shapes and sizes before its weights are read: an error ends loading.
+  std::function<Status(const Model& planned)> check;
+  ProgressFn on_progress;  ///< of the stage "weights"; loading thread
 };
 
 /// Opens the weights of `model` (a directory or a GGUF file) and packs them for `max_model_len`
 /// positions. Errors name file, tensor and what is wrong.
 Result<LoadedModel> load_weights(const std::string& model, const ModelConfig& config,
                                  int32_t max_model_len, const ComputeOptions& compute,
-                                 const LoadFraction& on_progress);
+                                 const LoadHooks& hooks);
 
 /// The directory or GGUF file of a model by what an operator wrote: a path, or the name of a
 /// bundled model (below $TERN_MODELS, the installed share/tern/models or the source tree's

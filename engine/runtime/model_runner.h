@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "base/buffer.h"
@@ -39,9 +41,10 @@ struct RunnerOptions {
 /// A model, its KV pool and its scratch memory, on the CPU.
 class ForwardRunner final : public ModelRunner {
  public:
-  /// Allocates the KV pool and the workspace for steps up to `options`.limits. Several runners may
-  /// share a model and a pool as long as one steps at a time. kResourceExhausted naming what does
-  /// not fit.
+  /// Allocates the KV pool and the workspace for steps up to `options`.limits. The system gives the
+  /// workspace's memory at once, the pool's from a thread in the background: a start does not wait
+  /// for it, and soon no step does. Several runners may share a model and a pool as long as one
+  /// steps at a time. kResourceExhausted naming what does not fit.
   static Result<std::unique_ptr<ForwardRunner>> create(std::shared_ptr<const Model> model,
                                                        std::shared_ptr<ThreadPool> pool,
                                                        const RunnerOptions& options);
@@ -52,18 +55,28 @@ class ForwardRunner final : public ModelRunner {
   }
 
   size_t kv_bytes() const { return kv_.bytes(); }
-  size_t workspace_bytes() const { return workspace_.size() + logits_.size(); }
+
+  /// Of scratch memory and logits, for steps up to `limits`.
+  static size_t workspace_bytes(const Model& model, const StepLimits& limits) {
+    return model.workspace_bytes(limits) + logits_bytes(model, limits);
+  }
 
  private:
   ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
                 const Exec& ex, KvCache kv, Workspace workspace, Buffer logits);
+
+  static size_t logits_bytes(const Model& model, const StepLimits& limits) {
+    return size_t(limits.max_logits_rows) * model.vocab_size() * sizeof(float);
+  }
+  void populate_kv(const std::stop_token& stop);
 
   const std::shared_ptr<const Model> model_;
   const std::shared_ptr<ThreadPool> pool_;
   const Exec ex_;
   KvCache kv_;
   Workspace workspace_;
-  Buffer logits_;  // [max_logits_rows, vocab_size]
+  Buffer logits_;          // [max_logits_rows, vocab_size]
+  std::jthread populate_;  // ends before what it touches
 };
 
 }  // namespace tern

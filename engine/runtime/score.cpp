@@ -1,11 +1,13 @@
 #include "engine/runtime/score.h"
 
 #include "base/math.h"
+#include "engine/runtime/memory_plan.h"
 
 namespace tern {
 
-Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa,
-                                               const ScoreOptions& options) {
+namespace {
+
+SchedulerConfig scheduler_config(const ScoreOptions& options) {
   SchedulerConfig config;
   config.max_num_seqs = 1;
   config.max_num_batched_tokens = options.chunk;
@@ -14,18 +16,41 @@ Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa
       options.max_len + 1;  // the scheduler counts a token that is never computed
   config.num_blocks = ceil_div(config.max_model_len, config.block_size);
   config.enable_prefix_caching = false;
-  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(config));
-  const RunnerOptions runner_options{
-      .isa = isa,
-      .limits = {.max_tokens = options.chunk,
-                 .max_logits_rows = options.chunk,
-                 .max_context_len = round_up(options.max_len, options.block_size),
-                 .num_threads = model.pool->num_threads()},
-      .num_blocks = config.num_blocks,
-      .block_size = config.block_size,
-      .log = options.log};
+  return config;
+}
+
+RunnerOptions runner_options(const ScoreOptions& options, Isa isa, int num_threads) {
+  const SchedulerConfig config = scheduler_config(options);
+  return {.isa = isa,
+          .limits = {.max_tokens = options.chunk,
+                     .max_logits_rows = options.chunk,
+                     .max_context_len = round_up(options.max_len, options.block_size),
+                     .num_threads = num_threads},
+          .num_blocks = config.num_blocks,
+          .block_size = config.block_size,
+          .log = options.log};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Scorer>> Scorer::load(const std::string& model, const ModelConfig& config,
+                                             const ComputeOptions& compute,
+                                             const ScoreOptions& options) {
+  const auto check = [&](const Model& planned) {
+    const RunnerOptions runner = runner_options(options, compute.isa, compute.num_pool_threads());
+    return check_fits(plan_memory(planned, runner, read_memory_info()), planned, runner);
+  };
+  TERN_ASSIGN(const LoadedModel loaded,
+              load_weights(model, config, options.max_len, compute, {check, options.on_progress}));
+  return create(loaded, compute.isa, options);
+}
+
+Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa,
+                                               const ScoreOptions& options) {
+  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(scheduler_config(options)));
   TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
-              ForwardRunner::create(model.model, model.pool, runner_options));
+              ForwardRunner::create(model.model, model.pool,
+                                    runner_options(options, isa, model.pool->num_threads())));
   return std::unique_ptr<Scorer>(new Scorer(std::move(scheduler), std::move(runner)));
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "engine/runtime/build_batch.h"
 #include "engine/runtime/loader.h"
@@ -18,11 +19,18 @@ struct ScoreOptions {
   int32_t block_size = 16;
   int32_t chunk = 512;       ///< tokens of one step
   KernelLog* log = nullptr;  ///< if not null, notes the kernels that ran; must outlive the scorer
+  ProgressFn on_progress;    ///< of load(); may be empty
 };
 
 /// One thread at a time.
 class Scorer {
  public:
+  /// Of a directory or a GGUF file. kResourceExhausted before weights are read where memory is
+  /// short; errors of load_weights().
+  static Result<std::unique_ptr<Scorer>> load(const std::string& model, const ModelConfig& config,
+                                              const ComputeOptions& compute,
+                                              const ScoreOptions& options);
+
   static Result<std::unique_ptr<Scorer>> create(const LoadedModel& model, Isa isa,
                                                 const ScoreOptions& options);
 
