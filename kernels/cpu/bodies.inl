@@ -3,6 +3,7 @@
 #include "kernels/cpu/exp.inl"
 #include "kernels/cpu/gemm.inl"
 #include "kernels/cpu/gemm_float.inl"
+#include "kernels/cpu/gemm_bfp16.inl"
 #include "kernels/cpu/gemm_int.inl"
 #include "kernels/cpu/quantize_input.inl"
 #include "kernels/cpu/rmsnorm.inl"
@@ -16,22 +17,22 @@ namespace tern {
 namespace {
 
 constexpr CpuKernels make_kernels(Isa isa, std::string_view name) {
-  return {
-      .isa = isa,
-      .name = name,
-      .gemm = {gemm<FloatTile<float>>, gemm<FloatTile<F16>>, gemm<FloatTile<Bf16>>,
-               nullptr,  // pairs of bf16 have their own instruction set
-               gemm<IntTile<8, false, 2>>, gemm<IntTile<4, false, 2>>, gemm<IntTile<4, true, 2>>,
-               gemm<IntTile<8, false, 1>>, gemm<IntTile<4, false, 1>>, gemm<IntTile<4, true, 1>>},
-      .quantize_input = quantize_input,
-      .rmsnorm = rmsnorm,
-      .rope = rope,
-      .gated_activation = gated_activation,
-      .softcap = softcap,
-      .add = add,
-      .kv_write = kv_write,
-      .attention = attention,
-      .exp = exp_array};
+  return {.isa = isa,
+          .name = name,
+          .gemm = {gemm<FloatTile<float>>, gemm<FloatTile<F16>>, gemm<FloatTile<Bf16>>,
+                   nullptr,  // pairs of bf16 have their own instruction set
+                   gemm<Bfp16Tile>, gemm<IntTile<8, false, 2>>, gemm<IntTile<4, false, 2>>,
+                   gemm<IntTile<4, true, 2>>, gemm<IntTile<8, false, 1>>,
+                   gemm<IntTile<4, false, 1>>, gemm<IntTile<4, true, 1>>},
+          .quantize_input = quantize_input,
+          .rmsnorm = rmsnorm,
+          .rope = rope,
+          .gated_activation = gated_activation,
+          .softcap = softcap,
+          .add = add,
+          .kv_write = kv_write,
+          .attention = attention,
+          .exp = exp_array};
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ enum class GemmFamily : uint8_t {
   kF16,
   kBf16,
   kBf16Dot,
+  kBfp16,
   kInt8,
   kInt4,
   kInt4Offset,
@@ -28,7 +29,7 @@ enum class GemmFamily : uint8_t {
   kInt4A8,
   kInt4OffsetA8
 };
-constexpr int kNumGemmFamilies = 10;
+constexpr int kNumGemmFamilies = 11;
 
 /// The entry points of one isa_*.cpp. Only these leave such a file: what enters a table, or is a
 /// template of the standard library, stands in register.cpp, which every CPU can run. Null where

@@ -1,4 +1,5 @@
-// Sixteen integer lanes in plain C++, and the dot products of four bytes in each.
+// Sixteen integer lanes in plain C++, and the dot products of four bytes or two 16-bit numbers
+// in each.
 #pragma once
 
 #include "kernels/cpu/vec_scalar.h"
@@ -13,8 +14,17 @@ struct ByteVec {
   uint8_t v[4 * kLanes];
 };
 
+struct PairVec {
+  int16_t v[2 * kLanes];
+};
+
 constexpr int kMaxIntTileRows = 2;
 constexpr int int_tile_vecs(int, int) {
+  return 1;
+}
+
+constexpr int kMaxPairTileRows = 2;
+constexpr int pair_tile_vecs(int) {
   return 1;
 }
 
@@ -57,6 +67,22 @@ TERN_INLINE IntVec dot4(IntVec acc, const ByteVec& codes, const int32_t* x) {
   for (int i = 0; i < kLanes; ++i)
     for (int j = 0; j < 4; ++j) acc.v[i] += codes.v[4 * i + j] * bytes[j];
   return acc;
+}
+
+TERN_INLINE PairVec load_pairs(const std::byte* p) {
+  PairVec r;
+  __builtin_memcpy(r.v, p, sizeof r.v);
+  return r;
+}
+/// acc + the products of each lane's two numbers with the two at x; exact.
+TERN_INLINE IntVec dot2(IntVec acc, const PairVec& w, const int32_t* x) {
+  const int16_t* two = reinterpret_cast<const int16_t*>(x);
+  for (int i = 0; i < kLanes; ++i) acc.v[i] += w.v[2 * i] * two[0] + w.v[2 * i + 1] * two[1];
+  return acc;
+}
+/// The floats whose exponents are these sixteen bytes.
+TERN_INLINE Vec powers_of_two(const std::byte* p) {
+  return lanewise([&](int i) { return __builtin_bit_cast(float, uint32_t(p[i]) << 23); });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Activations as bf16 or integers: plain loops, which the compiler brings to the instruction set,
 // since every step is exact or one IEEE rounding.
 
+#include "kernels/formats/bfp16.h"
 #include "kernels/formats/code_panels.h"
 
 namespace tern {
@@ -19,11 +20,14 @@ void round_row_to_bf16(const float* x, int64_t cols, int64_t stride, std::byte* 
 /// Adding 1.5 · 2^23 rounds to nearest, ties to even, and leaves the integer in the low bits.
 constexpr float kRounder = 12582912.0f;
 
-/// kPlanes as in IntInput: the bytes of value k go to bytes[k] and, of two, to low[k].
-template <int kPlanes>
-TERN_INLINE void quantize_group(const float* x, int64_t size, int8_t* bytes, int8_t* low,
-                                float& scale, int32_t& sum, float& scaled_sum) {
-  constexpr float kMost = kPlanes == 2 ? 127.0f * 256 : 127.0f;
+struct GroupScale {
+  float scale;
+  int32_t sum;  // of the integers
+};
+
+/// Calls store(k, integer) for every value; their largest magnitude is kMost.
+template <int kMost, class Store>
+TERN_INLINE GroupScale quantize_group(const float* x, int64_t size, const Store& store) {
   constexpr uint32_t kInfinity = 0x7f800000u;
   uint32_t largest_bits = 0;  // of positive floats, integers have the order
   for (int64_t k = 0; k < size; ++k) {
@@ -32,40 +36,62 @@ TERN_INLINE void quantize_group(const float* x, int64_t size, int8_t* bytes, int
   }
   const float largest = __builtin_bit_cast(float, largest_bits);
   const bool finite = largest_bits < kInfinity, empty = largest < 1e-30f || !finite;
-  const float inverse = empty ? 0 : kMost / largest;
-  sum = 0;
+  const float inverse = empty ? 0 : float(kMost) / largest;
+  int32_t sum = 0;
   for (int64_t k = 0; k < size; ++k) {
     const float rounded = (empty ? 0 : x[k]) * inverse + kRounder;
     const int32_t value = static_cast<int32_t>(bits_of(rounded) - bits_of(kRounder));
-    if constexpr (kPlanes == 2) {
-      const int32_t high = (value + 128) >> 8;
-      bytes[k] = static_cast<int8_t>(high);
-      low[k] = static_cast<int8_t>(value - (high << 8));
-    } else {
-      bytes[k] = static_cast<int8_t>(value);
-    }
+    store(k, value);
     sum += value;
   }
-  scale = finite ? (empty ? 0 : largest / kMost) : __builtin_bit_cast(float, 0x7fc00000u);
-  scaled_sum = scale * static_cast<float>(sum);
+  return {finite ? (empty ? 0 : largest / float(kMost)) : __builtin_bit_cast(float, 0x7fc00000u),
+          sum};
 }
 
+TERN_INLINE void fill_zero(std::byte* out, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; ++i) out[i] = std::byte{0};
+}
+
+/// kPlanes as in IntInput.
 template <int kPlanes>
 void quantize_row(const float* x, int64_t cols, int64_t group, std::byte* out) {
   const IntInput layout = IntInput::of(kPlanes, group, cols);
-  int8_t* bytes = reinterpret_cast<int8_t*>(out);
   float* scales = const_cast<float*>(layout.scales(out));
   int32_t* sums = const_cast<int32_t*>(layout.sums(out));
   float* scaled_sums = const_cast<float*>(layout.scaled_sums(out));
   for (int64_t g = 0; g < layout.num_groups; ++g) {
-    const int64_t k = g * group;
-    quantize_group<kPlanes>(x + k, min64(group, cols - k), bytes + k,
-                            bytes + layout.plane_bytes + k, scales[g], sums[g], scaled_sums[g]);
+    int8_t* bytes = reinterpret_cast<int8_t*>(out) + g * group;
+    int8_t* low = bytes + layout.plane_bytes;
+    const auto [scale, sum] =
+        quantize_group < kPlanes == 2
+            ? 127 * 256
+            : 127 > (x + g * group, min64(group, cols - g * group), [&](int64_t k, int32_t value) {
+                const int32_t high = kPlanes == 2 ? (value + 128) >> 8 : value;
+                bytes[k] = static_cast<int8_t>(high);
+                if constexpr (kPlanes == 2) low[k] = static_cast<int8_t>(value - (high << 8));
+              });
+    scales[g] = scale;
+    sums[g] = sum;
+    scaled_sums[g] = scale * static_cast<float>(sum);
   }
   for (int64_t plane = 0; plane < kPlanes; ++plane)
-    for (int64_t k = cols; k < layout.plane_bytes; ++k) bytes[plane * layout.plane_bytes + k] = 0;
-  for (int64_t i = layout.groups_begin() + 12 * layout.num_groups; i < layout.row_bytes(); ++i)
-    bytes[i] = 0;
+    fill_zero(out + plane * layout.plane_bytes, cols, layout.plane_bytes);
+  fill_zero(out, layout.groups_begin() + 12 * layout.num_groups, layout.row_bytes());
+}
+
+void quantize_row_to_bfp16(const float* x, int64_t cols, std::byte* out) {
+  const Bfp16Input layout = Bfp16Input::of(cols);
+  float* scales = const_cast<float*>(layout.scales(out));
+  for (int64_t g = 0; g < layout.num_groups; ++g) {
+    const int64_t begin = g * kBfp16Group;
+    int16_t* values = reinterpret_cast<int16_t*>(out) + begin;
+    scales[g] = quantize_group<kBfp16MaxInput>(
+                    x + begin, min64(kBfp16Group, cols - begin),
+                    [&](int64_t k, int32_t value) { values[k] = static_cast<int16_t>(value); })
+                    .scale;
+  }
+  fill_zero(out, cols * 2, layout.scales_begin());
+  fill_zero(out, layout.scales_begin() + 4 * layout.num_groups, layout.row_bytes());
 }
 
 void quantize_input(const QuantizeInput::Args& a, const Exec& ex) {
@@ -74,6 +100,7 @@ void quantize_input(const QuantizeInput::Args& a, const Exec& ex) {
   for_rows(ex, a.x.rows, 2 * cols, [&](int64_t t) {
     std::byte* out = a.out + t * stride;
     if (f.input == InputType::kBf16) return round_row_to_bf16(a.x.row(t), cols, stride, out);
+    if (f.input == InputType::kBfp16) return quantize_row_to_bfp16(a.x.row(t), cols, out);
     if (f.input == InputType::kInt8) return quantize_row<1>(a.x.row(t), cols, f.group, out);
     quantize_row<2>(a.x.row(t), cols, f.group, out);
   });

@@ -42,6 +42,7 @@ constexpr Family kFamilies[kNumGemmFamilies] = {
     {"f16", supports_formats<FormatId::kF16>},
     {"bf16", supports_formats<FormatId::kBf16>},
     {"bf16_dot", supports_formats<FormatId::kBf16Dot>},
+    {"bfp16", supports_formats<FormatId::kBfp16>},
     {"int8", supports_formats<FormatId::kInt8G32, FormatId::kInt8G128>},
     {"int4", supports_formats<FormatId::kInt4G32, FormatId::kInt4G128>},
     {"int4_offset", supports_formats<FormatId::kInt4OffsetG32, FormatId::kInt4OffsetG128>},

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/math.h"
+#include "kernels/formats/bfp16.h"
 #include "kernels/formats/code_panels.h"
 #include "kernels/formats/transpose.h"
 
@@ -221,6 +222,13 @@ constexpr std::array kFormats{
     dense<F16>(FormatId::kF16, "f16", "f16", InputType::kF32),
     dense<Bf16>(FormatId::kBf16, "bf16", "bf16", InputType::kF32),
     dense<Bf16, 2>(FormatId::kBf16Dot, "bf16_dot", "bf16", InputType::kBf16),
+    Format{.id = FormatId::kBfp16,
+           .name = "bfp16",
+           .type = "bf16",
+           .input = InputType::kBfp16,
+           .packed_bytes = bfp16_bytes,
+           .pack_rows = pack_bfp16,
+           .unpack_row = unpack_bfp16},
     codes(FormatId::kInt8G32, "int8_g32", InputType::kInt16, 8, 32, false),
     codes(FormatId::kInt8G128, "int8_g128", InputType::kInt16, 8, 128, false),
     codes(FormatId::kInt4G32, "int4_g32", InputType::kInt16, 4, 32, false),
@@ -257,7 +265,8 @@ FormatId packed_format(const WeightEncoding& encoding, Compute compute, Isa isa)
     if (encoding.dtype == DType::kF32) return FormatId::kF32;
     if (encoding.dtype == DType::kF16) return FormatId::kF16;
     const bool dot = compute == Compute::kFast && isa == Isa::kAvx512Bf16;
-    return dot ? FormatId::kBf16Dot : FormatId::kBf16;
+    if (compute == Compute::kF32) return FormatId::kBf16;
+    return dot ? FormatId::kBf16Dot : FormatId::kBfp16;
   }
   const InputType input = compute == Compute::kFast ? InputType::kInt8 : InputType::kInt16;
   if (compute != Compute::kF32)
@@ -269,6 +278,7 @@ FormatId packed_format(const WeightEncoding& encoding, Compute compute, Isa isa)
 }
 
 int64_t input_row_bytes(const Format& f, int64_t cols) {
+  if (f.input == InputType::kBfp16) return Bfp16Input::of(cols).row_bytes();
   return f.bits > 0 ? IntInput::of(f, cols).row_bytes()
                     : round_up(cols * int64_t(sizeof(Bf16)), int64_t{64});
 }

@@ -19,6 +19,7 @@ enum class FormatId : uint8_t {
   kF16,
   kBf16,     ///< widened, times f32
   kBf16Dot,  ///< pairs of columns, times bf16
+  kBfp16,    ///< integers that share an exponent, times the same: bfp16.h
   kInt8G32,  ///< symmetric codes, times int16
   kInt8G128,
   kInt4G32,
@@ -34,7 +35,7 @@ enum class FormatId : uint8_t {
 };
 
 /// The type in which a format's kernels read activations.
-enum class InputType : uint8_t { kF32, kBf16, kInt8, kInt16 };
+enum class InputType : uint8_t { kF32, kBf16, kBfp16, kInt8, kInt16 };
 
 struct WeightView;
 
@@ -81,7 +82,7 @@ struct WeightView {
 
 /// The arithmetic of the linear layers that an operator asks for.
 enum class Compute : uint8_t {
-  kDefault,  ///< f32 activations for float weights, int16 activations for codes
+  kDefault,  ///< block floating point for bf16, f32 activations for f32 and f16, int16 for codes
   kFast,     ///< bf16 activations for bf16 weights where the CPU gains by it, int8 for codes
   kF32,      ///< f32 activations and f32 sums for all, for comparing with references
 };

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "kernels/formats/bfp16.h"
 #include "kernels/formats/code_panels.h"
 
 namespace tern {
@@ -18,6 +19,10 @@ void decode_input(const Gemm::Args& a, int64_t row, double* out) {
         break;
       case InputType::kBf16:
         out[k] = to_float(reinterpret_cast<const Bf16*>(x)[k]);
+        break;
+      case InputType::kBfp16:
+        out[k] = double(reinterpret_cast<const int16_t*>(x)[k]) *
+                 Bfp16Input::of(a.x.cols).scales(x)[k / kBfp16Group];
         break;
       case InputType::kInt8:
       case InputType::kInt16:

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/formats/bfp16.h"
 #include "kernels/formats/code_panels.h"
 
 namespace tern {
@@ -35,6 +36,18 @@ void quantize_group(const float* x, int64_t size, float most, int32_t* values, f
   }
 }
 
+void quantize_to_bfp16(const float* x, int64_t cols, std::byte* row) {
+  const Bfp16Input layout = Bfp16Input::of(cols);
+  auto* scales = const_cast<float*>(layout.scales(row));
+  for (int64_t g = 0; g < layout.num_groups; ++g) {
+    const int64_t begin = g * kBfp16Group, size = std::min(kBfp16Group, cols - begin);
+    int32_t values[kBfp16Group] = {}, sum = 0;
+    quantize_group(x + begin, size, kBfp16MaxInput, values, scales[g], sum);
+    for (int64_t k = 0; k < size; ++k)
+      reinterpret_cast<int16_t*>(row)[begin + k] = static_cast<int16_t>(values[k]);
+  }
+}
+
 }  // namespace
 
 void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
@@ -46,6 +59,10 @@ void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
     const float* x = a.x.row(t);
     if (f.input == InputType::kBf16) {
       round_to_bf16(x, cols, row);
+      continue;
+    }
+    if (f.input == InputType::kBfp16) {
+      quantize_to_bfp16(x, cols, row);
       continue;
     }
     const IntInput layout = IntInput::of(f, cols);

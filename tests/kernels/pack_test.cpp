@@ -1,7 +1,9 @@
 // Packing moves weights in vectors; what it writes is what one weight at a time would.
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstring>
 
+#include "kernels/formats/bfp16.h"
 #include "kernels/formats/code_panels.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -50,6 +52,29 @@ void pack_codes_scalar(const Format& f, const RowSource& source, std::byte* pack
       F16* scales = reinterpret_cast<F16*>(panel + p.scales_begin() + g * p.group_bytes);
       scales[lane] = to_f16(a[g]);
       if (f.offset) scales[kPanelRows + lane] = to_f16(b[g]);
+    }
+  }
+}
+
+/// Of each group, integers in units of the 12th bit of its largest.
+void pack_bfp16_scalar(const RowSource& source, std::byte* packed) {
+  const Bfp16Panels p = Bfp16Panels::of(source.cols());
+  std::vector<float> row(p.num_groups * kBfp16Group);
+  for (int64_t r = 0; r < source.rows(); ++r) {
+    std::byte* panel = packed + r / kPanelRows * p.panel_bytes;
+    const int64_t lane = r % kPanelRows;
+    source.read(r, row.data());
+    for (int64_t g = 0; g < p.num_groups; ++g) {
+      const float* w = row.data() + g * kBfp16Group;
+      float largest = 0;
+      for (int64_t k = 0; k < kBfp16Group; ++k) largest = std::max(largest, std::abs(w[k]));
+      if (largest == 0) continue;
+      const int unit = std::max(std::ilogb(largest) - 11, -126);
+      for (int64_t k = 0; k < kBfp16Group; ++k)
+        reinterpret_cast<int16_t*>(
+            panel)[((g * kBfp16Group + k) / 2 * kPanelRows + lane) * 2 + k % 2] =
+            int16_t(std::nearbyint(std::ldexp(double(w[k]), -unit)));
+      panel[p.exponents_begin() + g * kPanelRows + lane] = std::byte(unit + 127);
     }
   }
 }
@@ -105,8 +130,12 @@ void check_packing(const Format& f, const RowSource& source, int64_t rows_per_ca
   for (int64_t r = 0; r < source.rows(); r += rows_per_call)
     f.pack_rows(f, source, r, std::min(rows_per_call, source.rows() - r), packed.data());
   std::vector<std::byte> expected(size);
-  f.bits > 0 ? pack_codes_scalar(f, source, expected.data())
-             : pack_dense_scalar(f, source, expected.data());
+  if (f.bits > 0)
+    pack_codes_scalar(f, source, expected.data());
+  else if (f.id == FormatId::kBfp16)
+    pack_bfp16_scalar(source, expected.data());
+  else
+    pack_dense_scalar(f, source, expected.data());
   CHECK(std::memcmp(packed.data(), expected.data(), size) == 0);
 }
 

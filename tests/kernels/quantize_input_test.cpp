@@ -24,8 +24,8 @@ void check(FormatId id, const GuardMatrix& x) {
 }
 
 FormatId any_quantized_format() {
-  return GENERATE(FormatId::kBf16Dot, FormatId::kInt8G32, FormatId::kInt8G32A8, FormatId::kInt4G128,
-                  FormatId::kInt4G128A8);
+  return GENERATE(FormatId::kBf16Dot, FormatId::kBfp16, FormatId::kInt8G32, FormatId::kInt8G32A8,
+                  FormatId::kInt4G128, FormatId::kInt4G128A8);
 }
 
 }  // namespace
