@@ -3,6 +3,7 @@
 #include "kernels/cpu/exp.inl"
 #include "kernels/cpu/gemm.inl"
 #include "kernels/cpu/gemm_float.inl"
+#include "kernels/cpu/dots.inl"
 #include "kernels/cpu/gemm_bfp16.inl"
 #include "kernels/cpu/gemm_int.inl"
 #include "kernels/cpu/quantize_input.inl"
@@ -21,9 +22,10 @@ constexpr CpuKernels make_kernels(Isa isa, std::string_view name) {
           .name = name,
           .gemm = {gemm<FloatTile<float>>, gemm<FloatTile<F16>>, gemm<FloatTile<Bf16>>,
                    nullptr,  // pairs of bf16 have their own instruction set
-                   gemm<Bfp16Tile>, gemm<IntTile<8, false, 2>>, gemm<IntTile<4, false, 2>>,
-                   gemm<IntTile<4, true, 2>>, gemm<IntTile<8, false, 1>>,
-                   gemm<IntTile<4, false, 1>>, gemm<IntTile<4, true, 1>>},
+                   gemm<Bfp16Tile>, gemm<IntTile<Int16Dots<8>, false>>,
+                   gemm<IntTile<Int16Dots<4>, false>>, gemm<IntTile<Int16Dots<4>, true>>,
+                   gemm<IntTile<ByteDots<8>, false>>, gemm<IntTile<ByteDots<4>, false>>,
+                   gemm<IntTile<ByteDots<4>, true>>},
           .quantize_input = quantize_input,
           .rmsnorm = rmsnorm,
           .rope = rope,

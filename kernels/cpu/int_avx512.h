@@ -17,43 +17,55 @@ struct PairVec {
   __m512i v;
 };
 
-/// As tile_vecs(): here a tile has a float and an integer accumulator for each output.
-constexpr int kMaxIntTileRows = 4;
-constexpr int int_tile_vecs(int rows, int planes) {
-  return rows == 1 ? 10 - 2 * planes : rows == 2 ? 4 : 4 - planes;
-}
-
-/// Here the float accumulators stay in memory for the length of a group.
-constexpr int kMaxPairTileRows = 6;
-constexpr int pair_tile_vecs(int rows) {
+/// As tile_vecs(): the registers hold the sums of integers; those of floats stay in memory for the
+/// length of a group.
+constexpr int kMaxDotTileRows = 6;
+constexpr int dot_tile_vecs(int rows) {
   return rows == 1 ? 8 : rows <= 3 ? 6 : 4;
 }
 
 /// Codes of 8 bits come as they are.
 constexpr bool kCenteredBytes = false;
 
+/// Codes and int16 are multiplied as 16-bit numbers.
+template <int kBits, class Pairs>
+using Int16DotsOf = Pairs;
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   return {_mm512_set1_epi32(x)};
 }
-TERN_INLINE ByteVec load_bytes(const std::byte* p) {
+TERN_INLINE IntVec load_ints(const int32_t* p) {
   return {_mm512_loadu_si512(p)};
-}
-TERN_INLINE ByteVec whole_bytes(ByteVec a) {
-  return a;
-}
-TERN_INLINE ByteVec low_halves(ByteVec a) {
-  return {_mm512_and_si512(a.v, _mm512_set1_epi8(15))};
-}
-TERN_INLINE ByteVec high_halves(ByteVec a) {
-  return {_mm512_and_si512(_mm512_srli_epi16(a.v, 4), _mm512_set1_epi8(15))};
-}
-/// a + 256 b.
-TERN_INLINE IntVec add_times_256(IntVec a, IntVec b) {
-  return {_mm512_add_epi32(a.v, _mm512_slli_epi32(b.v, 8))};
 }
 TERN_INLINE Vec to_floats(IntVec a) {
   return {_mm512_cvtepi32_ps(a.v)};
 }
+
+/// Part `kPart` of a block of 64 bytes, two neighbouring columns of each lane as 16-bit numbers.
+template <int kBits, int kPart>
+TERN_INLINE PairVec load_pairs(const std::byte* block) {
+  constexpr int kShift = part_shift<kBits>(kPart);
+  __m512i v = _mm512_loadu_si512(block);
+  if (kShift > 0) v = _mm512_srli_epi16(v, kShift);
+  if (kShift + kBits < 16) v = _mm512_and_si512(v, _mm512_set1_epi16((1 << kBits) - 1));
+  return {v};
+}
+/// Part `kPart` of a block of codes, a byte each: of 4 bits the low halves, then the high ones.
+template <int kBits, int kPart>
+TERN_INLINE ByteVec load_codes(const std::byte* block) {
+  __m512i v = _mm512_loadu_si512(block);
+  if (kPart > 0) v = _mm512_srli_epi16(v, 4);
+  if (kBits == 4) v = _mm512_and_si512(v, _mm512_set1_epi8(15));
+  return {v};
+}
+
+#if !defined(__AVX512VNNI__)
+/// As asm, since g++ regroups sums of integers: products then wait in memory for each other.
+TERN_INLINE __m512i add_ints(__m512i sum, __m512i products) {
+  asm("vpaddd %1, %0, %0" : "+v"(sum) : "v"(products));
+  return sum;
+}
+#endif
 
 /// acc + the products of each lane's four unsigned codes with the four signed bytes at x; exact.
 TERN_INLINE IntVec dot4(IntVec acc, ByteVec codes, const int32_t* x) {
@@ -67,13 +79,10 @@ TERN_INLINE IntVec dot4(IntVec acc, ByteVec codes, const int32_t* x) {
   const __m512i even = _mm512_madd_epi16(_mm512_and_si512(codes.v, _mm512_set1_epi16(255)),
                                          _mm512_srai_epi16(_mm512_slli_epi16(xs, 8), 8));
   const __m512i odd = _mm512_madd_epi16(_mm512_srli_epi16(codes.v, 8), _mm512_srai_epi16(xs, 8));
-  return {_mm512_add_epi32(acc.v, _mm512_add_epi32(even, odd))};
+  return {add_ints(add_ints(acc.v, even), odd)};
 #endif
 }
 
-TERN_INLINE PairVec load_pairs(const std::byte* p) {
-  return {_mm512_loadu_si512(p)};
-}
 /// acc + the products of each lane's two numbers with the two at x; exact.
 TERN_INLINE IntVec dot2(IntVec acc, PairVec w, const int32_t* x) {
   const __m512i xs = _mm512_set1_epi32(*x);
@@ -82,7 +91,7 @@ TERN_INLINE IntVec dot2(IntVec acc, PairVec w, const int32_t* x) {
   asm("vpdpwssd %2, %1, %0" : "+v"(acc.v) : "v"(w.v), "v"(xs));
   return acc;
 #else
-  return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(w.v, xs))};
+  return {add_ints(acc.v, _mm512_madd_epi16(w.v, xs))};
 #endif
 }
 /// The floats whose exponents are these sixteen bytes.

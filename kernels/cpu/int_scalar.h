@@ -18,49 +18,41 @@ struct PairVec {
   int16_t v[2 * kLanes];
 };
 
-constexpr int kMaxIntTileRows = 2;
-constexpr int int_tile_vecs(int, int) {
-  return 1;
-}
-
-constexpr int kMaxPairTileRows = 2;
-constexpr int pair_tile_vecs(int) {
+constexpr int kMaxDotTileRows = 2;
+constexpr int dot_tile_vecs(int) {
   return 1;
 }
 
 /// Codes of 8 bits come as they are.
 constexpr bool kCenteredBytes = false;
 
+/// Codes and int16 are multiplied as 16-bit numbers.
+template <int kBits, class Pairs>
+using Int16DotsOf = Pairs;
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   IntVec r;
   for (int32_t& lane : r.v) lane = x;
   return r;
 }
-TERN_INLINE ByteVec load_bytes(const std::byte* p) {
-  ByteVec r;
+TERN_INLINE IntVec load_ints(const int32_t* p) {
+  IntVec r;
   __builtin_memcpy(r.v, p, sizeof r.v);
   return r;
-}
-TERN_INLINE ByteVec whole_bytes(ByteVec a) {
-  return a;
-}
-TERN_INLINE ByteVec low_halves(ByteVec a) {
-  for (uint8_t& byte : a.v) byte &= 15;
-  return a;
-}
-TERN_INLINE ByteVec high_halves(ByteVec a) {
-  for (uint8_t& byte : a.v) byte >>= 4;
-  return a;
-}
-/// a + 256 b.
-TERN_INLINE IntVec add_times_256(IntVec a, const IntVec& b) {
-  for (int i = 0; i < kLanes; ++i) a.v[i] += b.v[i] * 256;
-  return a;
 }
 TERN_INLINE Vec to_floats(const IntVec& a) {
   return lanewise([&](int i) { return static_cast<float>(a.v[i]); });
 }
 
+/// Part `kPart` of a block of codes, a byte each: of 4 bits the low halves, then the high ones.
+template <int kBits, int kPart>
+TERN_INLINE ByteVec load_codes(const std::byte* block) {
+  ByteVec r;
+  __builtin_memcpy(r.v, block, sizeof r.v);
+  if (kBits == 4)
+    for (uint8_t& byte : r.v) byte = byte >> 4 * kPart & 15;
+  return r;
+}
 /// acc + the products of each lane's four unsigned codes with the four signed bytes at x; exact.
 TERN_INLINE IntVec dot4(IntVec acc, const ByteVec& codes, const int32_t* x) {
   const int8_t* bytes = reinterpret_cast<const int8_t*>(x);
@@ -69,9 +61,13 @@ TERN_INLINE IntVec dot4(IntVec acc, const ByteVec& codes, const int32_t* x) {
   return acc;
 }
 
-TERN_INLINE PairVec load_pairs(const std::byte* p) {
+/// Part `kPart` of a block of 64 bytes, two neighbouring columns of each lane as 16-bit numbers.
+template <int kBits, int kPart>
+TERN_INLINE PairVec load_pairs(const std::byte* block) {
   PairVec r;
-  __builtin_memcpy(r.v, p, sizeof r.v);
+  __builtin_memcpy(r.v, block, sizeof r.v);
+  if (kBits < 16)
+    for (int16_t& v : r.v) v = static_cast<int16_t>(uint16_t(v) >> part_shift<kBits>(kPart) & ((1 << kBits) - 1));
   return r;
 }
 /// acc + the products of each lane's two numbers with the two at x; exact.

@@ -17,6 +17,13 @@ namespace {
 constexpr int64_t kLanes = 16;
 static_assert(kLanes == kPanelRows && kLanes == kKvLanes);
 
+/// Where in a 16-bit number of a block of codes (formats/code_panels.h) part `part` of the columns
+/// begins, part after part two neighbours: of 4 bits the first four columns are the low halves.
+template <int kBits>
+constexpr int part_shift(int part) {
+  return kBits == 16 ? 0 : kBits == 8 ? 8 * part : part % 2 * 8 + part / 2 * 4;
+}
+
 TERN_INLINE int64_t min64(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
@@ -26,6 +33,18 @@ TERN_INLINE int64_t max64(int64_t a, int64_t b) {
 TERN_INLINE int64_t ceil_div64(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
+
+template <bool kFirst, class A, class B>
+struct SelectType {
+  using Type = A;
+};
+template <class A, class B>
+struct SelectType<false, A, B> {
+  using Type = B;
+};
+/// A or B: std::conditional_t, whose header stays out of these files.
+template <bool kFirst, class A, class B>
+using Select = typename SelectType<kFirst, A, B>::Type;
 
 /// body(task, thread) for every task in [0, num_tasks).
 template <class Body>

@@ -52,31 +52,32 @@ TERN_INLINE void fill_zero(std::byte* out, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) out[i] = std::byte{0};
 }
 
-/// kPlanes as in IntInput.
-template <int kPlanes>
+/// Value: int8_t or int16_t, of the largest magnitude kMost.
+template <class Value, int kMost>
 void quantize_row(const float* x, int64_t cols, int64_t group, std::byte* out) {
-  const IntInput layout = IntInput::of(kPlanes, group, cols);
+  const IntInput layout = IntInput::of(sizeof(Value), group, cols);
   float* scales = const_cast<float*>(layout.scales(out));
   int32_t* sums = const_cast<int32_t*>(layout.sums(out));
   float* scaled_sums = const_cast<float*>(layout.scaled_sums(out));
   for (int64_t g = 0; g < layout.num_groups; ++g) {
-    int8_t* bytes = reinterpret_cast<int8_t*>(out) + g * group;
-    int8_t* low = bytes + layout.plane_bytes;
-    const auto [scale, sum] =
-        quantize_group < kPlanes == 2
-            ? 127 * 256
-            : 127 > (x + g * group, min64(group, cols - g * group), [&](int64_t k, int32_t value) {
-                const int32_t high = kPlanes == 2 ? (value + 128) >> 8 : value;
-                bytes[k] = static_cast<int8_t>(high);
-                if constexpr (kPlanes == 2) low[k] = static_cast<int8_t>(value - (high << 8));
-              });
+    Value* values = reinterpret_cast<Value*>(out) + g * group;
+    const auto [scale, sum] = quantize_group<kMost>(
+        x + g * group, min64(group, cols - g * group),
+        [&](int64_t k, int32_t value) { values[k] = static_cast<Value>(value); });
     scales[g] = scale;
     sums[g] = sum;
     scaled_sums[g] = scale * static_cast<float>(sum);
   }
-  for (int64_t plane = 0; plane < kPlanes; ++plane)
-    fill_zero(out + plane * layout.plane_bytes, cols, layout.plane_bytes);
+  fill_zero(out, cols * sizeof(Value), layout.groups_begin());
   fill_zero(out, layout.groups_begin() + 12 * layout.num_groups, layout.row_bytes());
+}
+
+/// Bytes with columns 0, 1, 2, 3 in the order of a lane.
+void order_bytes(std::byte* bytes, int64_t count) {
+  uint32_t* fours = reinterpret_cast<uint32_t*>(bytes);
+  for (int64_t i = 0; i < count / 4; ++i)
+    fours[i] =
+        (fours[i] & 0xff0000ffu) | (fours[i] & 0xff00u) << 8 | (fours[i] >> 8 & 0xff00u);
 }
 
 void quantize_row_to_bfp16(const float* x, int64_t cols, std::byte* out) {
@@ -101,8 +102,10 @@ void quantize_input(const QuantizeInput::Args& a, const Exec& ex) {
     std::byte* out = a.out + t * stride;
     if (f.input == InputType::kBf16) return round_row_to_bf16(a.x.row(t), cols, stride, out);
     if (f.input == InputType::kBfp16) return quantize_row_to_bfp16(a.x.row(t), cols, out);
-    if (f.input == InputType::kInt8) return quantize_row<1>(a.x.row(t), cols, f.group, out);
-    quantize_row<2>(a.x.row(t), cols, f.group, out);
+    if (f.input == InputType::kInt16)
+      return quantize_row<int16_t, 127 * 256>(a.x.row(t), cols, f.group, out);
+    quantize_row<int8_t, 127>(a.x.row(t), cols, f.group, out);
+    order_bytes(out, IntInput::of(f, cols).num_values);
   });
 }
 

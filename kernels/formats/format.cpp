@@ -126,7 +126,7 @@ struct CodePlace {
 };
 CodePlace code_place(const CodePanels& p, int64_t lane, int64_t k) {
   const int64_t in_block = k % p.block_cols;
-  return {k / p.block_cols * CodePanels::kBlockBytes + lane * 4 + in_block % 4,
+  return {k / p.block_cols * CodePanels::kBlockBytes + lane * 4 + lane_order(in_block % 4),
           in_block < 4 ? 0 : 4};
 }
 
@@ -134,19 +134,23 @@ size_t code_bytes(const Format& f, int64_t rows, int64_t cols) {
   return size_t(ceil_div(rows, kPanelRows) * CodePanels::of(f, cols).panel_bytes);
 }
 
+/// Four bytes with columns 0, 1, 2, 3 in the order of a lane.
+uint32_t in_lane_order(uint32_t four) {
+  return (four & 0xff0000ffu) | (four & 0xff00u) << 8 | (four >> 8 & 0xff00u);
+}
+
 /// A row's codes as a panel keeps them: of every block 4 bytes. `codes` has zeros up to whole
 /// blocks.
 void fold_codes(const CodePanels& p, const uint8_t* codes, uint8_t* units) {
-  if (p.block_cols == 4) {
-    std::memcpy(units, codes, p.num_blocks * 4);
-  } else {
-    for (int64_t block = 0; block < p.num_blocks; ++block) {
-      uint32_t low, high;  // four codes each, none over 15: no bit crosses a byte
-      std::memcpy(&low, codes + 8 * block, 4);
+  for (int64_t block = 0; block < p.num_blocks; ++block) {
+    uint32_t unit, high;
+    std::memcpy(&unit, codes + p.block_cols * block, 4);
+    if (p.block_cols == 8) {  // no code is over 15: no bit crosses a byte
       std::memcpy(&high, codes + 8 * block + 4, 4);
-      const uint32_t unit = low | high << 4;
-      std::memcpy(units + 4 * block, &unit, 4);
+      unit |= high << 4;
     }
+    unit = in_lane_order(unit);
+    std::memcpy(units + 4 * block, &unit, 4);
   }
 }
 

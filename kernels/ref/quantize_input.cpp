@@ -66,22 +66,21 @@ void quantize_input_ref(const QuantizeInput::Args& a, const Exec&) {
       continue;
     }
     const IntInput layout = IntInput::of(f, cols);
-    auto* bytes = reinterpret_cast<int8_t*>(row);
+    const bool wide = layout.value_bytes == 2;
     auto* scales = const_cast<float*>(layout.scales(row));
     auto* sums = const_cast<int32_t*>(layout.sums(row));
     auto* scaled_sums = const_cast<float*>(layout.scaled_sums(row));
     for (int64_t g = 0; g < layout.num_groups; ++g) {
       const int64_t begin = g * f.group, size = std::min<int64_t>(f.group, cols - begin);
       std::vector<int32_t> values(size);
-      quantize_group(x + begin, size, layout.num_planes == 2 ? 127 * 256 : 127, values.data(),
-                     scales[g], sums[g]);
+      quantize_group(x + begin, size, wide ? 127 * 256 : 127, values.data(), scales[g], sums[g]);
       scaled_sums[g] = scales[g] * float(sums[g]);
-      for (int64_t k = 0; k < size; ++k) {
-        const int32_t high = static_cast<int32_t>(std::floor((values[k] + 128) / 256.0));
-        bytes[begin + k] = static_cast<int8_t>(layout.num_planes == 2 ? high : values[k]);
-        if (layout.num_planes == 2)
-          bytes[layout.plane_bytes + begin + k] = static_cast<int8_t>(values[k] - 256 * high);
-      }
+      for (int64_t i = 0, k = begin; i < size; ++i, ++k)
+        if (wide)
+          reinterpret_cast<int16_t*>(row)[k] = static_cast<int16_t>(values[i]);
+        else
+          reinterpret_cast<int8_t*>(row)[k / 4 * 4 + lane_order(k % 4)] =
+              static_cast<int8_t>(values[i]);
     }
   }
 }

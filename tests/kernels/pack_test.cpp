@@ -44,8 +44,8 @@ void pack_codes_scalar(const Format& f, const RowSource& source, std::byte* pack
     const int64_t lane = r % kPanelRows;
     source.read_codes(r, codes.data(), a.data(), b.data());
     for (int64_t k = 0; k < source.cols(); ++k) {
-      const int64_t in_block = k % p.block_cols;
-      panel[k / p.block_cols * CodePanels::kBlockBytes + lane * 4 + in_block % 4] |=
+      const int64_t in_block = k % p.block_cols, byte = std::array{0, 2, 1, 3}[in_block % 4];
+      panel[k / p.block_cols * CodePanels::kBlockBytes + lane * 4 + byte] |=
           std::byte(codes[k] << (in_block < 4 ? 0 : 4));
     }
     for (int64_t g = 0; g < p.num_groups; ++g) {

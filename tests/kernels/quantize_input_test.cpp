@@ -51,7 +51,7 @@ TEST_CASE("integer activations are within half a step", "[quantize_input]") {
   for (int64_t k = 0; k < 300; ++k) {
     const float scale = layout.scales(row.data())[k / 32];
     const int value = layout.value(row.data(), k);
-    REQUIRE(std::abs(value) <= (layout.num_planes == 2 ? 127 * 256 : 127));
+    REQUIRE(std::abs(value) <= (layout.value_bytes == 2 ? 127 * 256 : 127));
     REQUIRE(std::abs(double(scale) * value - x.view().row(0)[k]) <= 0.51 * scale);
   }
 }
