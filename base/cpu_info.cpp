@@ -3,6 +3,8 @@
 #include <sched.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -15,15 +17,19 @@
 namespace tern {
 namespace {
 
-constexpr std::array<std::string_view, 6> kIsaNames{"scalar",      "avx2",        "avx512",
-                                                    "avx512_vnni", "avx512_bf16", "neon"};
+constexpr std::array<std::string_view, 7> kIsaNames{"scalar",      "avx2", "avx512", "avx512_vnni",
+                                                    "avx512_bf16", "amx",  "neon"};
 
 #if defined(__x86_64__)
-/// CPUs with AMX do a dot product of bf16 at half the rate of an f32 fma outside their tiles.
-bool has_amx() {
-  constexpr unsigned kAmxTile = 1u << 24;
+/// AMX with tiles of bytes, which the kernel lets this process use: it keeps their state of 8 KB for
+/// every thread.
+bool allow_amx() {
+  constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kAmxTile) != 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & kTile) == 0 || (d & kInt8) == 0)
+    return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // asm/prctl.h, xstate
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 #endif
 
@@ -35,12 +41,19 @@ Isa detect_isa() {
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (!avx512) return Isa::kAvx2;
   if (!__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
-  return __builtin_cpu_supports("avx512bf16") && !has_amx() ? Isa::kAvx512Bf16 : Isa::kAvx512Vnni;
+  if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512Vnni;
+  return allow_amx() ? Isa::kAmx : Isa::kAvx512Bf16;
 #elif defined(__aarch64__)
   return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0 ? Isa::kNeon : Isa::kScalar;
 #else
   return Isa::kScalar;
 #endif
+}
+
+/// CPUs with AMX do a dot product of bf16 at half the rate of an f32 fma outside their tiles; the
+/// kernels of tiles have only been tried on an emulation.
+Isa default_of(Isa best) {
+  return best == Isa::kAmx ? Isa::kAvx512Vnni : best;
 }
 
 std::string read_model_name() {
@@ -65,7 +78,10 @@ std::string_view isa_name(Isa isa) {
 }
 
 const CpuInfo& cpu_info() {
-  static const CpuInfo info{read_model_name(), count_cpus(), detect_isa()};
+  static const CpuInfo info = [] {
+    const Isa best = detect_isa();
+    return CpuInfo{read_model_name(), count_cpus(), best, default_of(best)};
+  }();
   return info;
 }
 
@@ -81,7 +97,7 @@ std::vector<Isa> runnable_isas() {
 
 Result<Isa> selected_isa() {
   const char* wanted = std::getenv("TERN_CPU_ISA");
-  if (wanted == nullptr || *wanted == '\0') return cpu_info().best_isa;
+  if (wanted == nullptr || *wanted == '\0') return cpu_info().default_isa;
   for (const Isa isa : runnable_isas())
     if (isa_name(isa) == wanted) return isa;
   std::string message = "TERN_CPU_ISA=" + std::string(wanted) + ": this CPU runs";

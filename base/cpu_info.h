@@ -11,16 +11,27 @@ namespace tern {
 
 /// Instruction sets that kernels are built for. A later one of the same machine includes the
 /// earlier.
-enum class Isa : unsigned char { kScalar, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kNeon };
+enum class Isa : unsigned char {
+  kScalar,
+  kAvx2,
+  kAvx512,
+  kAvx512Vnni,
+  kAvx512Bf16,
+  kAmx,
+  kNeon
+};
 
 /// "scalar", "avx2" (with FMA), "avx512" (F, BW, DQ, VL), "avx512_vnni", "avx512_bf16" (with VNNI),
-/// "neon" (ARMv8.2 with dot products).
+/// "amx" (tiles of bytes, with all these), "neon" (ARMv8.2 with dot products).
 std::string_view isa_name(Isa isa);
 
 struct CpuInfo {
   std::string model_name;       ///< as the kernel reports it
   int num_cpus = 1;             ///< CPUs this process may run on
   Isa best_isa = Isa::kScalar;  ///< by CPUID, so it is true under valgrind and qemu too
+
+  /// What is used where nobody chooses: the last that was found quicker than the earlier.
+  Isa default_isa = Isa::kScalar;
 };
 
 /// Read once, at first use. Any thread.
@@ -29,7 +40,7 @@ const CpuInfo& cpu_info();
 /// Every instruction set that this machine can run, from scalar upwards.
 std::vector<Isa> runnable_isas();
 
-/// The environment variable TERN_CPU_ISA where it is set, else the best. kInvalidArgument where the
+/// The environment variable TERN_CPU_ISA where it is set, else the default. kInvalidArgument where the
 /// variable names an unknown instruction set or one that this CPU lacks.
 Result<Isa> selected_isa();
 

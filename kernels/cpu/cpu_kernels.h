@@ -60,6 +60,7 @@ extern const CpuKernels kAvx2Kernels;
 extern const CpuKernels kAvx512Kernels;
 extern const CpuKernels kAvx512VnniKernels;
 extern const CpuKernels kAvx512Bf16Kernels;
+extern const CpuKernels kAmxKernels;
 #elif defined(__aarch64__)
 extern const CpuKernels kNeonKernels;
 #endif

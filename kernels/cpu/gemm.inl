@@ -4,7 +4,8 @@
 //
 // A tile class has kMaxRows, panels(rows) = how many panels its registers hold beside that many
 // rows, and run<kRows, kPanels>(args, row, panel, k_begin, k_end), which computes part [k_begin,
-// k_end) of the chains of rows [row, row + kRows), panels [panel, panel + kPanels).
+// k_end) of the chains of rows [row, row + kRows), panels [panel, panel + kPanels); or instead
+// run_rows(args, row, num_rows, block), for all the block's panels.
 
 namespace tern {
 namespace {
@@ -43,7 +44,10 @@ void gemm_task(const Gemm::Args& a, int64_t row_begin, int64_t row_end, GemmBloc
     b.k_end = min64(a.w.cols, b.k_begin + block_k);
     for (int64_t i = 0; i < num_tiles; ++i) {
       const int64_t begin = rows * i / num_tiles, end = rows * (i + 1) / num_tiles;
-      gemm_rows<Tile>(a, row_begin + begin, end - begin, b);
+      if constexpr (requires { Tile::run_rows(a, begin, end, b); })
+        Tile::run_rows(a, row_begin + begin, end - begin, b);
+      else
+        gemm_rows<Tile>(a, row_begin + begin, end - begin, b);
     }
   }
 }

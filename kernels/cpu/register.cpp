@@ -11,7 +11,8 @@ namespace {
 std::span<const CpuKernels* const> all_kernels() {
 #if defined(__x86_64__)
   static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kAvx2Kernels, &kAvx512Kernels,
-                                               &kAvx512VnniKernels, &kAvx512Bf16Kernels};
+                                               &kAvx512VnniKernels, &kAvx512Bf16Kernels,
+                                               &kAmxKernels};
 #elif defined(__aarch64__)
   static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kNeonKernels};
 #else
