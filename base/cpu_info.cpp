@@ -66,9 +66,13 @@ std::string read_model_name() {
   return "unknown CPU";
 }
 
-int count_cpus() {
+std::vector<int> allowed_cpus() {
   cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  return cpus;
 }
 
 }  // namespace
@@ -80,7 +84,9 @@ std::string_view isa_name(Isa isa) {
 const CpuInfo& cpu_info() {
   static const CpuInfo info = [] {
     const Isa best = detect_isa();
-    return CpuInfo{read_model_name(), count_cpus(), best, default_of(best)};
+    std::vector<int> cpus = allowed_cpus();
+    const int num_cpus = static_cast<int>(cpus.size());
+    return CpuInfo{read_model_name(), std::move(cpus), num_cpus, best, default_of(best)};
   }();
   return info;
 }

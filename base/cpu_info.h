@@ -27,7 +27,8 @@ std::string_view isa_name(Isa isa);
 
 struct CpuInfo {
   std::string model_name;       ///< as the kernel reports it
-  int num_cpus = 1;             ///< CPUs this process may run on
+  std::vector<int> cpus;        ///< on which this process may run, by their number
+  int num_cpus = 1;             ///< how many these are
   Isa best_isa = Isa::kScalar;  ///< by CPUID, so it is true under valgrind and qemu too
 
   /// What is used where nobody chooses: the last that was found quicker than the earlier.

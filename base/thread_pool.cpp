@@ -1,13 +1,11 @@
 #include "base/thread_pool.h"
 
-#include <pthread.h>
-#include <sched.h>
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 #include "base/check.h"
+#include "base/cpu_info.h"
 
 namespace tern {
 namespace {
@@ -23,33 +21,22 @@ void pause() {
 #endif
 }
 
-std::vector<int> allowed_cpus() {
-  cpu_set_t set;
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  return cpus;
-}
-
-void pin(std::thread& thread, int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  // A container may forbid it; the pool then works unpinned.
-  (void)pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
-}
-
 }  // namespace
 
 ThreadPool::ThreadPool(int num_threads) {
   TERN_CHECK(num_threads >= 1, "a pool needs its owner");
-  const std::vector<int> cpus = allowed_cpus();
+  plan_ = plan_cpus(cpu_info().cpus, num_threads);
   workers_.reserve(num_threads - 1);
-  for (int i = 1; i < num_threads; ++i) {
-    workers_.emplace_back([this, i] { work(i); });
-    if (static_cast<int>(cpus.size()) >= num_threads) pin(workers_.back(), cpus[cpus.size() - i]);
-  }
+  for (int i = 1; i < num_threads; ++i)
+    workers_.emplace_back([this, i] {
+      bind(i);
+      work(i);
+    });
+}
+
+void ThreadPool::bind(int thread) const {
+  // A container may forbid it; the pool then works unpinned.
+  if (!plan_.compute.empty()) (void)bind_thread(std::span(plan_.compute).subspan(thread, 1));
 }
 
 ThreadPool::~ThreadPool() {

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/cpu_plan.h"
+
 namespace tern {
 
 /// A loop is split into tasks that threads take one by one; which thread takes which task never
@@ -15,15 +17,19 @@ namespace tern {
 /// futex.
 class ThreadPool {
  public:
-  /// `num_threads` >= 1 counts the caller. Workers are pinned to the CPUs this process may use, the
-  /// last ones first, so that the first stays free for the caller and for I/O threads. Where there
-  /// are fewer CPUs than threads nothing is pinned.
+  /// `num_threads` >= 1 counts the owner. Workers are pinned as plan_cpus() says.
   explicit ThreadPool(int num_threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Pins the calling thread, the owner, to its CPU, where there are others for the threads that
+  /// serve; else it stays free to go where these are not.
+  void bind_owner() const {
+    if (!plan_.others.empty()) bind(0);
+  }
 
   /// Calls fn(task, thread) once for every task in [0, num_tasks), thread in [0, num_threads()),
   /// and returns when all are done. Owner thread only; does not nest. num_tasks < 2^31.
@@ -45,6 +51,7 @@ class ThreadPool {
   using Call = void (*)(void* fn, int64_t task, int thread);
 
   void run(int64_t num_tasks, Call call, void* fn);
+  void bind(int thread) const;
   void work(int thread);
   void take_tasks(int thread);
 
@@ -59,6 +66,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> wake_{0};  // bumped for every loop; what sleepers wait on
   std::atomic<uint32_t> num_sleepers_{0};
   std::atomic<bool> stopping_{false};
+  CpuPlan plan_;
   std::vector<std::thread> workers_;
 };
 

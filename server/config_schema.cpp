@@ -27,8 +27,8 @@ constexpr ConfigKey kKeys[] = {
     {"model.max_model_len", SLOT(engine.max_model_len),
      "Tokens of one sequence, prompt and answer; 0: what the model allows.", 0, kMaxInt32},
 
-    {"engine.num_threads", SLOT(engine.num_threads), "Threads; 0: every CPU of the process.", 0,
-     1024},
+    {"engine.num_threads", SLOT(engine.num_threads),
+     "Compute threads; 0: one a CPU, less one for I/O where there are more than two.", 0, 1024},
     {"engine.kv_cache_bytes", SLOT(engine.kv_cache_bytes),
      "Memory for keys and values; 0: as needed, at most half of what is free.", 0, 64 * kTiB},
     {"engine.simulate", SLOT(engine.simulate),

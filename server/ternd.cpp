@@ -8,6 +8,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/cpu_info.h"
+#include "base/cpu_plan.h"
 #include "base/log.h"
 #include "server/config.h"
 #include "server/load_log.h"
@@ -141,6 +143,10 @@ Result<std::unique_ptr<Engine>> load(const EngineConfig& config, Server& server)
 int serve(Config config) {
   StopSignals signals;
   config.server.config_summary = summarize(config);
+  if (config.engine.num_threads == 0)
+    config.engine.num_threads = serving_threads(cpu_info().num_cpus);
+  // gRPC's threads, started from here, stay off the CPUs that compute.
+  (void)bind_thread(plan_cpus(cpu_info().cpus, config.engine.num_threads).others);
   // Bound before the model is loaded: a port in use is known at once, and health is answered.
   Result<std::unique_ptr<Server>> server = Server::start(config.server);
   if (!server.ok()) {

@@ -145,6 +145,7 @@ EngineStats EngineThread::stats() const {
 }
 
 void EngineThread::run() {
+  runner_->bind_thread();
   std::deque<Submission> arrived;
   std::vector<uint64_t> cancelled;
   while (true) {

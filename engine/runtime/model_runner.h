@@ -23,6 +23,9 @@ class ModelRunner {
   /// Logits of batch.logits_rows, [logits_rows, vocab_size]; valid until the next call.
   virtual MatView<const float> execute(const StepBatch& batch) = 0;
 
+  /// Called once by the thread that will call execute(), before it does.
+  virtual void bind_thread() {}
+
   /// Model::rope_variant.
   virtual int32_t rope_variant(int64_t num_positions) const {
     (void)num_positions;
@@ -50,6 +53,7 @@ class ForwardRunner final : public ModelRunner {
                                                        const RunnerOptions& options);
 
   MatView<const float> execute(const StepBatch& batch) override;
+  void bind_thread() override { pool_->bind_owner(); }
   int32_t rope_variant(int64_t num_positions) const override {
     return model_->rope_variant(num_positions);
   }
