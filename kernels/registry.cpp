@@ -4,25 +4,22 @@
 #include "kernels/ref/register.h"
 
 namespace tern {
-namespace {
-
-// Later rows of a table are preferred, so the general ones come first.
-template <class... Op>
-void register_all(KernelTable<Op>&... tables) {
-  (register_ref(tables), ...);
-  (register_cpu(tables), ...);
-}
-
-}  // namespace
 
 const KernelRegistry& kernels() {
   static const KernelRegistry registry = [] {
     KernelRegistry r;
-    register_all(r.gemm, r.quantize_input, r.rmsnorm, r.rope, r.gated_activation, r.softcap, r.add, r.embed,
-                 r.kv_write, r.attention);
+    // Later rows of a table are preferred, so the general ones come first.
+    for_each_table(r, [](auto& table) {
+      register_ref(table);
+      register_cpu(table);
+    });
     return r;
   }();
   return registry;
+}
+
+std::vector<Probe> probes() {
+  return cpu_probes();
 }
 
 }  // namespace tern

@@ -4,6 +4,7 @@
 #include <map>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "kernels/ops/attention.h"
 #include "kernels/ops/embed.h"
 #include "kernels/ops/gemm.h"
+#include "kernels/ops/probe.h"
 #include "kernels/ops/quantize_input.h"
 #include "kernels/ops/rmsnorm.h"
 #include "kernels/ops/rope.h"
@@ -32,9 +34,27 @@ struct KernelRegistry {
   KernelTable<Attention> attention;
 };
 
+/// fn(table) for the table of every operation.
+template <class Registry, class Fn>
+void for_each_table(Registry& r, Fn&& fn) {
+  fn(r.gemm);
+  fn(r.quantize_input);
+  fn(r.rmsnorm);
+  fn(r.rope);
+  fn(r.gated_activation);
+  fn(r.softcap);
+  fn(r.add);
+  fn(r.embed);
+  fn(r.kv_write);
+  fn(r.attention);
+}
+
 /// Built at first use from the register_*() functions that registry.cpp names; read-only
 /// afterwards. Holds only kernels that this machine can run. Any thread.
 const KernelRegistry& kernels();
+
+/// What the instruction sets of this machine can do at most, from general to special.
+std::vector<Probe> probes();
 
 /// Which kernels ran, and how long. One thread.
 class KernelLog {

@@ -12,6 +12,7 @@
 #include "kernels/cpu/elementwise.inl"
 #include "kernels/cpu/kv_write.inl"
 #include "kernels/cpu/attention.inl"
+#include "kernels/cpu/probe.inl"
 // clang-format on
 
 namespace tern {
@@ -34,7 +35,10 @@ constexpr CpuKernels make_kernels(Isa isa, std::string_view name) {
           .add = add,
           .kv_write = kv_write,
           .attention = attention,
-          .exp = exp_array};
+          .exp = exp_array,
+          .multiply = {probe_multiply<F32Fma>, probe_multiply<Int16Dot>,
+                       kHasByteDot ? probe_multiply<Int8Dot> : probe_multiply<Int16Dot>},
+          .read = probe_read<tile_vecs(1)>};
 }
 
 }  // namespace

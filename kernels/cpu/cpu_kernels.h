@@ -8,6 +8,7 @@
 #include "kernels/ops/add.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/gemm.h"
+#include "kernels/ops/probe.h"
 #include "kernels/ops/quantize_input.h"
 #include "kernels/ops/rmsnorm.h"
 #include "kernels/ops/rope.h"
@@ -52,6 +53,10 @@ struct CpuKernels {
 
   /// out[i] = e^x[i]: the function that activations and attention use, for its own accuracy test.
   void (*exp)(const float* x, float* out, int64_t count);
+
+  /// As in Probe.
+  int64_t (*multiply[kNumArithmetics])(int64_t steps, float* out);
+  void (*read)(const float* data, int64_t count, float* out);
 };
 
 extern const CpuKernels kScalarKernels;

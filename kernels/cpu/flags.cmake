@@ -11,7 +11,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(amx_options ${avx512_vnni_options} -mamx-tile -mamx-int8)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # its own header: `__m512 __Y = __Y;`
     foreach(isa avx512 avx512_vnni avx512_bf16 amx)
-      list(APPEND ${isa}_options -Wno-maybe-uninitialized)
+      list(APPEND ${isa}_options -Wno-uninitialized -Wno-maybe-uninitialized)
     endforeach()
   endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")

@@ -31,6 +31,9 @@ constexpr bool kCenteredBytes = false;
 template <int kBits, class Pairs>
 using Int16DotsOf = Pairs;
 
+/// dot4() is made of products of 16 bits.
+constexpr bool kHasByteDot = false;
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)};
 }

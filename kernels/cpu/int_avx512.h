@@ -31,6 +31,13 @@ constexpr bool kCenteredBytes = false;
 template <int kBits, class Pairs>
 using Int16DotsOf = Pairs;
 
+/// Otherwise dot4() is made of products of 16 bits.
+#if defined(__AVX512VNNI__)
+constexpr bool kHasByteDot = true;
+#else
+constexpr bool kHasByteDot = false;
+#endif
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   return {_mm512_set1_epi32(x)};
 }

@@ -30,6 +30,9 @@ constexpr int dot_tile_vecs(int rows) {
 /// Codes of 8 bits come as c - 128.
 constexpr bool kCenteredBytes = true;
 
+/// dot4() is a step of its own.
+constexpr bool kHasByteDot = true;
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   const int32x4_t v = vdupq_n_s32(x);
   return {{v, v, v, v}};
@@ -121,6 +124,9 @@ TERN_INLINE IntVec dot2(IntVec acc, PairVec w, const int32_t* x) {
     acc.v[2 * i + 1] = vmlal_high_lane_s16(acc.v[2 * i + 1], w.second[i], xs, 1);
   }
   return acc;
+}
+TERN_INLINE void hide(PairVec& a) {
+  asm volatile("" : "+w"(a.first[0]), "+w"(a.first[1]), "+w"(a.second[0]), "+w"(a.second[1]));
 }
 /// The floats whose exponents are these sixteen bytes.
 TERN_INLINE Vec powers_of_two(const std::byte* p) {

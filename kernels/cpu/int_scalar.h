@@ -30,6 +30,9 @@ constexpr bool kCenteredBytes = false;
 template <int kBits, class Pairs>
 using Int16DotsOf = Pairs;
 
+/// dot4() is a step of its own.
+constexpr bool kHasByteDot = true;
+
 TERN_INLINE IntVec broadcast_int(int32_t x) {
   IntVec r;
   for (int32_t& lane : r.v) lane = x;

@@ -5,6 +5,7 @@
 //
 #include "kernels/cpu/gemm.inl"
 #include "kernels/cpu/gemm_bf16_dot.inl"
+#include "kernels/cpu/probe.inl"
 // clang-format on
 
 namespace tern {
@@ -12,7 +13,8 @@ namespace tern {
 constinit const CpuKernels kAvx512Bf16Kernels = {
     .isa = Isa::kAvx512Bf16,
     .name = "avx512_bf16",
-    .gemm = {nullptr, nullptr, nullptr, gemm<Bf16DotTile>}};
+    .gemm = {nullptr, nullptr, nullptr, gemm<Bf16DotTile>},
+    .multiply = {nullptr, nullptr, nullptr, probe_multiply<Bf16Dot>}};
 
 }  // namespace tern
 

@@ -7,6 +7,7 @@
 #include "kernels/cpu/dots.inl"
 #include "kernels/cpu/gemm_bfp16.inl"
 #include "kernels/cpu/gemm_int.inl"
+#include "kernels/cpu/probe.inl"
 // clang-format on
 
 namespace tern {
@@ -17,7 +18,8 @@ constinit const CpuKernels kAvx512VnniKernels = {
     .gemm = {nullptr, nullptr, nullptr, nullptr, gemm<Bfp16Tile>, gemm<IntTile<Int16Dots<8>, false>>,
              gemm<IntTile<Int16Dots<4>, false>>, gemm<IntTile<Int16Dots<4>, true>>,
              gemm<IntTile<ByteDots<8>, false>>, gemm<IntTile<ByteDots<4>, false>>,
-             gemm<IntTile<ByteDots<4>, true>>}};
+             gemm<IntTile<ByteDots<4>, true>>},
+    .multiply = {nullptr, probe_multiply<Int16Dot>, probe_multiply<Int8Dot>}};
 
 }  // namespace tern
 

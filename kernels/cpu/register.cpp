@@ -1,5 +1,6 @@
 #include "kernels/cpu/register.h"
 
+#include <algorithm>
 #include <deque>
 #include <span>
 #include <string>
@@ -59,6 +60,16 @@ const CpuKernels& cpu_kernels(Isa isa) {
   for (const CpuKernels* k : all_kernels())
     if (k->isa <= isa && k->exp != nullptr) best = k;
   return *best;
+}
+
+std::vector<Probe> cpu_probes() {
+  std::vector<Probe> probes;
+  for (const CpuKernels* k : all_kernels()) {
+    if (k->isa > cpu_info().best_isa) continue;
+    Probe& p = probes.emplace_back(Probe{.isa = k->isa, .read = k->read});
+    std::copy(std::begin(k->multiply), std::end(k->multiply), p.multiply);
+  }
+  return probes;
 }
 
 void register_cpu(KernelTable<Gemm>& table) {

@@ -1,10 +1,15 @@
 // Enters the CPU kernels of every instruction set that this machine runs into an operation's table.
 #pragma once
 
+#include <vector>
+
 #include "kernels/cpu/cpu_kernels.h"
 #include "kernels/ops/embed.h"
 
 namespace tern {
+
+/// The limits of every instruction set that this machine runs, from general to special.
+std::vector<Probe> cpu_probes();
 
 /// The look-up reads rows through their source: one kernel for every instruction set.
 void embed_cpu(const Embed::Args& a, const Exec& ex);

@@ -111,6 +111,13 @@ TERN_INLINE Vec scale_by_pow2(Vec a, Vec n) {
   return {scale_by_pow2(a.lo, n.lo), scale_by_pow2(a.hi, n.hi)};
 }
 
+/// The compiler takes `a` for new, and leaves it in its registers: probe.inl.
+constexpr bool kHidesRegisters = true;
+template <class V>
+TERN_INLINE void hide(V& a) {
+  asm volatile("" : "+x"(a.lo), "+x"(a.hi));
+}
+
 TERN_INLINE __m256 lower(Vec a) {
   return a.lo;
 }

@@ -89,6 +89,13 @@ TERN_INLINE Vec scale_by_pow2(Vec a, Vec n) {
   return {_mm512_scalef_ps(a.v, n.v)};
 }
 
+/// The compiler takes `a` for new, and leaves it in its registers: probe.inl.
+constexpr bool kHidesRegisters = true;
+template <class V>
+TERN_INLINE void hide(V& a) {
+  asm volatile("" : "+v"(a.v));
+}
+
 TERN_INLINE __m256 lower(Vec a) {
   return _mm512_castps512_ps256(a.v);
 }

@@ -118,6 +118,13 @@ TERN_INLINE Vec scale_by_pow2(Vec a, Vec n) {
   });
 }
 
+/// The compiler takes `a` for new, and leaves it in its registers: probe.inl.
+constexpr bool kHidesRegisters = true;
+template <class V>
+TERN_INLINE void hide(V& a) {
+  asm volatile("" : "+w"(a.v[0]), "+w"(a.v[1]), "+w"(a.v[2]), "+w"(a.v[3]));
+}
+
 /// The fixed tree: lane i meets i + 8, then i + 4, i + 2, i + 1.
 TERN_INLINE float reduce_add(Vec a) {
   const float32x4_t four = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));

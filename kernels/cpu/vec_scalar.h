@@ -99,6 +99,13 @@ TERN_INLINE Vec scale_by_pow2(Vec a, Vec n) {
   });
 }
 
+/// The compiler takes `a` for new; it comes to lie in memory: probe.inl.
+constexpr bool kHidesRegisters = false;
+template <class V>
+TERN_INLINE void hide(V& a) {
+  asm volatile("" : "+m"(a));
+}
+
 /// The fixed tree: lane i meets i + 8, then i + 4, i + 2, i + 1.
 TERN_INLINE float reduce_add(Vec a) {
 #pragma GCC unroll 4

@@ -9,6 +9,9 @@
 
 namespace tern {
 
+/// What the plain kernel of every operation is called: the meaning, not something to run.
+constexpr std::string_view kReferenceName = "ref";
+
 template <class Op>
 struct Kernel {
   std::string_view name;  ///< "bf16_avx512": what differs from its siblings

@@ -5,7 +5,7 @@ namespace {
 
 template <class Op>
 void add_ref_row(KernelTable<Op>& table, void (*run)(const typename Op::Args&, const Exec&)) {
-  table.add({"ref", Device::kCpu, Isa::kScalar, supports_all<Op>, run});
+  table.add({kReferenceName, Device::kCpu, Isa::kScalar, supports_all<Op>, run});
 }
 
 }  // namespace
