@@ -4,8 +4,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
 #include "base/rng.h"
+#include "bench/measure.h"
 #include "engine/runtime/create.h"
 #include "engine/runtime/engine_loop.h"
 
@@ -37,16 +37,6 @@ double kernel_seconds(const KernelLog::Entries& entries) {
   double sum = 0;
   for (const auto& [key, entry] : entries) sum += entry.seconds;
   return sum;
-}
-
-double median(std::vector<double> v) {
-  if (v.empty()) return 0;
-  std::nth_element(v.begin(), v.begin() + v.size() / 2, v.end());
-  return v[v.size() / 2];
-}
-
-double seconds_since(TimePoint start) {
-  return to_seconds(std::chrono::steady_clock::now() - start);
 }
 
 struct Run {

@@ -139,6 +139,39 @@ void ProgressBar::update(double fraction) {
             << std::string(kWidth - filled, '.') << "] " << percent << " %" << std::flush;
 }
 
+void Table::print() const {
+  const size_t columns = rows_.front().size();
+  std::vector<size_t> width(columns, 0);
+  std::vector<bool> numbers(columns, true);
+  for (size_t r = 0; r < rows_.size(); ++r)
+    for (size_t c = 0; c < columns; ++c) {
+      width[c] = std::max(width[c], rows_[r][c].size());
+      if (r > 0 && rows_[r][c].find_first_not_of("0123456789.-") != std::string::npos)
+        numbers[c] = false;
+    }
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t c = 0; c < columns; ++c) {
+      const std::string gap(width[c] - row[c].size(), ' ');
+      line += numbers[c] ? gap + row[c] : row[c] + gap;
+      line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::printf("%s\n", line.c_str());
+  }
+}
+
+std::string fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+void print_machine(const Json& result) {
+  std::printf("%s, %s, %d threads\n", result["cpu"].get<std::string>().c_str(),
+              result["isa"].get<std::string>().c_str(), result["threads"].get<int>());
+}
+
 std::string format_bytes(uint64_t bytes) {
   static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   double value = static_cast<double>(bytes);

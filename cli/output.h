@@ -3,6 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -41,6 +42,25 @@ class ProgressBar {
   const bool visible_;
   int percent_ = -1;
 };
+
+/// Rows of text on stdout, columns aligned: numbers to the right, words to the left.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+
+  /// As many cells as the header has.
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void print() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// "12.5"
+std::string fixed(double value, int digits);
+
+/// "CPU, isa, N threads" on stdout, from a measurement's keys `cpu`, `isa` and `threads`.
+void print_machine(const nlohmann::json& result);
 
 /// "1.5 GiB", "12.0 MiB", "7 B".
 std::string format_bytes(uint64_t bytes);
