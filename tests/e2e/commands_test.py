@@ -1,4 +1,4 @@
-"""The commands that talk to a daemon, as scripts and people use them: exit codes, JSON, Ctrl-C, Ctrl-D."""
+"""Commands, most of which talk to a daemon, as scripts and people use them: exit codes, JSON, Ctrl-C, Ctrl-D."""
 import json
 import os
 import pty
@@ -78,6 +78,20 @@ def test_files():
         assert run("inspect", "--model", f"{root}/r").returncode == 0
     for wrong in (["score", "--model", MODEL], ["template", "--model", MODEL], ["make-random", "--out", "x"]):
         assert run(*wrong).returncode == 2, wrong
+
+
+def test_bench():
+    timed = run("bench", "kernels", "--op", "add", "--shape", "2x33", "--repeat", "1", "--threads", "1", "--json")
+    document = json.loads(timed.stdout)
+    assert timed.returncode == 0 and not timed.stderr, timed
+    assert {row["shape"] for row in document["rows"]} == {"2x33"} and document["threads"] == 1
+    assert any(limit["what"] == "dram_read" for limit in document["roofline"])
+    for wrong, named in ((["--op", "gem"], "quantize_input"), (["--format", "bf17"], "bf16"), (["--isa", "x"], "scalar"),
+                         (["--op", "gemm", "--shape", "1x2"], "MxNxK"), (["--repeat", "0"], "--repeat")):
+        refused = run("bench", "kernels", *wrong)
+        assert refused.returncode == 2 and wrong[0] in refused.stderr and named in refused.stderr, refused
+        assert not refused.stdout, refused
+    assert run("bench", "roofline", "--threads", "-1").returncode == 2
 
 
 def test_chat_script(daemon):
@@ -181,6 +195,8 @@ def test_interrupt(daemon):
 def main():
     test_files()
     print("test_files: ok")
+    test_bench()
+    print("test_bench: ok")
     with Daemon() as daemon:
         for test in (test_generate, test_models, test_chat_script, test_chat_terminal, test_interrupt):
             test(daemon)
