@@ -79,7 +79,7 @@ Status prepare_weights(const Format& f, int64_t rows, int64_t cols, CaseContext&
   return {};
 }
 
-/// What a product of `f` takes of its arithmetic: 16-bit activations meet codes as two bytes.
+/// What a product of `f` takes of its arithmetic.
 void set_arithmetic(const Format& f, Work& work) {
   switch (f.input) {
     case InputType::kF32:
@@ -88,12 +88,16 @@ void set_arithmetic(const Format& f, Work& work) {
     case InputType::kBf16:
       work.arithmetic = Arithmetic::kBf16Dot;
       return;
+    case InputType::kInt16:
+      if (cpu_info().best_isa == Isa::kNeon) {  // meets codes as two bytes there
+        work.arithmetic = Arithmetic::kInt8Dot;
+        work.products = 2;
+        return;
+      }
+      [[fallthrough]];
     case InputType::kBfp16:
       work.arithmetic = Arithmetic::kInt16Dot;
       return;
-    case InputType::kInt16:
-      work.products = 2;
-      [[fallthrough]];
     case InputType::kInt8:
       work.arithmetic = Arithmetic::kInt8Dot;
       return;

@@ -24,7 +24,7 @@ struct F32Fma {
 
 struct Int16Dot {
   using Sum = IntVec;
-  static constexpr int kChains = kMaxPairTileRows * pair_tile_vecs(kMaxPairTileRows);
+  static constexpr int kChains = kMaxDotTileRows * dot_tile_vecs(kMaxDotTileRows);
   static constexpr int64_t kProducts = 2 * kLanes;
   static constexpr uint32_t kInput = 0xfffd0003;  // 3, -3
 
@@ -32,7 +32,7 @@ struct Int16Dot {
   static PairVec weights() {
     std::byte bytes[4 * kLanes];
     for (std::byte& byte : bytes) byte = std::byte{5};
-    return load_pairs(bytes);
+    return load_pairs<16, 0>(bytes);
   }
   TERN_INLINE static int32_t input(int32_t x) { return x; }
   TERN_INLINE static IntVec step(const IntVec& sum, const PairVec& w, const int32_t& x) {
@@ -48,7 +48,7 @@ struct Int8Dot : Int16Dot {
   static ByteVec weights() {
     std::byte bytes[4 * kLanes];
     for (std::byte& byte : bytes) byte = std::byte{5};
-    return load_bytes(bytes);
+    return load_codes<8, 0>(bytes);
   }
   TERN_INLINE static IntVec step(const IntVec& sum, const ByteVec& w, const int32_t& x) {
     return dot4(sum, w, &x);
