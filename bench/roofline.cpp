@@ -165,14 +165,22 @@ Result<json> bench_roofline(const RooflineOptions& options,
   const int threads = thread_count(options.num_threads);
   std::vector<int> counts{1};
   if (threads > 1) counts.push_back(threads);
-  json rows = json::array();
-  for (size_t i = 0; i < counts.size(); ++i) {
+  std::vector<Limits> best;
+  const double all = double(counts.size()) * options.rounds;
+  for (double done = 0; done < all; ++done) {
+    const size_t i = size_t(done) % counts.size();
     ThreadPool pool(counts[i]);
     TERN_ASSIGN(const Limits limits, measure_limits(isa, pool, options.effort, [&](double part) {
-                  progress((double(i) + part) / double(counts.size()));
+                  progress((done + part) / all);
                 }));
-    for (json& row : limit_rows(limits)) rows.push_back(std::move(row));
+    if (best.size() == i)
+      best.push_back(limits);
+    else
+      best[i].take_better(limits);
   }
+  json rows = json::array();
+  for (const Limits& limits : best)
+    for (json& row : limit_rows(limits)) rows.push_back(std::move(row));
   return json{
       {"rows", rows}, {"cpu", cpu_info().model_name}, {"isa", isa_name(isa)}, {"threads", threads}};
 }

@@ -78,6 +78,7 @@ int thread_count(int32_t num_threads);
 
 struct RooflineOptions {
   int32_t num_threads = 0;  ///< 0 = all CPUs
+  int32_t rounds = 3;       ///< over both numbers of threads; the better of each limit counts
   ProbeEffort effort;
 };
 
