@@ -116,6 +116,13 @@ Bound Limits::bound(const Work& work, Isa of, size_t held_bytes) const {
   return products.seconds > memory.seconds ? products : memory;
 }
 
+Result<Rate> measure_dram_read(Isa isa, ThreadPool& pool, const ProbeEffort& effort) {
+  Read read = nullptr;
+  for (const Probe& probe : probes())
+    if (probe.isa <= isa && probe.read != nullptr) read = probe.read;
+  return measure_dram(read, pool, effort);
+}
+
 Result<Limits> measure_limits(Isa isa, ThreadPool& pool, const ProbeEffort& effort,
                               const std::function<void(double)>& progress) {
   Limits limits{.threads = pool.num_threads()};

@@ -64,6 +64,9 @@ struct Limits {
   Bound bound(const Work& work, Isa isa, size_t held_bytes) const;
 };
 
+/// Bytes a second that `pool` reads from memory with the loads of `isa`. Errors as below.
+Result<Rate> measure_dram_read(Isa isa, ThreadPool& pool, const ProbeEffort& effort);
+
 /// Measures on `pool` the limits of the instruction sets up to `isa`. kResourceExhausted where
 /// memory is too short. `progress` is told the share of it that is done.
 Result<Limits> measure_limits(Isa isa, ThreadPool& pool, const ProbeEffort& effort,

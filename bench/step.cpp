@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "bench/measure.h"
+#include "bench/roofline.h"
 #include "engine/runtime/create.h"
 #include "engine/runtime/engine_loop.h"
 
@@ -103,6 +104,12 @@ void add_profile(const Series& s, json& row) {
   row["beyond_kernels_us"] = s.beyond_kernels * 1e6;
 }
 
+/// Every step reads all weights once.
+void add_dram_share(double weight_bytes, double dram_gb_per_s, json& row) {
+  row["gb_per_s"] = weight_bytes / (row["p50_ms"].get<double>() * 1e6);
+  row["dram_share"] = row["gb_per_s"].get<double>() / dram_gb_per_s;
+}
+
 json to_row(const char* phase, int32_t batch, const Series& s) {
   return {{"phase", phase},
           {"batch", batch},
@@ -148,7 +155,14 @@ Result<json> bench_step(const BenchStepOptions& options,
   Series discard;  // the first pass touches all memory
   TERN_TRY(run.measure(options.batch.front(), discard, discard));
   std::map<int32_t, std::pair<Series, Series>> series;
+  std::vector<double> dram_gb_per_s;
+  const int threads = thread_count(options.num_threads);
   for (int32_t r = 0; r < options.repeat; ++r) {
+    if (options.dram) {
+      ThreadPool pool(threads);
+      TERN_ASSIGN(const Rate rate, measure_dram_read(isa, pool, {}));
+      dram_gb_per_s.push_back(rate.best * 1e-9);
+    }
     for (const int32_t b : options.batch)
       TERN_TRY(run.measure(b, series[b].first, series[b].second));
     progress(double(r + 1) / options.repeat);
@@ -158,14 +172,17 @@ Result<json> bench_step(const BenchStepOptions& options,
     rows.push_back(to_row("prefill", batch, phases.first));
     rows.push_back(to_row("decode", batch, phases.second));
     if (options.profile) add_profile(phases.second, rows.back());
+    if (options.dram)
+      add_dram_share(double(parts.assets.info.weight_bytes), median(dram_gb_per_s), rows.back());
   }
-  const int threads = options.num_threads > 0 ? options.num_threads : cpu_info().num_cpus;
-  return json{{"rows", rows},
+  json result{{"rows", rows},
               {"cpu", cpu_info().model_name},
               {"isa", isa_name(isa)},
               {"threads", threads},
               {"model", parts.assets.info.name},
               {"format", parts.assets.info.weight_format}};
+  if (options.dram) result["dram_gb_per_s"] = median(dram_gb_per_s);
+  return result;
 }
 
 }  // namespace tern

@@ -23,13 +23,16 @@ struct BenchStepOptions {
   uint64_t seed = 1;
   ProgressFn on_load;    ///< may be empty
   bool profile = false;  ///< also times every kernel of the decode steps
+  bool dram = false;     ///< also measures how fast memory is read, in every round
 };
 
 /// Drives the engine's own loop (scheduler, forward, sampling) on random prompts. The batch sizes
 /// take turns within a repeat, so that a noisy neighbour hits all of them. Keys: rows[{phase,
 /// batch, tokens_per_s (median), best_tokens_per_s, p50_ms, min_ms}], cpu, isa, threads; with
 /// `profile` a decode row has kernels[{op, kernel, calls, us}] of the quickest step by its kernels,
-/// kernels_us (their sum) and beyond_kernels_us (what that step took besides).
+/// kernels_us (their sum) and beyond_kernels_us (what that step took besides). With `dram`
+/// dram_gb_per_s (the median of the rounds' best passes) and, in decode rows, gb_per_s (all weights,
+/// once in the median step) and dram_share.
 Result<nlohmann::json> bench_step(const BenchStepOptions& options,
                                   const std::function<void(double)>& progress);
 

@@ -22,6 +22,14 @@ void print(const nlohmann::json& r) {
                 row["batch"].get<int>(), row["tokens_per_s"].get<double>(),
                 row["best_tokens_per_s"].get<double>(), row["p50_ms"].get<double>(),
                 row["min_ms"].get<double>());
+  if (r.contains("dram_gb_per_s")) {
+    std::printf("\nmemory is read at %.1f GB/s\n", r["dram_gb_per_s"].get<double>());
+    for (const auto& row : r["rows"])
+      if (row.contains("dram_share"))
+        std::printf("  decode step of batch %-3d weights at %.1f GB/s, %.0f %% of that\n",
+                    row["batch"].get<int>(), row["gb_per_s"].get<double>(),
+                    row["dram_share"].get<double>() * 100);
+  }
   for (const auto& row : r["rows"]) {
     if (!row.contains("kernels")) continue;
     std::printf("\ndecode step of batch %d: kernels %.1f us, beyond them %.1f us\n",
@@ -53,6 +61,7 @@ void add_bench_step(CLI::App& app, Action& action) {
   command->add_option("--repeat", o->repeat, "Rounds over all batch sizes");
   command->add_option("--seed", o->seed, "Of the random prompts");
   command->add_flag("--profile", o->profile, "Time every kernel of the decode steps too");
+  command->add_flag("--dram", o->dram, "Measure memory too, and the share of it that decode gets");
   command->add_flag("--json", *as_json, "Print one JSON document");
   command->footer("Example:\n  tern bench step --model tern-stories --batch 1,4,16");
   command->callback([o, as_json, &action] {

@@ -92,6 +92,13 @@ def test_bench():
         assert refused.returncode == 2 and wrong[-2] in refused.stderr and named in refused.stderr, refused
         assert not refused.stdout, refused
     assert run("bench", "roofline", "--threads", "-1").returncode == 2
+    step = run("bench", "step", "--model", MODEL, "--prefill", "4", "--decode", "8", "--batch", "1,2", "--repeat", "1",
+               "--dram", "--json")
+    document = json.loads(step.stdout)
+    for row in document["rows"]:
+        assert ("dram_share" in row) == (row["phase"] == "decode"), row
+        if row["phase"] == "decode":
+            assert abs(row["dram_share"] * document["dram_gb_per_s"] / row["gb_per_s"] - 1) < 1e-6, row
 
 
 def test_chat_script(daemon):
