@@ -3,10 +3,12 @@
 namespace tern {
 namespace {
 
+/// A task has whole heads: keys of neighbouring positions share cache lines, which two threads would
+/// take from each other.
 void kv_write(const KvWrite::Args& a, const Exec& ex) {
   const int64_t head_dim = a.kv.head_dim;
-  for_rows(ex, a.k.rows, 4 * a.k.cols, [&](int64_t t) {
-    for (int64_t head = 0; head < a.kv.num_kv_heads; ++head) {
+  for_rows(ex, a.kv.num_kv_heads, 4 * a.k.rows * head_dim, [&](int64_t head) {
+    for (int64_t t = 0; t < a.k.rows; ++t) {
       const float* k = a.k.row(t) + head * head_dim;
       const float* v = a.v.row(t) + head * head_dim;
       float* key = a.kv.key(a.slot_mapping[t], head);
