@@ -2,6 +2,9 @@
 # functions of shared headers would leave it as weak symbols, which the linker may prefer to those that
 # every CPU can run (check_isa_symbols.sh).
 set(isa_options -O3 -fno-math-errno)
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,]*address")
+  list(APPEND isa_options -O1)  # checks in every unrolled access: at -O3 g++ takes many minutes a file
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(avx2_options -mavx2 -mfma -mf16c)
   set(avx512_options -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
