@@ -2,8 +2,8 @@
 # Installs what tern needs, builds everything and runs the tests; ends with ctest's summary.
 #   ./test.sh          unit, property, parity, wire and end-to-end tests
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
-#                      ThreadSanitizer with faults that these must find; and the load and memory test of 5
-#                      minutes
+#                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
+#                      for 64-bit ARM in qemu; and the load and memory test of 5 minutes. Takes an hour or more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -15,12 +15,14 @@ case "${1:-}" in
   *) echo "test.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
 esac
 
-tools/install_deps.sh
+if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  echo "== stage sanitizers"
-  tests/full/sanitizers.sh
+  for stage in sanitizers clang memcheck aarch64; do
+    echo "== stage $stage"
+    "tests/full/$stage.sh"
+  done
   echo "== stage soak"
   python3 tests/e2e/soak.py --bin build/release --minutes 5
   echo "== stage release"

@@ -1,13 +1,23 @@
 #!/usr/bin/env bash
 # Installs what tern is built with and tested with on Debian 12. Does nothing where all of it is there.
+#   tools/install_deps.sh                     for quickstart.sh and test.sh
+#   tools/install_deps.sh --full              besides, what only test.sh --full needs
+#   tools/install_deps.sh --print-libraries   only names the packages that tern is linked with
 set -euo pipefail
 
-packages=(
-  g++ cmake ninja-build pkg-config ccache python3
+libraries=(
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libpcre2-dev libutf8proc-dev libcli11-dev libssl-dev
   catch2
 )
+packages=(g++ cmake ninja-build pkg-config ccache python3 "${libraries[@]}")
+
+case "${1:-}" in
+  "") ;;
+  --full) packages+=(clang valgrind g++-aarch64-linux-gnu qemu-user-static mmdebstrap) ;;
+  --print-libraries) printf '%s\n' "${libraries[@]}"; exit 0 ;;
+  *) echo "install_deps.sh: unknown option $1" >&2; exit 2 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

@@ -17,11 +17,11 @@ MODEL = SOURCE / "models/tern-stories"
 class Daemon:
     """ternd on the bundled model and a socket of its own. `with Daemon() as d: d.tern("status")`."""
 
-    def __init__(self, *args, model=MODEL, listen=None, config=None):
+    def __init__(self, *args, model=MODEL, listen=None, config=None, program=(BIN / "ternd",)):
         self.dir = tempfile.mkdtemp()
         self.address = listen or f"unix:{self.dir}/ternd.sock"
         self.log_path = f"{self.dir}/ternd.log"
-        command = [str(BIN / "ternd"), "--listen", self.address]
+        command = [*map(str, program), "--listen", self.address]
         if model:
             command += ["--model", str(model)]
         if config is not None:

@@ -9,8 +9,8 @@ export LSAN_OPTIONS=suppressions=$PWD/tests/sanitizers/lsan.supp UBSAN_OPTIONS=p
 export TERN_PROPERTY_SCENARIOS=10000  # the release build runs all of them
 
 for preset in asan tsan; do
-  tests=(tests_base tests_kernels tests_scheduler tests_engine)
-  [ "$preset" = asan ] && tests+=(tests_server)
+  tests=("${tests_without_grpc[@]}")
+  [ "$preset" = asan ] && tests+=("${tests_with_grpc[@]}")
   build "$preset" "${tests[@]}" sanitizer_faults
   for test in "${tests[@]}"; do
     stage "$preset: $test"

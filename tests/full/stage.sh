@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # Sourced by the stages of test.sh --full: each script beside this one is a stage, and runs by itself too.
+# shellcheck disable=SC2034  # names for who sources this
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+# The test programs of tests/CMakeLists.txt.
+tests_without_grpc=(tests_base tests_kernels tests_scheduler tests_engine tests_bench)
+tests_with_grpc=(tests_server tests_cli)
 
 stage() { printf '== %(%T)T %s\n' -1 "$*"; }
 
