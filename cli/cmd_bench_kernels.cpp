@@ -5,7 +5,7 @@
 
 #include "bench/kernels.h"
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/support/output.h"
 
 namespace tern {
 namespace {

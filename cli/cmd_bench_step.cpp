@@ -5,8 +5,8 @@
 
 #include "bench/step.h"
 #include "cli/commands.h"
-#include "cli/load_bar.h"
-#include "cli/output.h"
+#include "cli/support/load_bar.h"
+#include "cli/support/output.h"
 
 namespace tern {
 namespace {

@@ -5,10 +5,10 @@
 #include <iostream>
 #include <memory>
 
-#include "cli/client.h"
+#include "cli/support/client.h"
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/sampling_options.h"
+#include "cli/support/output.h"
+#include "cli/support/sampling_options.h"
 
 namespace tern {
 namespace {

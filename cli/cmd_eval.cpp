@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/eval.h"
-#include "cli/output.h"
+#include "cli/eval/eval.h"
+#include "cli/support/output.h"
 
 namespace tern {
 namespace {

@@ -3,10 +3,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/client.h"
+#include "cli/support/client.h"
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/sampling_options.h"
+#include "cli/support/output.h"
+#include "cli/support/sampling_options.h"
 
 namespace tern {
 namespace {

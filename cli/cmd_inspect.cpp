@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/inspect.h"
-#include "cli/output.h"
+#include "cli/files/inspect.h"
+#include "cli/support/output.h"
 
 namespace tern {
 namespace {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/make_random.h"
-#include "cli/output.h"
+#include "cli/files/make_random.h"
+#include "cli/support/output.h"
 
 namespace tern {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/client.h"
+#include "cli/support/client.h"
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/support/output.h"
 
 namespace tern {
 namespace {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/score_text.h"
+#include "cli/support/output.h"
+#include "cli/files/score_text.h"
 
 namespace tern {
 namespace {

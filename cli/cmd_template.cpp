@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/render_template.h"
+#include "cli/support/output.h"
+#include "cli/files/render_template.h"
 
 namespace tern {
 

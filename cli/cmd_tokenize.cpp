@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/output.h"
+#include "cli/support/output.h"
 #include "engine/runtime/loader.h"
 #include "engine/text/tokenizer.h"
 

@@ -5,16 +5,9 @@
 #include <functional>
 #include <string>
 
-namespace tern {
+#include "cli/support/exit_code.h"
 
-/// What the process ends with (docs/cli.md).
-enum ExitCode : int {
-  kExitDone = 0,
-  kExitFailed = 1,        ///< the work failed
-  kExitUsage = 2,         ///< wrong usage
-  kExitUnreachable = 3,   ///< the server cannot be reached
-  kExitInterrupted = 130  ///< Ctrl-C
-};
+namespace tern {
 
 /// The work of the command that was chosen. Returns an ExitCode.
 using Action = std::function<int()>;

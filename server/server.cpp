@@ -7,9 +7,9 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "base/log.h"
-#include "server/health.h"
-#include "server/listen_address.h"
-#include "server/services.h"
+#include "server/grpc/health.h"
+#include "server/api/listen_address.h"
+#include "server/grpc/services.h"
 
 namespace tern {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/runtime/engine.h"
-#include "server/convert.h"
+#include "server/api/convert.h"
 
 namespace tern {
 

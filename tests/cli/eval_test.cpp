@@ -1,5 +1,5 @@
 // `tern eval` on golden files and on the bundled model.
-#include "cli/eval.h"
+#include "cli/eval/eval.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>

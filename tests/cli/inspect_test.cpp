@@ -1,4 +1,4 @@
-#include "cli/inspect.h"
+#include "cli/files/inspect.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
 // Random checkpoints: of every architecture, loadable, equal where the seed is, never half there.
-#include "cli/make_random.h"
+#include "cli/files/make_random.h"
 
 #include <sys/resource.h>
 

@@ -1,11 +1,11 @@
 // `tern score` and `tern template` on the bundled model.
-#include "cli/score_text.h"
+#include "cli/files/score_text.h"
 
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/render_template.h"
+#include "cli/files/render_template.h"
 #include "engine/runtime/generate_all.h"
 #include "tests/support/temp_dir.h"
 

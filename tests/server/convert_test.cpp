@@ -1,5 +1,5 @@
 // From requests to the engine's types: defaults, ranges, refusals by field path.
-#include "server/convert.h"
+#include "server/api/convert.h"
 
 #include <google/protobuf/descriptor.h>
 

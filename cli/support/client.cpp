@@ -1,0 +1,230 @@
+#include "cli/support/client.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+#include <grpcpp/grpcpp.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include "cli/support/exit_code.h"
+#include "cli/support/output.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tern/v1/control.grpc.pb.h"
+#include "tern/v1/inference.grpc.pb.h"
+
+namespace tern {
+namespace {
+
+constexpr auto kConnectTimeout = std::chrono::seconds(5);
+constexpr auto kControlTimeout = std::chrono::seconds(10);
+constexpr int kMaxReceiveBytes = 256 << 20;
+
+std::string default_address() {
+  const char* address = std::getenv("TERN_SERVER");
+  return address && *address ? address : "127.0.0.1:50051";
+}
+
+std::string reason_of(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  details.ParseFromString(status.error_details());
+  for (const auto& detail : details.details())
+    if (detail.Is<google::rpc::ErrorInfo>()) detail.UnpackTo(&info);
+  return info.reason();
+}
+
+sigset_t interrupts() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+// Waits for Ctrl-C in a thread of its own: a signal handler could not cancel a call.
+class Interrupts {
+ public:
+  explicit Interrupts(std::function<void()> on_idle) : on_idle_(std::move(on_idle)) {
+    const sigset_t set = interrupts();
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    thread_ = std::jthread([this](std::stop_token stop) { wait(stop); });
+  }
+
+  /// A call begins or (null) ends: what an interrupt cancels.
+  void set_call(grpc::ClientContext* call) {
+    std::lock_guard lock(mutex_);
+    call_ = call;
+    if (call_ && interrupted_) call_->TryCancel();
+  }
+
+  /// Before a call: where interrupts end calls alone, those that came before are forgotten.
+  void begin() {
+    std::lock_guard lock(mutex_);
+    is_busy_ = true;
+    if (on_idle_) interrupted_ = false;
+  }
+  void end() {
+    std::lock_guard lock(mutex_);
+    is_busy_ = false;
+  }
+
+  bool interrupted() const {
+    std::lock_guard lock(mutex_);
+    return interrupted_;
+  }
+
+ private:
+  void wait(const std::stop_token& stop) {
+    const sigset_t set = interrupts();
+    const timespec tick{.tv_sec = 0, .tv_nsec = 50'000'000};
+    while (!stop.stop_requested()) {
+      const int signal = sigtimedwait(&set, nullptr, &tick);
+      if (signal < 0) continue;
+      std::lock_guard lock(mutex_);
+      const bool again = std::exchange(interrupted_, true);
+      if (on_idle_ ? signal == SIGTERM : again) std::_Exit(kExitInterrupted);
+      if (call_) call_->TryCancel();
+      if (on_idle_ && !is_busy_) on_idle_();
+    }
+  }
+
+  const std::function<void()> on_idle_;
+  mutable std::mutex mutex_;
+  bool is_busy_ = false;                 // guarded by mutex_
+  grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
+  bool interrupted_ = false;             // guarded by mutex_
+  std::jthread thread_;
+};
+
+}  // namespace
+
+int CallStatus::exit_code() const {
+  if (interrupted) return kExitInterrupted;
+  if (status.ok()) return kExitDone;
+  fail(reason.empty() ? status.message() : status.message() + " (" + reason + ")");
+  return unreachable ? kExitUnreachable : kExitFailed;
+}
+
+struct Client::Impl {
+  Impl(std::string where, std::function<void()> on_idle_interrupt)
+      : address(std::move(where)), interrupts(std::move(on_idle_interrupt)) {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the address is the server's, proxies or not
+    channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    inference = v1::Inference::NewStub(channel);
+    control = v1::Control::NewStub(channel);
+  }
+
+  // Until the channel is connected or has failed once: gRPC itself would try for long. What went
+  // wrong, or nothing.
+  std::string connect() {
+    const auto deadline = std::chrono::system_clock::now() + kConnectTimeout;
+    for (;;) {
+      const grpc_connectivity_state state = channel->GetState(true);
+      if (state == GRPC_CHANNEL_READY) return "";
+      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN)
+        return "the connection failed";
+      const auto tick = std::chrono::system_clock::now() + std::chrono::milliseconds(100);
+      channel->WaitForStateChange(state, tick);
+      if (interrupts.interrupted()) return "interrupted";
+      if (tick > deadline) return "no answer within 5 s";
+    }
+  }
+
+  // Runs `call(context)`, which blocks until the RPC's end.
+  template <class Call>
+  CallStatus run(grpc::ClientContext& context, Call&& call) {
+    interrupts.begin();
+    grpc::Status status(grpc::StatusCode::UNAVAILABLE, connect());
+    if (status.error_message().empty()) {
+      interrupts.set_call(&context);
+      status = call(context);
+      interrupts.set_call(nullptr);
+    }
+    interrupts.end();
+    return describe(status);
+  }
+
+  // The same for a question that is answered at once.
+  template <class Call>
+  CallStatus ask(Call&& call) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kControlTimeout);
+    return run(context, call);
+  }
+
+  CallStatus describe(const grpc::Status& status) const {
+    CallStatus out;
+    out.interrupted = interrupts.interrupted() && !status.ok();
+    if (status.ok()) return out;
+    out.reason = reason_of(status);
+    out.status = Status(static_cast<Code>(status.error_code()), status.error_message());
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && out.reason.empty())
+      out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && out.reason.empty()) {
+      out.unreachable = true;  // ternd itself always gives a reason
+      out.status =
+          Status(Code::kUnavailable, "cannot reach a tern server at " + address + " (" +
+                                         status.error_message() +
+                                         "); is ternd running there? Set --server or TERN_SERVER");
+    }
+    return out;
+  }
+
+  const std::string address;
+  Interrupts interrupts;  // before the channel: gRPC's threads inherit the blocked signals
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<v1::Inference::Stub> inference;
+  std::unique_ptr<v1::Control::Stub> control;
+};
+
+Client::Client(std::string address, std::function<void()> on_idle_interrupt) {
+  gpr_set_log_function([](gpr_log_func_args*) {});  // every failure comes back as a status
+  google::protobuf::SetLogHandler(nullptr);
+  impl_ = std::make_unique<Impl>(address.empty() ? default_address() : std::move(address),
+                                 std::move(on_idle_interrupt));
+}
+
+Client::~Client() = default;
+
+const std::string& Client::address() const {
+  return impl_->address;
+}
+
+CallStatus Client::generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
+                            const std::function<void(const v1::GenerateEvent&)>& on_event) {
+  grpc::ClientContext context;
+  if (deadline)
+    context.set_deadline(
+        std::chrono::system_clock::now() +
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(*deadline));
+  return impl_->run(context, [&](grpc::ClientContext& call) {
+    auto reader = impl_->inference->Generate(&call, request);
+    v1::GenerateEvent event;
+    while (reader->Read(&event)) on_event(event);
+    return reader->Finish();
+  });
+}
+
+CallStatus Client::get_server_info(v1::ServerInfo* info) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->GetServerInfo(&call, {}, info); });
+}
+
+CallStatus Client::get_model_info(v1::ModelInfo* info) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->GetModelInfo(&call, {}, info); });
+}
+
+CallStatus Client::list_models(v1::ListModelsResult* models) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->ListModels(&call, {}, models); });
+}
+
+}  // namespace tern

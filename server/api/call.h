@@ -1,0 +1,59 @@
+// One request between its admission and its end, whatever transport carries it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "server/api/serving_state.h"
+
+namespace tern {
+
+/// Fills in what is to be submitted, or says why not: to_call() or to_score_call() with a message
+/// bound.
+using ConvertFn = std::function<std::optional<ApiError>(const Engine&, GenerateCall*)>;
+
+/// Made by a transport for each call, and counted as live until it is destroyed. submit() once, on
+/// the transport's thread; cancel() from any thread after it; finish() on the engine's thread.
+class Call {
+ public:
+  explicit Call(ServingState& state) : state_(state) { ++state_.num_live_calls; }
+  ~Call() { --state_.num_live_calls; }
+  Call(const Call&) = delete;
+
+  /// Admission: the phase, every field, the queue. `client_deadline` is the client's own; the
+  /// nearer of it and the server's longest request holds. `sink` hears of the request from here on,
+  /// or never where an error returns.
+  std::optional<ApiError> submit(const ConvertFn& convert,
+                                 const std::optional<TimePoint>& client_deadline,
+                                 std::shared_ptr<TokenSink> sink);
+
+  /// What was submitted, less the engine's own part of it.
+  const GenerateCall& request() const { return call_; }
+  const Tokenizer* tokenizer() const { return engine_->tokenizer(); }
+
+  /// The client wants no more. Nothing to do where submit() has failed.
+  void cancel();
+
+  /// Notes the end of one of the request's answers, with a line in the log. True where it was the
+  /// last: then error() tells how the request ended.
+  bool finish(const TokenEvent& last_event);
+  const std::optional<ApiError>& error() const { return error_; }
+
+ private:
+  ApiError with_context(ApiError error) const;
+  void log(const FinishedEvent& event, int32_t index, const Status& status) const;
+
+  ServingState& state_;
+  Engine* engine_ = nullptr;
+  GenerateCall call_;  // its request is moved into the engine
+  std::optional<TimePoint> deadline_;
+  std::optional<uint64_t> id_;  // once submitted
+  // Engine thread only.
+  int32_t num_finished_ = 0;
+  int32_t num_completion_tokens_ = 0;
+  Status first_failure_;
+  std::optional<ApiError> error_;
+};
+
+}  // namespace tern

@@ -1,0 +1,48 @@
+// What the files of convert share: refusals, ranges. For convert*.cpp only.
+#pragma once
+
+#include <limits>
+#include <string>
+
+#include "server/api/convert.h"
+
+namespace tern::convert {
+
+using Error = std::optional<ApiError>;
+
+// Leaves the enclosing function with the error of `expr`, if there is one.
+#define TERN_REFUSE(expr)                                                          \
+  do {                                                                             \
+    if (::tern::convert::Error tern_error = (expr); tern_error) return tern_error; \
+  } while (false)
+
+inline constexpr double kMaxInt = std::numeric_limits<int32_t>::max();
+
+/// A number of the request, and what it may be.
+struct Range {
+  const char* field;
+  bool is_set;
+  double value, low, high;
+  bool open_low = false;  // low itself is not allowed
+};
+
+Error check(const Range& range);
+
+/// Refuses more than `limit` elements of `field`.
+Error check_count(const std::string& field, int count, int limit, const char* what);
+
+/// Two fields that do not go together; `field` is the one to change.
+ApiError conflict(std::string field, std::string why);
+
+ApiError feature_disabled(std::string field, std::string message);
+
+uint64_t random_bits();
+
+/// Sampling and stopping, with the model's defaults filled in.
+Error set_sampling(const v1::SamplingParams& in, const Engine& engine, const RequestLimits& limits,
+                   SamplingParams* out);
+
+/// The log-probabilities that `in` asks for.
+Error set_logprobs(const v1::ResponseOptions& in, int32_t vocab_size, SamplingParams* out);
+
+}  // namespace tern::convert

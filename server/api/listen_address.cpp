@@ -1,0 +1,104 @@
+#include "server/api/listen_address.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+namespace tern {
+namespace {
+
+constexpr std::string_view kUnix = "unix:";
+
+bool is_unix(const std::string& address) {
+  return address.starts_with(kUnix);
+}
+
+// A file descriptor that closes itself.
+struct Socket {
+  explicit Socket(int family) : fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  ~Socket() {
+    if (fd >= 0) close(fd);
+  }
+  Socket(const Socket&) = delete;
+  const int fd;
+};
+
+Status check_unix(const std::string& address) {
+  const std::string path = address.substr(kUnix.size());
+  sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.empty() || path.size() >= sizeof name.sun_path)
+    return invalid_argument("listen address '" + address + "': the path must have 1 to " +
+                            std::to_string(sizeof name.sun_path - 1) + " bytes");
+  path.copy(name.sun_path, path.size());
+  const Socket probe(AF_UNIX);
+  if (connect(probe.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0)
+    return Status(Code::kUnavailable,
+                  "cannot listen on " + address + ": another process serves this socket");
+  return {};
+}
+
+// Host and port of "host:port" or "[v6]:port"; an empty port where there is none.
+std::pair<std::string, std::string> split(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return {address, ""};
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  return {host, address.substr(colon + 1)};
+}
+
+}  // namespace
+
+Status check_listen_address(const std::string& address) {
+  if (is_unix(address)) return check_unix(address);
+  const auto [host, port] = split(address);
+  int number = -1;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (!host.empty() && error == std::errc() && end == port.data() + port.size() && number >= 0 &&
+      number <= 65535)
+    return {};
+  return invalid_argument("listen address '" + address +
+                          "': must be HOST:PORT (port 0 to 65535) or unix:PATH");
+}
+
+Status cannot_listen(const std::string& address) {
+  std::string why = "the path cannot be created";
+  if (!is_unix(address)) {
+    const auto [host, port] = split(address);
+    const addrinfo hints{.ai_flags = AI_PASSIVE,
+                         .ai_family = AF_UNSPEC,
+                         .ai_socktype = SOCK_STREAM,
+                         .ai_protocol = 0,
+                         .ai_addrlen = 0,
+                         .ai_addr = nullptr,
+                         .ai_canonname = nullptr,
+                         .ai_next = nullptr};
+    addrinfo* found = nullptr;
+    const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+    if (error != 0) {
+      why = gai_strerror(error);
+    } else {
+      const Socket probe(found->ai_family);
+      const int one = 1;
+      setsockopt(probe.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+      const bool bound =
+          bind(probe.fd, found->ai_addr, found->ai_addrlen) == 0 && ::listen(probe.fd, 1) == 0;
+      why = bound ? "another address of the list failed" : std::strerror(errno);
+    }
+  }
+  return {Code::kUnavailable, "cannot listen on " + address + ": " + why};
+}
+
+std::string with_port(const std::string& address, int port) {
+  if (is_unix(address)) return address;
+  return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+}  // namespace tern

@@ -1,0 +1,63 @@
+#include "server/api/serving_state.h"
+
+namespace tern {
+namespace {
+
+constexpr Seconds kRetryWhileLoading{1.0};
+
+}  // namespace
+
+std::optional<ApiError> ServingState::check_loaded() const {
+  if (engine()) return {};
+  std::lock_guard lock(mutex_);
+  const int percent = static_cast<int>(fraction_ * 100);
+  return ApiError{
+      .code = Code::kUnavailable,
+      .reason = "LOADING",
+      .message = "the model is being loaded: " + stage_ + ", " + std::to_string(percent) + " %",
+      .metadata = {{"stage", stage_}, {"percent", std::to_string(percent)}},
+      .retry_after = kRetryWhileLoading};
+}
+
+std::optional<ApiError> ServingState::check_serving() const {
+  if (draining_)
+    return ApiError{.code = Code::kUnavailable,
+                    .reason = "DRAINING",
+                    .message = "the server is shutting down and takes no new requests",
+                    .retry_after = kRetryWhileLoading};
+  return check_loaded();
+}
+
+v1::ServerState ServingState::phase() const {
+  if (draining_) return v1::SERVER_STATE_DRAINING;
+  return engine() ? v1::SERVER_STATE_SERVING : v1::SERVER_STATE_LOADING;
+}
+
+void ServingState::set_load_progress(const std::string& stage, double fraction) {
+  std::lock_guard lock(mutex_);
+  stage_ = stage;
+  fraction_ = fraction;
+}
+
+void ServingState::set_listen(std::vector<std::string> listen) {
+  std::lock_guard lock(mutex_);
+  listen_ = std::move(listen);
+}
+
+void ServingState::describe(v1::ServerInfo* info) const {
+  info->set_version(TERN_VERSION);
+  info->set_state(phase());
+  const auto uptime = std::chrono::steady_clock::now() - started_;
+  info->set_uptime_seconds(to_seconds(uptime));
+  if (const Engine* loaded = engine()) {
+    info->set_model(loaded->model_info().name);
+    *info->mutable_stats() = to_wire(loaded->stats());
+  }
+  std::lock_guard lock(mutex_);
+  info->mutable_listen()->Assign(listen_.begin(), listen_.end());
+  if (engine()) return;
+  info->set_load_stage(stage_);
+  info->set_load_fraction(fraction_);
+}
+
+}  // namespace tern

@@ -1,0 +1,56 @@
+// What all services of one server share: the model once it is there, the phase, the number of live
+// calls.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/api/api_error.h"
+#include "server/api/convert.h"
+
+namespace tern {
+
+/// Any thread. The phase goes LOADING → SERVING → DRAINING and never back.
+class ServingState {
+ public:
+  explicit ServingState(const RequestLimits& limits) : limits(limits) {}
+
+  const RequestLimits limits;
+
+  /// UNAVAILABLE while there is no model (LOADING, with the stage) or none any more (DRAINING).
+  std::optional<ApiError> check_serving() const;
+
+  /// As check_serving, but draining servers still answer.
+  std::optional<ApiError> check_loaded() const;
+
+  /// Null while loading.
+  Engine* engine() const { return engine_.load(); }
+  v1::ServerState phase() const;
+
+  void set_load_progress(const std::string& stage, double fraction);
+  void set_engine(Engine& engine) { engine_ = &engine; }
+  void start_draining() { draining_ = true; }
+
+  /// Generate calls that gRPC has not let go of.
+  std::atomic<int> num_live_calls{0};
+
+  /// The addresses as bound, for describe().
+  void set_listen(std::vector<std::string> listen);
+
+  /// Everything but the configuration.
+  void describe(v1::ServerInfo* info) const;
+
+ private:
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::atomic<Engine*> engine_{nullptr};
+  std::atomic<bool> draining_{false};
+  mutable std::mutex mutex_;
+  std::string stage_ = "starting";   // guarded by mutex_
+  double fraction_ = 0;              // guarded by mutex_
+  std::vector<std::string> listen_;  // guarded by mutex_
+};
+
+}  // namespace tern

@@ -1,0 +1,23 @@
+// The gRPC services, made without showing gRPC's headers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "server/api/serving_state.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace tern {
+
+/// tern.v1.Inference. `state` must outlive it.
+std::unique_ptr<grpc::Service> make_inference_service(ServingState& state);
+
+/// tern.v1.Control. `config`: the effective configuration by key path. `state` must outlive it.
+std::unique_ptr<grpc::Service> make_control_service(const ServingState& state,
+                                                    std::map<std::string, std::string> config);
+
+}  // namespace tern

@@ -1,0 +1,49 @@
+// Messages in and out of gRPC's byte buffers. Requests are parsed here, not by generated code,
+// because that answers UNIMPLEMENTED without a word to a request it cannot parse. For the services'
+// .cpp files only.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+
+#include "server/api/api_error.h"
+
+namespace tern {
+
+inline grpc::Status to_grpc(const ApiError& error) {
+  return {static_cast<grpc::StatusCode>(error.code), error.message, serialize_details(error)};
+}
+
+/// As tern::parse_message.
+inline std::optional<ApiError> parse_buffer(const grpc::ByteBuffer& buffer,
+                                            google::protobuf::Message* message) {
+  std::vector<grpc::Slice> slices;
+  std::string bytes;
+  bytes.reserve(buffer.Length());
+  if (!buffer.Dump(&slices).ok()) return parse_message("\xFF", message);  // cannot be decompressed
+  for (const grpc::Slice& slice : slices)
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  return parse_message(bytes, message);
+}
+
+inline grpc::ByteBuffer to_buffer(const google::protobuf::Message& message) {
+  const grpc::Slice slice(message.SerializeAsString());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+/// Answers a unary call at once: `handle(const Request&, Response*)` returns an error or nothing.
+template <class Request, class Response, class Handler>
+grpc::ServerUnaryReactor* reply(grpc::CallbackServerContext* context, const grpc::ByteBuffer* in,
+                                grpc::ByteBuffer* out, Handler&& handle) {
+  Request request;
+  Response response;
+  std::optional<ApiError> error = parse_buffer(*in, &request);
+  if (!error) error = handle(request, &response);
+  if (!error) *out = to_buffer(response);
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(error ? to_grpc(*error) : grpc::Status::OK);
+  return reactor;
+}
+
+}  // namespace tern
