@@ -1,12 +1,15 @@
 // Status and Result<T>: how tern reports failures that a caller can act on.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 namespace tern {
 
@@ -31,23 +34,37 @@ enum class Code {
   kUnauthenticated = 16,
 };
 
+/// What programs read of a failure besides its code.
+struct FailureDetail {
+  std::string reason;                           ///< UPPER_SNAKE, stable: "QUEUE_FULL"
+  std::map<std::string, std::string> metadata;  ///< "limit", "value", …
+  std::optional<Seconds> retry_after;           ///< when another try may succeed
+};
+
 class [[nodiscard]] Status {
  public:
   Status() = default;  // ok
   Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(Code code, std::string message, FailureDetail detail) : Status(code, std::move(message)) {
+    detail_ = std::make_shared<const FailureDetail>(std::move(detail));
+  }
 
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
   const std::string& message() const { return message_; }
+  const FailureDetail* detail() const { return detail_.get(); }  ///< or null
 
   /// The same failure seen from one level up: "`context`: message". Ok stays ok.
   Status with_context(std::string_view context) const {
-    return ok() ? *this : Status(code_, std::string(context) + ": " + message_);
+    Status out = *this;
+    if (!ok()) out.message_ = std::string(context) + ": " + message_;
+    return out;
   }
 
  private:
   Code code_ = Code::kOk;
   std::string message_;
+  std::shared_ptr<const FailureDetail> detail_;  // shared: statuses are copied to all who wait
 };
 
 /// Short for the commonest failure: what the caller gave cannot be used.

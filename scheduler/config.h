@@ -22,6 +22,11 @@ struct SchedulerConfig {
   bool enable_prefix_caching = true;
   /// Of one sequence; then it is admitted only with all its blocks reserved.
   int32_t max_preemptions = 3;
+  /// Of max_num_seqs, places that only the class itself and those before it may take: a long bulk
+  /// answer keeps no interactive request waiting. Policy "priority" only; together below
+  /// max_num_seqs.
+  int32_t reserved_seqs_system = 0;
+  int32_t reserved_seqs_interactive = 0;
   PolicyConfig policy;
 
   /// kInvalidArgument, naming key, limit and value.

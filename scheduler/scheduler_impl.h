@@ -62,6 +62,7 @@ struct Scheduler::Impl {
   void schedule_running(TimePoint now);
   void schedule_tokens(Entry& entry, TimePoint now);
   void admit_waiting(TimePoint now);
+  bool has_place(PriorityClass priority) const;
   bool try_admit(Entry& entry);
   void reserve_memory(Entry& entry);
   void match_prefix(Entry& entry);

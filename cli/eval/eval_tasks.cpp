@@ -80,8 +80,8 @@ Result<json> eval_tasks(const EvalTasksOptions& options, const EvalProgress& pro
   config.model_dir = options.common.model;
   config.compute = options.common.compute;
   config.num_threads = options.common.num_threads;
-  config.max_queued_requests = static_cast<int32_t>(items.size());
-  config.max_queued_tokens = INT64_MAX;
+  config.queue.max_queued_requests = static_cast<int32_t>(items.size());
+  config.queue.max_queued_tokens = INT64_MAX;
   TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(config, show_loading()));
   if (engine->tokenizer() == nullptr || engine->chat_template() == nullptr)
     return invalid_argument(options.common.model + ": has no tokenizer or no chat template");

@@ -14,7 +14,6 @@
 
 #include "cli/support/exit_code.h"
 
-
 namespace tern {
 namespace {
 

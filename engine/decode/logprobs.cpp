@@ -43,7 +43,8 @@ Result<TokenLogprobs> compute_logprobs(std::span<const float> logits, int32_t ch
                                        int32_t num_top, std::span<const int32_t> others) {
   const double normaliser = log_sum_exp(logits);
   if (!std::isfinite(normaliser))
-    return Status(Code::kInternal, "numeric fault: the model's logits are not finite");
+    return Status(Code::kInternal, "numeric fault: the model's logits are not finite",
+                  {.reason = "NUMERIC_FAULT"});
   TokenLogprobs out;
   out.chosen = {chosen, logits[chosen] - normaliser, rank_of(logits, chosen)};
   for (const int32_t id : most_probable(logits, std::min<size_t>(num_top, logits.size())))

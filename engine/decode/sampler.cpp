@@ -84,7 +84,8 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingPar
                                 const SampleHistory& history) {
   Largest largest = find_largest(logits);
   if (logits.empty() || !largest.finite)
-    return Status(Code::kInternal, "numeric fault: the model's logits are not finite");
+    return Status(Code::kInternal, "numeric fault: the model's logits are not finite",
+                  {.reason = "NUMERIC_FAULT"});
   if (changes_logits(params, history.position)) {
     logits = adjust(logits, params, history);
     const auto best = std::max_element(logits.begin(), logits.end());  // the first of equals

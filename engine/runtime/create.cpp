@@ -142,8 +142,7 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
 Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
-  return EngineThread::start(std::move(parts.assets), parts.scheduler,
-                             {config.max_queued_requests, config.max_queued_tokens}, steady_clock(),
+  return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
                              std::move(parts.runner));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "engine/runtime/admission.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_runner.h"
@@ -22,8 +23,7 @@ struct EngineConfig {
   int32_t num_threads = 0;          ///< 0 = every CPU this process may use
   uint64_t kv_cache_bytes = 0;      ///< 0 = as needed, at most half of what is free
   int32_t max_model_len = 0;        ///< 0 = the model's
-  int32_t max_queued_requests = 1024;
-  int64_t max_queued_tokens = 1 << 20;
+  QueueLimits queue;
   SchedulerConfig scheduler;        ///< num_blocks and max_model_len are filled in here
   bool simulate = false;            ///< no model: steps take the time that a cost model says
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine

@@ -35,7 +35,7 @@ struct EngineLoop::Answer {
 
 EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
                        const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
-                       RequestObserver* observer)
+                       LoopObserver* observer)
     : scheduler_(std::move(scheduler)),
       runner_(runner),
       strategy_(strategy),
@@ -43,7 +43,8 @@ EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner
       observer_(observer),
       builder_(scheduler_->config()),
       sampler_(vocab_size),
-      passes_(scheduler_->config()) {}
+      passes_(scheduler_->config()),
+      predictor_(scheduler_->config()) {}
 
 EngineLoop::~EngineLoop() = default;
 
@@ -126,12 +127,18 @@ void EngineLoop::end_all(const Status& status) {
   for (const uint64_t id : ids) end(id, status);
 }
 
+// What the coming step could not finish in time is ended before it.
 void EngineLoop::expire_deadlines(TimePoint now) {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+  if (deadlines_.empty()) return;
+  const TimePoint end_of_step =
+      now + to_duration(predictor_.step_time(scheduler_->stats().num_running));
+  while (!deadlines_.empty() && deadlines_.begin()->first <= end_of_step) {
     const uint64_t id = deadlines_.begin()->second;
     const bool queued = !requests_.at(id)->is_dequeued;
-    end(id, Status(Code::kDeadlineExceeded,
-                   queued ? "deadline passed while queued" : "deadline passed during generation"));
+    end(id, queued ? Status(Code::kDeadlineExceeded, "the deadline passed while queued",
+                            {.reason = "QUEUE_TIMEOUT"})
+                   : Status(Code::kDeadlineExceeded, "the deadline passed during generation",
+                            {.reason = "GENERATION_TIMEOUT"}));
   }
 }
 
@@ -142,7 +149,10 @@ bool EngineLoop::step() {
   if (plan.empty()) return has_work();
   notice_admissions(plan, now);
   max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(plan.sequences.size()));
+  if (observer_) observer_->on_step_begin(plan);
+  const int32_t num_tokens = plan.num_tokens;
   run_passes(plan);
+  predictor_.observe_step(num_tokens, clock_.now() - now);
   // What ended gives its sequence back; the numbers it leaves behind belong into its last event.
   for (const std::unique_ptr<Sequence>& seq : scheduler_->commit(result_)) {
     for (auto& [id, event] : events_) {
@@ -315,6 +325,7 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   if (answer.usage.completion_tokens > 0)
     finished.timing.ttft = answer.first_token_at - submission.submitted;
   finished.timing.e2e = now - submission.submitted;
+  if (finished.status.ok()) predictor_.observe_answer(answer.usage.completion_tokens);
 
   const bool is_last = --request.num_live == 0;
   if (is_last) {

@@ -14,6 +14,7 @@
 #include "engine/decode/decode_strategy.h"
 #include "engine/runtime/build_batch.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/load_predictor.h"
 #include "engine/runtime/model_runner.h"
 #include "engine/runtime/step_passes.h"
 #include "scheduler/scheduler.h"
@@ -29,11 +30,11 @@ struct Submission {
   TimePoint submitted;
 };
 
-/// Told when a request leaves the queue or ends, so that the facade can account for it. Engine
-/// thread.
-class RequestObserver {
+/// Told what happens, so that the facade can account for it. Engine thread.
+class LoopObserver {
  public:
-  virtual ~RequestObserver() = default;
+  virtual ~LoopObserver() = default;
+  virtual void on_step_begin(const StepPlan& plan) = 0;        ///< about to be computed
   virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
   virtual void on_ended(const Submission& submission) = 0;     ///< its last answer did
 };
@@ -44,7 +45,7 @@ class EngineLoop {
   /// All must outlive the loop; `observer` may be null.
   EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
              const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
-             RequestObserver* observer);
+             LoopObserver* observer);
   ~EngineLoop();
 
   /// Hands a request to the scheduler; one that it refuses ends at once with its status.
@@ -59,12 +60,16 @@ class EngineLoop {
   /// One step, if there is something to compute. Returns whether requests are live after it.
   bool step();
 
+  /// See Scheduler::flush_prefix_cache.
+  int32_t flush_prefix_cache() { return scheduler_->flush_prefix_cache(); }
+
   bool has_work() const { return !requests_.empty(); }
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
   int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }
   int32_t max_step_seqs() const { return max_step_seqs_; }
   uint64_t num_generated_tokens() const { return num_generated_tokens_; }
   const Scheduler& scheduler() const { return *scheduler_; }
+  const LoadPredictor& predictor() const { return predictor_; }
 
  private:
   struct LiveRequest;
@@ -89,7 +94,7 @@ class EngineLoop {
   ModelRunner& runner_;
   const DecodeStrategy& strategy_;
   const Clock& clock_;
-  RequestObserver* const observer_;
+  LoopObserver* const observer_;
   BatchBuilder builder_;
   Sampler sampler_;
   StepPasses passes_;
@@ -103,6 +108,7 @@ class EngineLoop {
   std::vector<std::pair<uint64_t, TokenEvent>> events_;
   std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token
 
+  LoadPredictor predictor_;
   int32_t max_step_seqs_ = 0;
   uint64_t num_generated_tokens_ = 0;
 };

@@ -2,28 +2,13 @@
 
 #include <algorithm>
 
+#include "engine/runtime/check_request.h"
+
 namespace tern {
 namespace {
 
-Status too_long(int64_t prompt, int64_t max_tokens, int64_t limit) {
-  return Status(Code::kOutOfRange, "prompt of " + std::to_string(prompt) + " tokens + max_tokens " +
-                                       std::to_string(max_tokens) + " exceeds the context of " +
-                                       std::to_string(limit) + " tokens");
-}
-
-// The ids of each spelling: a word in a text has a space in front more often than not.
-Status spell_bad_words(const Tokenizer& tokenizer, SamplingParams& sampling) {
-  for (const std::string& word : sampling.bad_words) {
-    const std::string bare = word.substr(std::min(word.find_first_not_of(' '), word.size()));
-    for (const std::string& spelling : {bare, " " + bare}) {
-      if (spelling.empty()) continue;  // of a word that is all spaces
-      Result<std::vector<int32_t>> ids = tokenizer.encode(spelling, {.add_special_tokens = false});
-      if (!ids.ok()) return ids.status().with_context("bad_words: '" + word + "'");
-      if (ids->empty()) return invalid_argument("bad_words: '" + word + "' is no token");
-      sampling.bad_word_token_ids.push_back(*std::move(ids));
-    }
-  }
-  return {};
+Status shut_down() {
+  return Status(Code::kUnavailable, "the server was shut down", {.reason = "DRAINING"});
 }
 
 }  // namespace
@@ -44,83 +29,110 @@ EngineThread::EngineThread(ModelAssets assets, const QueueLimits& limits, const 
                            std::unique_ptr<Scheduler> scheduler,
                            std::unique_ptr<ModelRunner> runner)
     : assets_(std::move(assets)),
-      limits_(limits),
       clock_(clock),
       runner_(std::move(runner)),
       strategy_(make_autoregressive(assets_.tokenizer.get(), assets_.info.eos_token_ids)),
       loop_(std::move(scheduler), *runner_, *strategy_, assets_.info.vocab_size, clock_, this),
-      last_step_(clock.now()) {}
+      admission_(limits),
+      predictor_(loop_.predictor()),
+      last_step_end_(clock.now()),
+      last_progress_(last_step_end_) {}
 
 EngineThread::~EngineThread() {
   shutdown();
 }
 
-Status EngineThread::check(Request& request) const {
-  request.sampling.bad_word_token_ids.clear();  // ours to fill in
-  TERN_TRY(request.sampling.validate());
-  const ModelInfo& info = assets_.info;
-  const int64_t prompt = static_cast<int64_t>(request.prompt_token_ids.size());
-  if (prompt == 0) return invalid_argument("prompt: must hold at least one token");
-  if (prompt >= info.max_model_len)
-    return too_long(prompt, std::max(request.sampling.max_tokens, 1), info.max_model_len);
-  if (request.sampling.max_tokens == 0)
-    request.sampling.max_tokens = static_cast<int32_t>(info.max_model_len - prompt);
-  if (prompt + request.sampling.max_tokens > info.max_model_len)
-    return too_long(prompt, request.sampling.max_tokens, info.max_model_len);
-  TERN_TRY(request.sampling.validate());  // min_tokens, too, now that max_tokens is known
-  TERN_TRY(request.sampling.validate_ids(info.vocab_size));
-  for (size_t i = 0; i < request.prompt_token_ids.size(); ++i) {
-    const int32_t id = request.prompt_token_ids[i];
-    if (id < 0 || id >= info.vocab_size)
-      return invalid_argument("prompt token " + std::to_string(i) + ": id " + std::to_string(id) +
-                              " is outside the vocabulary of " + std::to_string(info.vocab_size));
-  }
-  if (!request.sampling.stop.empty() && assets_.tokenizer == nullptr)
-    return invalid_argument("stop: the model has no tokenizer, so there is no text to match");
-  if (request.sampling.bad_words.empty()) return {};
-  if (assets_.tokenizer == nullptr)
-    return invalid_argument("bad_words: the model has no tokenizer to spell them");
-  return spell_bad_words(*assets_.tokenizer, request.sampling);
-}
-
 // Called with mutex_ held.
-Status EngineThread::reserve_queue_place(const Request& request) {
+Status EngineThread::register_request(uint64_t id, const Request& request) {
   if (stopping_ || draining_)
-    return Status(Code::kUnavailable, "the server is shutting down and takes no new requests");
-  const int64_t tokens = static_cast<int64_t>(request.prompt_token_ids.size());
-  if (num_queued_requests_ >= limits_.max_queued_requests)
-    return Status(Code::kResourceExhausted, "queue full: " + std::to_string(num_queued_requests_) +
-                                                " requests wait, the limit is " +
-                                                std::to_string(limits_.max_queued_requests));
-  // One request is always let in: a limit below a long prompt must not lock it out for ever.
-  if (num_queued_requests_ > 0 && num_queued_tokens_ + tokens > limits_.max_queued_tokens)
-    return Status(Code::kResourceExhausted, "queue full: " + std::to_string(num_queued_tokens_) +
-                                                " prompt tokens wait, the limit is " +
-                                                std::to_string(limits_.max_queued_tokens));
-  if (!request.request_id.empty() && !live_request_ids_.insert(request.request_id).second)
-    return Status(Code::kAlreadyExists, "request_id '" + request.request_id + "' is already live");
-  ++num_queued_requests_;
-  num_queued_tokens_ += tokens;
+    return Status(Code::kUnavailable, "the server is shutting down and takes no new requests",
+                  {.reason = "DRAINING", .retry_after = Seconds(1)});
+  if (live_ids_.contains(request.request_id))
+    return Status(Code::kAlreadyExists, "request_id '" + request.request_id + "' is already live",
+                  {.reason = "REQUEST_ID_IN_USE"});
+  const TimePoint now = clock_.now();
+  const AdmissionControl::Decision decision =
+      admission_.admit(id, request, now, predictor_, stats_.scheduler);
+  if (decision.shed)
+    commands_.push_back([this, victim = *decision.shed] {
+      loop_.end(victim, Status(Code::kUnavailable, "gave way to a request of a higher class",
+                               {.reason = "PREEMPTED_SHED", .retry_after = Seconds(1)}));
+    });
+  TERN_TRY(decision.status);
+  if (live_.empty()) last_progress_ = now;
+  if (!request.request_id.empty()) live_ids_.emplace(request.request_id, id);
+  live_.emplace(id, Live{{.request_id = request.request_id,
+                          .priority = request.priority,
+                          .n = request.sampling.n,
+                          .prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size())},
+                         now});
   ++stats_.num_requests_submitted;
   ++stats_.num_live_requests;
   return {};
 }
 
 Result<uint64_t> EngineThread::submit(Request request, std::shared_ptr<TokenSink> sink) {
-  TERN_TRY(check(request));
+  TERN_TRY(check_request(assets_.info, assets_.tokenizer.get(), request));
   const std::lock_guard lock(mutex_);
-  TERN_TRY(reserve_queue_place(request));
   const uint64_t id = next_id_;
+  TERN_TRY(register_request(id, request));
   next_id_ += uint64_t(request.sampling.n);
   arrived_.push_back({id, std::move(request), std::move(sink), clock_.now()});
   wake_.notify_one();
   return id;
 }
 
+void EngineThread::post(Command command) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) {
+      commands_.push_back(std::move(command));
+      wake_.notify_one();
+      return;
+    }
+  }
+  const std::lock_guard late(late_mutex_);
+  command();
+}
+
 void EngineThread::cancel(uint64_t id) {
-  const std::lock_guard lock(mutex_);
-  cancelled_.push_back(id);
-  wake_.notify_one();
+  post([this, id] {
+    loop_.end(id,
+              Status(Code::kCancelled, "cancelled by the client", {.reason = "CLIENT_CANCELLED"}));
+  });
+}
+
+void EngineThread::abort(std::vector<std::string> request_ids, std::string reason,
+                         std::function<void(std::vector<AbortOutcome>)> done) {
+  post([this, request_ids = std::move(request_ids), reason = std::move(reason),
+        done = std::move(done)] {
+    std::vector<AbortOutcome> outcomes;
+    for (const std::string& id : request_ids) outcomes.push_back(abort_one(id, reason));
+    publish_stats();
+    done(std::move(outcomes));
+  });
+}
+
+AbortOutcome EngineThread::abort_one(const std::string& request_id, const std::string& reason) {
+  uint64_t id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = live_ids_.find(request_id);
+    if (found == live_ids_.end())
+      return ended_ids_.contains(request_id) ? AbortOutcome::kFinished : AbortOutcome::kUnknown;
+    id = found->second;
+  }
+  loop_.end(id, Status(Code::kCancelled, "aborted" + (reason.empty() ? "" : ": " + reason),
+                       {.reason = "ABORTED"}));
+  return AbortOutcome::kAborted;
+}
+
+void EngineThread::flush_prefix_cache(std::function<void(int32_t)> done) {
+  post([this, done = std::move(done)] {
+    const int32_t num_blocks = loop_.flush_prefix_cache();
+    publish_stats();
+    done(num_blocks);
+  });
 }
 
 void EngineThread::start_draining() {
@@ -140,39 +152,64 @@ void EngineThread::shutdown() {
 EngineStats EngineThread::stats() const {
   const std::lock_guard lock(mutex_);
   EngineStats stats = stats_;
-  stats.last_step_age = clock_.now() - last_step_;
+  const TimePoint now = clock_.now();
+  stats.last_step_age = now - last_step_end_;
+  if (!live_.empty()) stats.silent = now - last_progress_;
+  stats.predicted_queue = predictor_.queue_time(admission_.load(), stats_.scheduler);
+  stats.tokens_per_second = token_rate_.per_second(now, stats_.num_generated_tokens);
   return stats;
+}
+
+std::vector<RequestState> EngineThread::live_requests() const {
+  const std::lock_guard lock(mutex_);
+  const TimePoint now = clock_.now();
+  std::map<uint64_t, RequestState> states;
+  for (const auto& [id, live] : live_)
+    states.emplace(id, live.state).first->second.age = now - live.submitted;
+  for (const StepEntry& entry : last_step_) {
+    // Answers have the ids that follow their request's.
+    auto next = states.upper_bound(entry.id);
+    if (next == states.begin()) continue;
+    auto& [id, state] = *std::prev(next);
+    if (entry.id >= id + uint64_t(state.n)) continue;  // ended meanwhile
+    state.computed_tokens = std::max(state.computed_tokens, entry.computed_tokens);
+    state.completion_tokens = std::max(state.completion_tokens, entry.completion_tokens);
+  }
+  std::vector<RequestState> out;
+  for (auto& [id, state] : states) out.push_back(std::move(state));
+  return out;
 }
 
 void EngineThread::run() {
   runner_->bind_thread();
   std::deque<Submission> arrived;
-  std::vector<uint64_t> cancelled;
-  while (true) {
+  std::vector<Command> commands;
+  bool stop = false;
+  while (!stop) {
     {
       std::unique_lock lock(mutex_);
       if (!loop_.has_work())
-        wake_.wait(lock, [&] { return stopping_ || !arrived_.empty() || !cancelled_.empty(); });
-      if (stopping_) break;
+        wake_.wait(lock, [&] { return stopping_ || !arrived_.empty() || !commands_.empty(); });
+      stop = stopping_;
       arrived.swap(arrived_);
-      cancelled.swap(cancelled_);
+      commands.swap(commands_);
     }
     for (Submission& submission : arrived) loop_.add(std::move(submission));
-    for (const uint64_t id : cancelled)
-      loop_.end(id, Status(Code::kCancelled, "cancelled by the client"));
+    for (const Command& command : commands) command();
     arrived.clear();
-    cancelled.clear();
+    commands.clear();
+    if (stop) break;
     loop_.step();
     publish_stats();
   }
-  // Requests that arrived together with the stop have been promised a terminal event too.
+  loop_.end_all(shut_down());
+  publish_stats();
   {
     const std::lock_guard lock(mutex_);
-    arrived.swap(arrived_);
+    commands.swap(commands_);
+    stopped_ = true;
   }
-  for (Submission& submission : arrived) loop_.add(std::move(submission));
-  loop_.end_all(Status(Code::kUnavailable, "the server was shut down"));
-  publish_stats();
+  for (const Command& command : commands) command();
 }
 
 void EngineThread::publish_stats() {
@@ -181,13 +218,25 @@ void EngineThread::publish_stats() {
   stats_.scheduler = scheduler;
   stats_.num_generated_tokens = loop_.num_generated_tokens();
   stats_.max_step_seqs = loop_.max_step_seqs();
-  last_step_ = clock_.now();
+  predictor_ = loop_.predictor();
+  last_step_end_ = last_progress_ = clock_.now();
+  token_rate_.observe(last_step_end_, stats_.num_generated_tokens);
+}
+
+void EngineThread::on_step_begin(const StepPlan& plan) {
+  const std::lock_guard lock(mutex_);
+  stats_.expected_step = loop_.predictor().step_time(plan.num_tokens);
+  last_step_.clear();
+  for (const ScheduledSequence& s : plan.sequences)
+    last_step_.push_back({s.sequence->id, s.sequence->num_computed_tokens + s.num_tokens,
+                          s.sequence->num_output_tokens()});
 }
 
 void EngineThread::on_dequeued(const Submission& submission) {
   const std::lock_guard lock(mutex_);
-  --num_queued_requests_;
-  num_queued_tokens_ -= static_cast<int64_t>(submission.request.prompt_token_ids.size());
+  admission_.leave(submission.id);
+  if (const auto live = live_.find(submission.id); live != live_.end())
+    live->second.state.is_queued = false;
 }
 
 void EngineThread::on_ended(const Submission& submission) {
@@ -195,7 +244,9 @@ void EngineThread::on_ended(const Submission& submission) {
   const std::lock_guard lock(mutex_);
   ++stats_.num_requests_finished;
   --stats_.num_live_requests;
-  live_request_ids_.erase(submission.request.request_id);
+  live_.erase(submission.id);
+  live_ids_.erase(submission.request.request_id);
+  ended_ids_.add(submission.request.request_id);
 }
 
 }  // namespace tern

@@ -127,6 +127,11 @@ ApiError engine_error(const Status& status, int32_t num_completion_tokens) {
                  .message = status.message()};
   if (error.code == Code::kUnavailable || error.code == Code::kResourceExhausted)
     error.retry_after = kRetryLater;
+  if (const FailureDetail* detail = status.detail()) {
+    error.reason = detail->reason;
+    error.metadata = detail->metadata;
+    if (detail->retry_after) error.retry_after = detail->retry_after;
+  }
   if (num_completion_tokens > 0)
     error.metadata["completion_tokens"] = std::to_string(num_completion_tokens);
   return error;

@@ -593,5 +593,43 @@ TEST_CASE("an empty plan needs no commit", "[scheduler]") {
   CHECK(s->stats().num_steps == 1);
 }
 
+TEST_CASE("reserved places stay free for their classes", "[scheduler][reserved]") {
+  SchedulerConfig config = small_config();
+  config.policy.name = "priority";
+  config.reserved_seqs_system = 1;
+  config.reserved_seqs_interactive = 1;
+  const auto scheduler = make(config);
+  const auto add_as = [&](uint64_t id, PriorityClass priority) {
+    auto seq = sequence(id, tokens(2, 100 * int32_t(id)), 10);
+    seq->priority = priority;
+    add(*scheduler, std::move(seq));
+  };
+  const auto running = [&] {
+    step(*scheduler);
+    return scheduler->stats().num_running;
+  };
+  for (uint64_t id = 1; id <= 5; ++id) add_as(id, PriorityClass::kBulk);
+  CHECK(running() == 2);  // two of four are kept
+  add_as(6, PriorityClass::kInteractive);
+  add_as(7, PriorityClass::kInteractive);
+  CHECK(running() == 3);  // its own place; the system's is not for it
+  add_as(8, PriorityClass::kSystem);
+  CHECK(running() == 4);
+  (void)scheduler->abort(1);  // the places of the two classes are taken: bulk gets its own again,
+  CHECK(running() == 4);      // but after the interactive one that waits
+  CHECK(scheduler->abort(7)->num_computed_tokens > 0);
+}
+
+TEST_CASE("reserved places that cannot work are named", "[scheduler][config]") {
+  SchedulerConfig config = small_config();
+  config.reserved_seqs_system = 1;
+  CHECK(config.validate().message() ==
+        "reserved_seqs_system, reserved_seqs_interactive: need policy 'priority', is 'fcfs'");
+  config.policy.name = "priority";
+  CHECK(config.validate().ok());
+  config.reserved_seqs_interactive = 3;
+  CHECK(config.validate().message().find("must be below max_num_seqs (4)") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace tern

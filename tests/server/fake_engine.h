@@ -98,6 +98,29 @@ class FakeEngine final : public Engine {
     if (const auto found = live_.find(id); found != live_.end()) found->second.cancelled = true;
     wake_.notify_one();
   }
+  void abort(std::vector<std::string> request_ids, std::string,
+             std::function<void(std::vector<AbortOutcome>)> done) override {
+    std::vector<AbortOutcome> outcomes(request_ids.size(), AbortOutcome::kUnknown);
+    std::unique_lock lock(mutex_);
+    for (auto& [id, live] : live_)
+      for (size_t i = 0; i < request_ids.size(); ++i)
+        if (live.request.request_id == request_ids[i]) {
+          live.cancelled = true;
+          outcomes[i] = AbortOutcome::kAborted;
+        }
+    lock.unlock();
+    done(std::move(outcomes));
+  }
+  void flush_prefix_cache(std::function<void(int32_t)> done) override { done(7); }
+  std::vector<RequestState> live_requests() const override {
+    std::lock_guard lock(mutex_);
+    std::vector<RequestState> states;
+    for (const auto& [id, live] : live_)
+      states.push_back({.request_id = live.request.request_id,
+                        .is_queued = false,
+                        .completion_tokens = live.num_tokens});
+    return states;
+  }
   void start_draining() override { draining_ = true; }
   void shutdown() override {
     {

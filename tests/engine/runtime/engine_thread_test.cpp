@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <condition_variable>
+#include <future>
 
 #include "engine/runtime/generate_all.h"
 #include "engine/runtime/sim_engine.h"
@@ -236,4 +237,109 @@ TEST_CASE("draining lets live requests finish and refuses new ones", "[runtime][
   const FinishedEvent end = sink->wait_for_end();
   CHECK(end.status.ok());
   CHECK(end.usage.completion_tokens == 50);
+}
+
+TEST_CASE("abort answers when the scheduler has let go, and knows what had ended", "[engine]") {
+  const auto engine = start({}, 2, Seconds(1e-3));
+  const auto running = std::make_shared<WaitingSink>(), queued = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(endless("running"), running).ok());
+  REQUIRE(engine->submit(endless("too"), running).ok());
+  running->wait_for_tokens(2);
+  REQUIRE(engine->submit(endless("queued"), queued).ok());
+  std::promise<std::pair<std::vector<AbortOutcome>, EngineStats>> answered;
+  engine->abort({"running", "nobody", "queued", "too", "running"}, "test",
+                [&](std::vector<AbortOutcome> outcomes) {
+                  answered.set_value({std::move(outcomes), engine->stats()});
+                });
+  const auto [outcomes, stats] = answered.get_future().get();
+  using enum AbortOutcome;
+  CHECK(outcomes == std::vector{kAborted, kUnknown, kAborted, kAborted, kFinished});
+  CHECK(stats.scheduler.num_used_blocks == 0);
+  CHECK(stats.num_live_requests == 0);
+  const FinishedEvent end = queued->wait_for_end();
+  CHECK(end.status.code() == Code::kCancelled);
+  CHECK(end.status.message() == "aborted: test");
+  REQUIRE(end.status.detail());
+  CHECK(end.status.detail()->reason == "ABORTED");
+  engine->shutdown();
+  bool answered_late = false;  // not by the thread any more, but answered
+  engine->abort({"running"}, "", [&](std::vector<AbortOutcome> late) {
+    answered_late = late == std::vector{kFinished};
+  });
+  CHECK(answered_late);
+}
+
+TEST_CASE("a full queue makes room for a higher class", "[engine]") {
+  const auto engine = start({.max_queued_requests = 1}, 1, Seconds(1e-3));
+  const auto running = std::make_shared<WaitingSink>(), bulk = std::make_shared<WaitingSink>(),
+             urgent = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(endless("running"), running).ok());
+  running->wait_for_tokens(1);
+  Request low = endless("bulk");
+  low.priority = PriorityClass::kBulk;
+  REQUIRE(engine->submit(low, bulk).ok());
+  Request high = endless("urgent");
+  high.priority = PriorityClass::kInteractive;
+  REQUIRE(engine->submit(high, urgent).ok());
+  const FinishedEvent end = bulk->wait_for_end();
+  CHECK(end.status.code() == Code::kUnavailable);
+  REQUIRE(end.status.detail());
+  CHECK(end.status.detail()->reason == "PREEMPTED_SHED");
+  CHECK(end.status.detail()->retry_after == Seconds(1));
+  CHECK(bulk->num_ends() == 1);
+}
+
+TEST_CASE("an engine that is stuck shows it, one that is idle does not", "[engine]") {
+  SchedulerConfig config;
+  config.max_num_seqs = 2;
+  config.max_model_len = 1024;
+  config.num_blocks = 512;
+  ManualClock clock;
+  std::mutex stuck;
+  std::promise<void> entered;
+  bool first = true;
+  auto runner = std::make_unique<SimRunner>(SimStepCost{}, 2, [&](Seconds) {
+    if (std::exchange(first, false)) entered.set_value();
+    const std::lock_guard lock(stuck);
+  });
+  const auto engine =
+      *EngineThread::start(make_sim_assets(1024), config, {}, clock, std::move(runner));
+  clock.advance(Seconds(1000));
+  CHECK(engine->stats().silent == Seconds(0));  // nothing to do
+  CHECK(engine->stats().last_step_age == Seconds(1000));
+
+  stuck.lock();
+  const auto sink = std::make_shared<WaitingSink>();
+  Request r = endless("r");
+  r.sampling.max_tokens = 20;
+  REQUIRE(engine->submit(r, sink).ok());
+  REQUIRE(engine->submit(endless("behind"), sink).ok());
+  CHECK(engine->stats().silent == Seconds(0));  // since the work came, not since the last step
+  entered.get_future().wait();
+  clock.advance(Seconds(50));
+  CHECK(engine->stats().silent == Seconds(50));
+  const std::vector<RequestState> live = engine->live_requests();  // though a step hangs
+  REQUIRE(live.size() == 2);
+  CHECK(live[0].request_id == "r");
+  CHECK(!live[0].is_queued);
+  CHECK(live[0].computed_tokens == 10);
+  CHECK(live[0].age == Seconds(50));
+  stuck.unlock();
+  CHECK(sink->wait_for_end().status.ok());
+  engine->shutdown();
+  CHECK(engine->live_requests().empty());
+  CHECK(engine->stats().silent == Seconds(0));
+}
+
+TEST_CASE("flushing the prefix cache forgets what nobody uses", "[engine]") {
+  const auto engine = start();
+  Request r = endless("r", 64);
+  r.sampling.max_tokens = 3;
+  REQUIRE(generate_all(*engine, {r}, {}).ok());
+  const int32_t cached = engine->stats().scheduler.num_cached_blocks;
+  CHECK(cached == 4);
+  std::promise<int32_t> flushed;
+  engine->flush_prefix_cache([&](int32_t num_blocks) { flushed.set_value(num_blocks); });
+  CHECK(flushed.get_future().get() == cached);
+  CHECK(engine->stats().scheduler.num_cached_blocks == 0);
 }
