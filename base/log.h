@@ -14,4 +14,7 @@ namespace tern {
 /// before threads start.
 Status init_logging(const std::string& level);
 
+/// Changes the level while running, any thread; returns the one before. kInvalidArgument as above.
+Result<std::string> set_log_level(const std::string& level);
+
 }  // namespace tern

@@ -18,6 +18,7 @@ struct Options {
   bool raw = false, as_json = false;
   SamplingOptions sampling;
   SchedulingOptions scheduling;
+  std::string request_id;
   std::optional<uint32_t> n, logprobs, prompt_logprobs, truncate_prompt_tokens;
 };
 
@@ -47,6 +48,7 @@ v1::GenerateRequest to_request(const Options& options, const std::string& prompt
   if (options.n) request.mutable_sampling()->set_n(*options.n);
   if (options.truncate_prompt_tokens)
     request.set_truncate_prompt_tokens(*options.truncate_prompt_tokens);
+  request.set_request_id(options.request_id);
   request.mutable_scheduling()->set_priority(priority_class(options.scheduling));
   v1::ResponseOptions& response = *request.mutable_response();
   if (options.as_json) response.set_token_ids(true);
@@ -181,6 +183,8 @@ void add_generate(CLI::App& app, Action& action) {
                    "The same for the prompt; with --json")
       ->needs(as_json);
   add_scheduling_options(*command, options->scheduling);
+  command->add_option("--request-id", options->request_id,
+                      "Name of the request in logs and for `tern abort` [made by the server]");
   add_server_option(*command, options->server);
   command->footer(
       "Example:\n  tern generate --prompt 'Tell me a story.' --max-tokens 100 --temperature 0");

@@ -20,6 +20,11 @@ void add_generate(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
+void add_abort(CLI::App& app, Action& action);
+void add_drain(CLI::App& app, Action& action);
+void add_reload(CLI::App& app, Action& action);
+void add_flush(CLI::App& app, Action& action);
+void add_log_level(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_detokenize(CLI::App& app, Action& action);
 void add_template(CLI::App& app, Action& action);
@@ -35,16 +40,23 @@ void add_bench_kernels(CLI::App& app, Action& action);
 
 /// In the order of the help text.
 inline constexpr AddCommand kCommands[] = {
-    add_generate,   add_chat,        add_models,         add_status,
-    add_tokenize,   add_detokenize,  add_template,       add_score,
-    add_inspect,    add_make_random, add_eval_logits,    add_eval_perplexity,
-    add_eval_tasks, add_bench_step,  add_bench_roofline, add_bench_kernels,
+    add_generate,        add_chat,       add_models,      add_status,
+    add_abort,           add_drain,      add_reload,      add_flush,
+    add_log_level,       add_tokenize,   add_detokenize,  add_template,
+    add_score,           add_inspect,    add_make_random, add_eval_logits,
+    add_eval_perplexity, add_eval_tasks, add_bench_step,  add_bench_roofline,
+    add_bench_kernels,
 };
 
 /// --server, the same for every command that talks to one.
 inline void add_server_option(CLI::App& command, std::string& server) {
   command.add_option("--server", server,
                      "HOST:PORT or unix:PATH [$TERN_SERVER, else 127.0.0.1:50051]");
+}
+
+/// --admin, of commands that change a server.
+inline void add_admin_option(CLI::App& command, std::string& admin) {
+  command.add_option("--admin", admin, "Its admin address [as the server at --server says]");
 }
 
 /// The subcommand `name` that itself has subcommands ("eval"): made at the first call, found at the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 
 #include "scheduler/scheduler_impl.h"
 
@@ -38,6 +39,10 @@ int32_t Scheduler::flush_prefix_cache() {
   return impl_->blocks.drop_cached();
 }
 
+Status Scheduler::reconfigure(const SchedulerConfig& config) {
+  return impl_->reconfigure(config);
+}
+
 bool Scheduler::has_work() const {
   return !impl_->entries.empty();
 }
@@ -59,6 +64,27 @@ Scheduler::Impl::Impl(const SchedulerConfig& config, std::unique_ptr<Policy> pol
   running.reserve(config.max_num_seqs);
   plan.sequences.reserve(config.max_num_seqs);
   plan.preempted.reserve(config.max_num_seqs);
+}
+
+Status Scheduler::Impl::reconfigure(const SchedulerConfig& next) {
+  TERN_CHECK(plan.empty(), "reconfigure() while a step is in flight");
+  TERN_TRY(next.validate());
+  const auto fixed = [](const SchedulerConfig& c) {
+    return std::tuple(c.num_blocks, c.block_size, c.max_model_len, c.max_preemptions);
+  };
+  if (fixed(next) != fixed(config))
+    return invalid_argument(
+        "num_blocks, block_size, max_model_len, max_preemptions: count at start only");
+  if (next.policy.name != config.policy.name) {
+    TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next.policy));
+    for (auto& [id, entry] : entries) {
+      Sequence& seq = *entry.sequence;  // in any order: a policy's keys give the same queue
+      if (seq.state == SequenceState::kWaiting) made->add(seq, seq.arrival);
+    }
+    policy = std::move(made);
+  }
+  config = next;
+  return {};
 }
 
 Status Scheduler::Impl::check(const Sequence& seq) const {

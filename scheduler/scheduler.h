@@ -61,6 +61,12 @@ class Scheduler {
   /// free.
   int32_t flush_prefix_cache();
 
+  /// Goes on by `config`, whose num_blocks, block_size, max_model_len and max_preemptions must be
+  /// as before; between commit() and schedule(). What runs goes on running, beyond a lower
+  /// max_num_seqs too; what waits is put into the order of a new policy. kInvalidArgument changes
+  /// nothing.
+  Status reconfigure(const SchedulerConfig& config);
+
   bool has_work() const;  ///< waiting or running sequences exist
   SchedulerStats stats() const;
   const SchedulerConfig& config() const;

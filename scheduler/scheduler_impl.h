@@ -1,6 +1,7 @@
 // What stands behind Scheduler: its state, and why it always makes progress.
 #pragma once
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "scheduler/block_manager.h"
@@ -47,6 +48,7 @@ struct Scheduler::Impl {
   // scheduler.cpp
   Status check(const Sequence& seq) const;
   Status add(std::unique_ptr<Sequence> seq);
+  Status reconfigure(const SchedulerConfig& next);
   std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
   std::unique_ptr<Sequence> abort(uint64_t id);
   SchedulerStats stats() const;
@@ -71,12 +73,16 @@ struct Scheduler::Impl {
   void grow_block_table(Sequence& seq, int32_t num_blocks);
   void hash_blocks(Entry& entry, int32_t num_blocks);
 
-  int32_t budget() const { return config.max_num_batched_tokens - plan.num_tokens; }
+  // Of what runs nothing goes without its token, though max_num_seqs was higher when it came.
+  int32_t budget() const {
+    return std::max(config.max_num_batched_tokens, static_cast<int32_t>(running.size())) -
+           plan.num_tokens;
+  }
   int32_t num_blocks_for(int32_t num_tokens) const;
   int32_t room(const Sequence& seq) const;
 
-  const SchedulerConfig config;
-  const std::unique_ptr<Policy> policy;
+  SchedulerConfig config;
+  std::unique_ptr<Policy> policy;
   BlockManager blocks;
   PrefixHasher hasher;
 

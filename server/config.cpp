@@ -166,6 +166,13 @@ Status check_config(const Config& config) {
   if (config.engine.model_dir.empty() && !config.engine.simulate)
     return invalid_argument(
         "model.path: must be set: a model directory or the name of a bundled model (or --model)");
+  const QueueLimits& queue = config.engine.queue;
+  const int64_t reserved = int64_t{queue.reserved_queue_system} + queue.reserved_queue_interactive;
+  if (reserved >= queue.max_queued_requests)
+    return invalid_argument(
+        "limits.reserved_queue_system + limits.reserved_queue_interactive: must be below "
+        "limits.max_queued_requests (" +
+        std::to_string(queue.max_queued_requests) + "), are " + std::to_string(reserved));
   return {};
 }
 

@@ -16,6 +16,7 @@ namespace tern {
 struct Config {
   EngineConfig engine;
   ServerOptions server;  ///< config_summary is not a key
+  Seconds drain_notice{0};
   Seconds drain_timeout{30};
   std::string log_level = "info";
 };

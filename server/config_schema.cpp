@@ -12,8 +12,9 @@ constexpr double kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
 constexpr double kDay = 86400;
 
-// The field of Config behind a key.
-#define SLOT(member) [](Config& config) -> ConfigSlot { return &config.member; }
+// The field of Config behind a key that counts at start only, and behind one that a reload changes.
+#define SLOT(member) [](Config& config) -> ConfigSlot { return &config.member; }, false
+#define LIVE(member) [](Config& config) -> ConfigSlot { return &config.member; }, true
 
 constexpr ConfigKey kKeys[] = {
     {"model.path", SLOT(engine.model_dir), "Model directory, or the name of a bundled model."},
@@ -34,21 +35,21 @@ constexpr ConfigKey kKeys[] = {
     {"engine.simulate", SLOT(engine.simulate),
      "No model: simulated steps and answers, to try everything around the model."},
 
-    {"scheduler.policy", SLOT(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
+    {"scheduler.policy", LIVE(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
      "fcfs|priority"},
-    {"scheduler.max_num_seqs", SLOT(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
+    {"scheduler.max_num_seqs", LIVE(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
      65536},
-    {"scheduler.max_num_batched_tokens", SLOT(engine.scheduler.max_num_batched_tokens),
+    {"scheduler.max_num_batched_tokens", LIVE(engine.scheduler.max_num_batched_tokens),
      "Tokens of one step; longer prompts are prefilled in chunks.", 1, 1 << 20},
     {"scheduler.block_size", SLOT(engine.scheduler.block_size), "Tokens of a KV block.", 1, 1024},
-    {"scheduler.enable_prefix_caching", SLOT(engine.scheduler.enable_prefix_caching),
+    {"scheduler.enable_prefix_caching", LIVE(engine.scheduler.enable_prefix_caching),
      "Reuse the keys and values of prompts that begin alike."},
     {"scheduler.max_preemptions", SLOT(engine.scheduler.max_preemptions),
      "Preemptions of one sequence; then it is admitted only with all its blocks reserved.", 0,
      1000},
-    {"scheduler.reserved_seqs_system", SLOT(engine.scheduler.reserved_seqs_system),
+    {"scheduler.reserved_seqs_system", LIVE(engine.scheduler.reserved_seqs_system),
      "Of max_num_seqs, for the class system alone; policy priority only.", 0, 65535},
-    {"scheduler.reserved_seqs_interactive", SLOT(engine.scheduler.reserved_seqs_interactive),
+    {"scheduler.reserved_seqs_interactive", LIVE(engine.scheduler.reserved_seqs_interactive),
      "Of max_num_seqs, for the classes system and interactive; policy priority only.", 0, 65535},
 
     {"server.listen", SLOT(server.listen), "Addresses: HOST:PORT, [IPV6]:PORT or unix:PATH."},
@@ -59,13 +60,22 @@ constexpr ConfigKey kKeys[] = {
     {"server.reflection", SLOT(server.reflection),
      "Serve grpc.reflection: tools can list the API."},
 
-    {"limits.max_queued_requests", SLOT(engine.queue.max_queued_requests),
+    {"admin.listen", SLOT(server.admin_listen),
+     "Where operators reach tern.v1.Admin; auto: a unix socket named after server.listen; empty: "
+     "nowhere."},
+
+    {"health.max_silence", SLOT(server.health.max_silence),
+     "An engine that has work and is silent for longer is reported as not serving.", 0.1, kDay},
+    {"health.watchdog_timeout", SLOT(server.health.watchdog_timeout),
+     "After such a silence the process logs the engine's state and aborts; 0s: never.", 0, kDay},
+
+    {"limits.max_queued_requests", LIVE(engine.queue.max_queued_requests),
      "Requests that wait for the engine; more are refused.", 1, kMaxInt32},
-    {"limits.max_queued_tokens", SLOT(engine.queue.max_queued_tokens),
+    {"limits.max_queued_tokens", LIVE(engine.queue.max_queued_tokens),
      "Prompt tokens that wait for the engine; more are refused.", 1, 1e15},
-    {"limits.reserved_queue_system", SLOT(engine.queue.reserved_queue_system),
+    {"limits.reserved_queue_system", LIVE(engine.queue.reserved_queue_system),
      "Of max_queued_requests, for the class system alone.", 0, kMaxInt32},
-    {"limits.reserved_queue_interactive", SLOT(engine.queue.reserved_queue_interactive),
+    {"limits.reserved_queue_interactive", LIVE(engine.queue.reserved_queue_interactive),
      "Of max_queued_requests, for the classes system and interactive.", 0, kMaxInt32},
     {"limits.max_prompt_bytes", SLOT(server.limits.max_prompt_bytes), "Text of one prompt.", 1,
      1 << 30},
@@ -85,15 +95,20 @@ constexpr ConfigKey kKeys[] = {
     {"limits.max_request_duration", SLOT(server.limits.max_request_duration),
      "Requests without a nearer deadline end after this; 0s: never.", 0, 30 * kDay},
 
-    {"shutdown.drain_timeout", SLOT(drain_timeout),
+    {"shutdown.notice", LIVE(drain_notice),
+     "After SIGTERM health says not serving for this long while requests are still taken, so that "
+     "routers turn away first.",
+     0, kDay},
+    {"shutdown.drain_timeout", LIVE(drain_timeout),
      "After SIGTERM live requests may finish for this long; a second signal ends them at once.", 0,
      kDay},
 
-    {"log.level", SLOT(log_level), "What is logged, to stderr.", 0, 0,
+    {"log.level", LIVE(log_level), "What is logged, to stderr.", 0, 0,
      "trace|debug|info|warn|error|off"},
 };
 
 #undef SLOT
+#undef LIVE
 
 struct Unit {
   std::string_view name;
@@ -244,6 +259,10 @@ Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slo
                                return Status();
                              }},
                     slot);
+}
+
+void copy_value(ConfigSlot from, ConfigSlot to) {
+  std::visit([&](auto* value) { *std::get<decltype(value)>(to) = *value; }, from);
 }
 
 std::string print_value(ConfigSlot slot) {

@@ -21,6 +21,7 @@ using ConfigSlot = std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, 
 struct ConfigKey {
   std::string_view path;  ///< "section.key"
   ConfigSlot (*slot)(Config&);
+  bool reloadable;                ///< a reload changes it; else it counts at start only
   std::string_view doc;           ///< one sentence
   double min = 0, max = 0;        ///< of numbers, sizes (bytes) and durations (seconds)
   std::string_view choices = {};  ///< of strings: "a|b"; empty = any
@@ -31,6 +32,9 @@ std::span<const ConfigKey> config_keys();
 
 /// Reads a scalar as YAML writes it. kInvalidArgument: why, with limit and value.
 Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slot);
+
+/// `from` and `to` are of one key.
+void copy_value(ConfigSlot from, ConfigSlot to);
 
 /// As parse_value() reads it; strings and lists quoted.
 std::string print_value(ConfigSlot slot);

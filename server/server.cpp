@@ -7,8 +7,9 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "base/log.h"
-#include "server/grpc/health.h"
+#include "server/admin_address.h"
 #include "server/api/listen_address.h"
+#include "server/grpc/health.h"
 #include "server/grpc/services.h"
 
 namespace tern {
@@ -54,43 +55,73 @@ void set_channel_arguments(grpc::ServerBuilder& builder, const ServerOptions& op
                              milliseconds(options.min_ping_interval));
 }
 
+// Binds every address; `bound` gets them with their ports.
+Result<std::unique_ptr<grpc::Server>> listen(grpc::ServerBuilder& builder,
+                                             const std::vector<std::string>& addresses,
+                                             std::vector<std::string>* bound) {
+  std::vector<int> ports(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    TERN_TRY(check_listen_address(addresses[i]));
+    builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (ports[i] == 0) return cannot_listen(addresses[i]);
+    bound->push_back(with_port(addresses[i], ports[i]));
+  }
+  if (!server) return Status(Code::kUnavailable, "gRPC could not start the server");
+  return server;
+}
+
+void close(grpc::Server& server, Seconds grace) {
+  server.Shutdown(std::chrono::system_clock::now() +
+                  std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
+  server.Wait();
+}
+
 }  // namespace
 
 struct Server::Impl {
-  explicit Impl(const ServerOptions& options)
+  Impl(const ServerOptions& options, AdminHandlers handlers)
       : state(options.limits),
+        admin_handlers(std::move(handlers)),
         inference(make_inference_service(state)),
-        control(make_control_service(state, options.config_summary)) {}
+        control(make_control_service(state, options.config_summary)),
+        admin(make_admin_service(state, admin_handlers)),
+        tune(make_tune_service()),
+        monitor(options.health, state, [this](bool serving) { health.set_serving(serving); }) {}
 
   ServingState state;
-  std::vector<std::string> addresses;
+  const AdminHandlers admin_handlers;
+  std::vector<std::string> addresses, admin_addresses;
   Health health;
-  std::unique_ptr<grpc::Service> inference, control;
-  std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<grpc::Service> inference, control, admin, tune;
+  std::unique_ptr<grpc::Server> server, admin_server;
+  HealthMonitor monitor;  // last: it stops first
 };
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, AdminHandlers admin) {
   route_library_logs();
-  auto impl = std::make_unique<Impl>(options);
+  auto impl = std::make_unique<Impl>(options, std::move(admin));
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // before the builder copies the list
   grpc::ServerBuilder builder;
   set_channel_arguments(builder, options);
-  std::vector<int> ports(options.listen.size());
-  for (size_t i = 0; i < options.listen.size(); ++i) {
-    TERN_TRY(check_listen_address(options.listen[i]));
-    builder.AddListeningPort(options.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
-  }
   builder.RegisterService(impl->inference.get());
   builder.RegisterService(impl->control.get());
   builder.RegisterService(impl->health.service());
   if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
-  impl->server = builder.BuildAndStart();
-  for (size_t i = 0; i < ports.size(); ++i) {
-    if (ports[i] == 0) return cannot_listen(options.listen[i]);
-    impl->addresses.push_back(with_port(options.listen[i], ports[i]));
+  TERN_ASSIGN(impl->server, listen(builder, options.listen, &impl->addresses));
+
+  TERN_ASSIGN(const std::string admin_address,
+              resolve_admin_address(options.admin_listen, impl->addresses));
+  if (!admin_address.empty()) {
+    grpc::ServerBuilder admin_builder;
+    set_channel_arguments(admin_builder, options);
+    admin_builder.RegisterService(impl->admin.get());
+    admin_builder.RegisterService(impl->tune.get());
+    TERN_ASSIGN(impl->admin_server, listen(admin_builder, {admin_address}, &impl->admin_addresses));
   }
-  if (!impl->server) return Status(Code::kUnavailable, "gRPC could not start the server");
-  impl->state.set_listen(impl->addresses);
+  impl->state.set_listen(impl->addresses, impl->admin_addresses);
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -108,13 +139,21 @@ void Server::set_load_progress(const std::string& stage, double fraction) {
   impl_->state.set_load_progress(stage, fraction);
 }
 
+const std::vector<std::string>& Server::admin_addresses() const {
+  return impl_->admin_addresses;
+}
+
 void Server::serve(Engine& engine) {
   impl_->state.set_engine(engine);
-  impl_->health.set_serving(true);
+  impl_->monitor.watch(engine);
+}
+
+void Server::announce_draining() {
+  impl_->monitor.stop_serving();
 }
 
 void Server::start_draining() {
-  impl_->health.set_serving(false);
+  announce_draining();
   impl_->state.start_draining();
 }
 
@@ -124,10 +163,10 @@ int Server::num_live_calls() const {
 
 void Server::shutdown(Seconds grace) {
   start_draining();
+  impl_->state.close();
   impl_->health.shutdown();
-  impl_->server->Shutdown(std::chrono::system_clock::now() +
-                          std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
-  impl_->server->Wait();
+  close(*impl_->server, grace);
+  if (impl_->admin_server) close(*impl_->admin_server, grace);
 }
 
 }  // namespace tern

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/runtime/engine.h"
+#include "server/api/admin.h"
 #include "server/api/convert.h"
+#include "server/health_monitor.h"
 
 namespace tern {
 
@@ -18,6 +20,10 @@ struct ServerOptions {
   uint64_t max_receive_bytes = 16 << 20;                  ///< of one request message; below 2 GiB
   Seconds min_ping_interval{10};  ///< clients may ping this often, calls or not
   bool reflection = true;         ///< grpc.reflection: lets tools list and call the services
+  /// Where tern.v1.Admin and Tune answer: as `listen`. "auto" = a unix socket of this user's, named
+  /// after the first of `listen` (see admin_address.h); empty = nowhere.
+  std::string admin_listen = "auto";
+  HealthOptions health;
   RequestLimits limits;
   std::map<std::string, std::string> config_summary;  ///< for GetServerInfo
 };
@@ -27,20 +33,26 @@ class Server {
  public:
   /// Binds and answers: health NOT_SERVING, requests UNAVAILABLE (LOADING). kInvalidArgument for an
   /// address that is none; kUnavailable where one cannot be bound, naming it.
-  static Result<std::unique_ptr<Server>> start(const ServerOptions& options);
+  /// `admin` answers what operators ask.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, AdminHandlers admin);
 
   /// Shuts down at once.
   ~Server();
 
   /// As bound: the port in place of 0.
   const std::vector<std::string>& addresses() const;
+  const std::vector<std::string>& admin_addresses() const;
 
   void set_load_progress(const std::string& stage, double fraction);
 
-  /// From here on requests go to `engine`, which must outlive this server. Health SERVING.
+  /// From here on requests go to `engine`, which must outlive this server. Health SERVING, as long
+  /// as the engine moves.
   void serve(Engine& engine);
 
-  /// Health NOT_SERVING, new requests UNAVAILABLE (DRAINING); live ones go on.
+  /// Health NOT_SERVING from here on, so that routers turn away; requests are still taken.
+  void announce_draining();
+
+  /// The same, and new requests get UNAVAILABLE (DRAINING); live ones go on.
   void start_draining();
 
   /// Generate calls that have not reached their client whole.

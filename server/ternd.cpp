@@ -1,18 +1,20 @@
 // The daemon: binds, loads the model, serves until a signal, drains.
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <condition_variable>
-#include <csignal>
+#include <cstdlib>
+#include <future>
 #include <iostream>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "base/cpu_info.h"
 #include "base/cpu_plan.h"
+#include "base/fail_point.h"
 #include "base/log.h"
-#include "server/config.h"
+#include "server/live_config.h"
 #include "server/load_log.h"
+#include "server/notify.h"
+#include "server/signals.h"
 
 namespace tern {
 namespace {
@@ -36,65 +38,8 @@ Result<Config> make_config(const Arguments& arguments) {
   return config;
 }
 
-sigset_t stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
-// SIGTERM and SIGINT, counted by a thread of their own. Make it before any other thread.
-class StopSignals {
- public:
-  StopSignals() {
-    const sigset_t set = stop_signals();
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    thread_ = std::thread([this] { receive(); });
-  }
-  ~StopSignals() {
-    closing_ = true;
-    pthread_kill(thread_.native_handle(), SIGTERM);  // blocked everywhere: only ends its sigwait
-    thread_.join();
-  }
-  StopSignals(const StopSignals&) = delete;
-
-  void wait_for_first() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return count_ > 0; });
-  }
-
-  /// Waits until `count` signals have come or `done()`, at most `timeout`. True where the signals
-  /// have.
-  template <class Done>
-  bool wait(int count, Seconds timeout, Done&& done) {
-    const auto deadline = std::chrono::steady_clock::now() + to_duration(timeout);
-    std::unique_lock lock(mutex_);
-    while (count_ < count && !done() && std::chrono::steady_clock::now() < deadline)
-      changed_.wait_for(lock, kTick);  // done() changes without telling
-    return count_ >= count;
-  }
-
- private:
-  static constexpr std::chrono::milliseconds kTick{20};
-
-  void receive() {
-    const sigset_t set = stop_signals();
-    for (int signal = 0; sigwait(&set, &signal) == 0 && !closing_;) {
-      std::lock_guard lock(mutex_);
-      ++count_;
-      changed_.notify_all();
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int count_ = 0;  // guarded by mutex_
-  std::atomic<bool> closing_{false};
-  std::thread thread_;
-};
-
 constexpr Seconds kForever{1e9};
+constexpr Seconds kStopLimit{10.0};  // for the engine to end its step
 
 std::string join(const std::vector<std::string>& words) {
   std::string out;
@@ -109,17 +54,48 @@ void announce(const Server& server, const ModelInfo& info) {
             << info.max_model_len << " tokens" << std::endl;
 }
 
-// New requests are refused; live ones finish, until the timeout or the second signal ends them.
-void drain(Server& server, Engine& engine, StopSignals& signals, Seconds timeout) {
+// Health says so first; after the notice new requests are refused, and live ones finish, until the
+// timeout or the second signal ends them.
+void drain(Server& server, Engine& engine, Signals& signals, const Config& config,
+           Seconds timeout) {
+  const auto second_stop = [](const Signals::Seen& seen) { return seen.stops >= 2; };
+  notify_service_manager("STOPPING=1");
+  server.announce_draining();
+  if (config.drain_notice.count() > 0) {
+    spdlog::info("draining: requests are still taken for {:.1f} s", config.drain_notice.count());
+    signals.wait(config.drain_notice, second_stop);
+  }
   spdlog::info("draining: {} live requests, at most {:.0f} s", server.num_live_calls(),
                timeout.count());
   server.start_draining();
   engine.start_draining();
-  signals.wait(2, timeout, [&] { return server.num_live_calls() == 0; });
+  signals.wait(timeout, [&](const Signals::Seen& seen) {
+    return second_stop(seen) || server.num_live_calls() == 0;
+  });
   if (const int left = server.num_live_calls()) spdlog::warn("ending {} live requests", left);
-  engine.shutdown();
-  server.shutdown(kCloseGrace);
+  std::atomic<bool> stopped{false};
+  std::thread stopper([&] {
+    engine.shutdown();
+    server.shutdown(kCloseGrace);
+    stopped = true;
+  });
+  signals.wait(kStopLimit, [&](const Signals::Seen&) { return stopped.load(); });
+  if (!stopped) {
+    spdlog::critical("the engine does not stop, leaving it\n{}", describe_engine(engine));
+    spdlog::default_logger()->flush();
+    std::_Exit(1);
+  }
+  stopper.join();
   spdlog::info("ternd stopped");
+}
+
+// What of `next` counts while running; called with reloads one by one.
+Status apply(const Config& next, Engine& engine) {
+  std::promise<Status> done;
+  engine.reconfigure(next.engine.scheduler, next.engine.queue,
+                     [&](Status status) { done.set_value(std::move(status)); });
+  TERN_TRY(done.get_future().get());
+  return set_log_level(next.log_level).status();
 }
 
 // create_engine(), with what the libraries below it throw as a Status: this runs in its own thread.
@@ -139,21 +115,48 @@ Result<std::unique_ptr<Engine>> load(const EngineConfig& config, Server& server)
   }
 }
 
+// The scheduling of the running engine from the file that is there now.
+Result<std::vector<ConfigChange>> reload(LiveConfig& live, Engine* engine) {
+  if (!engine)
+    return Status(Code::kUnavailable, "the model is being loaded",
+                  {.reason = "LOADING", .retry_after = Seconds(1)});
+  return live.reload([engine](const Config& next) { return apply(next, *engine); });
+}
+
+// Serves until it is told to stop; in between, SIGHUP reloads.
+Signals::Seen wait_for_stop(Signals& signals, LiveConfig& live, Engine& engine) {
+  for (int reloads = 0;; ++reloads) {
+    const Signals::Seen seen = signals.wait(
+        kForever, [&](const Signals::Seen& s) { return s.stops > 0 || s.reloads > reloads; });
+    if (seen.stops > 0) return seen;
+    notify_service_manager("RELOADING=1");
+    if (const auto changes = reload(live, &engine); !changes.ok())
+      spdlog::error("reload: {}; the old configuration stays", changes.status().message());
+    notify_service_manager("READY=1");
+  }
+}
+
 // 0 after a signal, 1 where it cannot serve.
-int serve(Config config) {
-  StopSignals signals;
+int serve(Config config, LiveConfig::Read read) {
+  Signals signals;
   config.server.config_summary = summarize(config);
+  LiveConfig live(config, std::move(read));
   if (config.engine.num_threads == 0)
     config.engine.num_threads = serving_threads(cpu_info().num_cpus);
   // gRPC's threads, started from here, stay off the CPUs that compute.
   (void)bind_thread(plan_cpus(cpu_info().cpus, config.engine.num_threads).others);
+  std::atomic<Engine*> loaded_engine{nullptr};
   // Bound before the model is loaded: a port in use is known at once, and health is answered.
-  Result<std::unique_ptr<Server>> server = Server::start(config.server);
+  Result<std::unique_ptr<Server>> server = Server::start(
+      config.server,
+      {.drain = [&](std::optional<Seconds> timeout) { signals.request_drain(timeout); },
+       .reload = [&] { return reload(live, loaded_engine); }});
   if (!server.ok()) {
     spdlog::error("{}", server.status().message());
     return 1;
   }
-  spdlog::info("ternd {} listening on {}, loading {}", TERN_VERSION, join((*server)->addresses()),
+  spdlog::info("ternd {} listening on {}, admin on {}, loading {}", TERN_VERSION,
+               join((*server)->addresses()), join((*server)->admin_addresses()),
                config.engine.simulate ? "the simulated model" : config.engine.model_dir);
 
   std::optional<Result<std::unique_ptr<Engine>>> engine;
@@ -162,7 +165,9 @@ int serve(Config config) {
     engine.emplace(load(config.engine, **server));
     loaded = true;
   });
-  if (signals.wait(1, kForever, [&] { return loaded.load(); })) {
+  const Signals::Seen seen =
+      signals.wait(kForever, [&](const Signals::Seen& s) { return s.stops > 0 || loaded.load(); });
+  if (seen.stops > 0) {
     spdlog::info("stopped while loading");
     (*server)->shutdown(kCloseGrace);
     std::_Exit(0);  // the loader cannot be interrupted
@@ -173,12 +178,24 @@ int serve(Config config) {
     return 1;
   }
   Engine& running = ***engine;
+  loaded_engine = &running;
   (*server)->serve(running);
   announce(**server, running.model_info());
-  signals.wait_for_first();
-  drain(**server, running, signals, config.drain_timeout);
+  notify_service_manager("READY=1");
+  const Signals::Seen stop = wait_for_stop(signals, live, running);
+  const Config in_force = live.get();
+  drain(**server, running, signals, in_force, stop.drain_timeout.value_or(in_force.drain_timeout));
   server = Status(Code::kCancelled, "stopped");  // before the engine that its calls refer to
   return 0;
+}
+
+// Faults that tests ask for; nobody else sets this.
+Status arm_fail_points_of_environment() {
+  const char* spec = std::getenv("TERN_FAIL_POINTS");
+  if (!spec || !*spec) return {};
+  TERN_TRY(arm_fail_points(spec).with_context("TERN_FAIL_POINTS"));
+  spdlog::warn("fail points are armed: {}", spec);
+  return {};
 }
 
 int run(int argc, char** argv) {
@@ -205,6 +222,11 @@ int run(int argc, char** argv) {
     return 2;
   }
 
+  const auto read = [arguments]() -> Result<Config> {
+    TERN_ASSIGN(Config config, make_config(arguments));
+    TERN_TRY(check_config(config));
+    return config;
+  };
   Result<Config> config = make_config(arguments);
   Status status = config.status();
   if (status.ok() && arguments.print_config) {
@@ -213,6 +235,7 @@ int run(int argc, char** argv) {
   }
   if (status.ok()) status = check_config(*config);
   if (status.ok() && !arguments.check) status = init_logging(config->log_level);
+  if (status.ok()) status = arm_fail_points_of_environment();
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;
@@ -221,7 +244,7 @@ int run(int argc, char** argv) {
     std::cout << "configuration ok" << std::endl;
     return 0;
   }
-  return serve(*std::move(config));
+  return serve(*std::move(config), read);
 }
 
 }  // namespace

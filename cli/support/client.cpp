@@ -14,6 +14,7 @@
 #include "cli/support/output.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tern/v1/admin.grpc.pb.h"
 #include "tern/v1/control.grpc.pb.h"
 #include "tern/v1/inference.grpc.pb.h"
 
@@ -119,6 +120,7 @@ struct Client::Impl {
     channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
     inference = v1::Inference::NewStub(channel);
     control = v1::Control::NewStub(channel);
+    admin = v1::Admin::NewStub(channel);
   }
 
   // Until the channel is connected or has failed once: gRPC itself would try for long. What went
@@ -182,6 +184,7 @@ struct Client::Impl {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Inference::Stub> inference;
   std::unique_ptr<v1::Control::Stub> control;
+  std::unique_ptr<v1::Admin::Stub> admin;
 };
 
 Client::Client(std::string address, std::function<void()> on_idle_interrupt) {
@@ -225,6 +228,54 @@ CallStatus Client::get_model_info(v1::ModelInfo* info) {
 CallStatus Client::list_models(v1::ListModelsResult* models) {
   return impl_->ask(
       [&](grpc::ClientContext& call) { return impl_->control->ListModels(&call, {}, models); });
+}
+
+CallStatus Client::abort(const v1::AbortRequest& request, v1::AbortResult* result) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->control->Abort(&call, request, result); });
+}
+
+CallStatus Client::drain(const v1::DrainRequest& request,
+                         const std::function<void(const v1::DrainProgress&)>& on_progress) {
+  grpc::ClientContext context;
+  return impl_->run(context, [&](grpc::ClientContext& call) {
+    auto reader = impl_->admin->Drain(&call, request);
+    v1::DrainProgress progress;
+    while (reader->Read(&progress)) on_progress(progress);
+    return reader->Finish();
+  });
+}
+
+CallStatus Client::reload(v1::ReloadConfigResult* result) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->admin->ReloadConfig(&call, {}, result); });
+}
+
+CallStatus Client::flush(v1::FlushPrefixCacheResult* result) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->admin->FlushPrefixCache(&call, {}, result); });
+}
+
+CallStatus Client::set_log_level(const std::string& level, v1::SetLogLevelResult* result) {
+  v1::SetLogLevelRequest request;
+  request.set_level(level);
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->admin->SetLogLevel(&call, request, result); });
+}
+
+CallStatus find_admin(const std::string& server, std::string* admin) {
+  if (!admin->empty()) return {};
+  Client client(server);
+  v1::ServerInfo info;
+  CallStatus end = client.get_server_info(&info);
+  if (!end.ok()) return end;
+  if (info.admin_listen().empty())
+    end.status = Status(Code::kFailedPrecondition, "the server at " + client.address() +
+                                                       " takes no admin calls: its admin.listen "
+                                                       "is empty");
+  else
+    *admin = info.admin_listen(0);
+  return end;
 }
 
 }  // namespace tern

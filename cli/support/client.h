@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "tern/v1/admin.pb.h"
 #include "tern/v1/control.pb.h"
 #include "tern/v1/inference.pb.h"
 
@@ -45,10 +46,22 @@ class Client {
   CallStatus get_server_info(v1::ServerInfo* info);
   CallStatus get_model_info(v1::ModelInfo* info);
   CallStatus list_models(v1::ListModelsResult* models);
+  CallStatus abort(const v1::AbortRequest& request, v1::AbortResult* result);
+
+  // Of a client of the admin address, see find_admin().
+  CallStatus drain(const v1::DrainRequest& request,
+                   const std::function<void(const v1::DrainProgress&)>& on_progress);
+  CallStatus reload(v1::ReloadConfigResult* result);
+  CallStatus flush(v1::FlushPrefixCacheResult* result);
+  CallStatus set_log_level(const std::string& level, v1::SetLogLevelResult* result);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// The address where the server at `server` (as of Client) takes admin calls; `admin` stays as it
+/// is where it is not empty. kFailedPrecondition where the server takes none.
+CallStatus find_admin(const std::string& server, std::string* admin);
 
 }  // namespace tern

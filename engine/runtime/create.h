@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/status.h"
-#include "engine/runtime/admission.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_runner.h"

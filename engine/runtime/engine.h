@@ -13,6 +13,7 @@
 #include "engine/runtime/token_sink.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
+#include "scheduler/config.h"
 #include "scheduler/sequence.h"
 #include "scheduler/stats.h"
 
@@ -41,6 +42,15 @@ struct ModelInfo {
   std::vector<int32_t> eos_token_ids;
   SamplingDefaults default_sampling;  ///< of the model's generation_config.json
   bool has_chat_template = false;
+};
+
+/// How much may wait in front of the engine.
+struct QueueLimits {
+  int32_t max_queued_requests = 1024;
+  int64_t max_queued_tokens = 1 << 20;  ///< prompt tokens of requests that are not admitted yet
+  /// Of max_queued_requests, places that only the class itself and those before it may take.
+  int32_t reserved_queue_system = 0;
+  int32_t reserved_queue_interactive = 0;
 };
 
 struct EngineStats {
@@ -102,6 +112,12 @@ class Engine {
   /// Forgets all cached prefixes that no running sequence uses. `done` gets the number of blocks;
   /// called like that of abort().
   virtual void flush_prefix_cache(std::function<void(int32_t num_blocks)> done) = 0;
+
+  /// Goes on by another configuration: `done` gets kInvalidArgument, and nothing has changed, where
+  /// it cannot be. Of `scheduler` the sizes that memory was taken for stay
+  /// (EngineLoop::reconfigure). `done` is called like that of abort().
+  virtual void reconfigure(const SchedulerConfig& scheduler, const QueueLimits& queue,
+                           std::function<void(Status)> done) = 0;
 
   /// New requests get kUnavailable; live ones go on.
   virtual void start_draining() = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/fail_point.h"
+
 namespace tern {
 
 /// A request between add() and the end of its last answer.
@@ -44,9 +46,26 @@ EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner
       builder_(scheduler_->config()),
       sampler_(vocab_size),
       passes_(scheduler_->config()),
+      capacity_(scheduler_->config()),
       predictor_(scheduler_->config()) {}
 
 EngineLoop::~EngineLoop() = default;
+
+Status EngineLoop::reconfigure(SchedulerConfig config) {
+  const auto check_room = [](const char* key, int32_t value, int32_t limit) {
+    if (value <= limit) return Status();
+    return invalid_argument(std::string("scheduler.") + key + ": at most " + std::to_string(limit) +
+                            ", as at start, is " + std::to_string(value) + "; restart for more");
+  };
+  TERN_TRY(check_room("max_num_seqs", config.max_num_seqs, capacity_.max_num_seqs));
+  TERN_TRY(check_room("max_num_batched_tokens", config.max_num_batched_tokens,
+                      capacity_.max_num_batched_tokens));
+  config.num_blocks = capacity_.num_blocks;
+  config.max_model_len = capacity_.max_model_len;
+  TERN_TRY(scheduler_->reconfigure(config));
+  predictor_.set_limits(config);
+  return {};
+}
 
 void EngineLoop::add(Submission submission) {
   const uint64_t id = submission.id;
@@ -269,6 +288,7 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
                                      MatView<const float> logits, SequenceResult& out) {
   TokenEvent event{.index = answer.index};
   Result<Commit> commit = strategy_.commit(answer.decode, output_token_ids, logits, sampler_);
+  if (const auto failure = fail_point("engine.token")) commit = *failure;
   if (!commit.ok()) {
     out.finished = true;
     event.finished = FinishedEvent{.status = commit.status()};

@@ -60,6 +60,11 @@ class EngineLoop {
   /// One step, if there is something to compute. Returns whether requests are live after it.
   bool step();
 
+  /// Goes on by what of `config` may change while running (see Scheduler::reconfigure); its
+  /// num_blocks and max_model_len are ignored. kInvalidArgument, with nothing changed, where it
+  /// asks for more than there is memory for since start.
+  Status reconfigure(SchedulerConfig config);
+
   /// See Scheduler::flush_prefix_cache.
   int32_t flush_prefix_cache() { return scheduler_->flush_prefix_cache(); }
 
@@ -108,6 +113,7 @@ class EngineLoop {
   std::vector<std::pair<uint64_t, TokenEvent>> events_;
   std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token
 
+  const SchedulerConfig capacity_;  // as at start: what there is memory for
   LoadPredictor predictor_;
   int32_t max_step_seqs_ = 0;
   uint64_t num_generated_tokens_ = 0;

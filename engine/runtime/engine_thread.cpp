@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/fail_point.h"
 #include "engine/runtime/check_request.h"
 
 namespace tern {
@@ -73,6 +74,7 @@ Status EngineThread::register_request(uint64_t id, const Request& request) {
 
 Result<uint64_t> EngineThread::submit(Request request, std::shared_ptr<TokenSink> sink) {
   TERN_TRY(check_request(assets_.info, assets_.tokenizer.get(), request));
+  if (const auto failure = fail_point("engine.submit")) return *failure;
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_id_;
   TERN_TRY(register_request(id, request));
@@ -97,6 +99,7 @@ void EngineThread::post(Command command) {
 
 void EngineThread::cancel(uint64_t id) {
   post([this, id] {
+    (void)fail_point("engine.cancel");
     loop_.end(id,
               Status(Code::kCancelled, "cancelled by the client", {.reason = "CLIENT_CANCELLED"}));
   });
@@ -132,6 +135,19 @@ void EngineThread::flush_prefix_cache(std::function<void(int32_t)> done) {
     const int32_t num_blocks = loop_.flush_prefix_cache();
     publish_stats();
     done(num_blocks);
+  });
+}
+
+void EngineThread::reconfigure(const SchedulerConfig& scheduler, const QueueLimits& queue,
+                               std::function<void(Status)> done) {
+  post([this, scheduler, queue, done = std::move(done)] {
+    const Status status = loop_.reconfigure(scheduler);
+    if (status.ok()) {
+      const std::lock_guard lock(mutex_);
+      admission_.set_limits(queue);
+    }
+    publish_stats();
+    done(status);
   });
 }
 
@@ -199,6 +215,8 @@ void EngineThread::run() {
     arrived.clear();
     commands.clear();
     if (stop) break;
+    if (loop_.has_work())
+      if (const auto failure = fail_point("engine.step")) loop_.end_all(*failure);
     loop_.step();
     publish_stats();
   }

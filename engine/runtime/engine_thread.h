@@ -42,6 +42,8 @@ class EngineThread final : public Engine, private LoopObserver {
   void abort(std::vector<std::string> request_ids, std::string reason,
              std::function<void(std::vector<AbortOutcome>)> done) override;
   void flush_prefix_cache(std::function<void(int32_t)> done) override;
+  void reconfigure(const SchedulerConfig& scheduler, const QueueLimits& queue,
+                   std::function<void(Status)> done) override;
   void start_draining() override;
   void shutdown() override;
   EngineStats stats() const override;

@@ -9,8 +9,9 @@ constexpr double kNewWeight = 0.01;
 
 }  // namespace
 
-LoadPredictor::LoadPredictor(const SchedulerConfig& config)
-    : max_num_seqs_(config.max_num_seqs), max_num_batched_tokens_(config.max_num_batched_tokens) {}
+LoadPredictor::LoadPredictor(const SchedulerConfig& config) {
+  set_limits(config);
+}
 
 void LoadPredictor::observe_answer(int32_t completion_tokens) {
   mean_answer_tokens_ += kNewWeight * (completion_tokens - mean_answer_tokens_);

@@ -24,6 +24,11 @@ class LoadPredictor {
  public:
   explicit LoadPredictor(const SchedulerConfig& config);
 
+  void set_limits(const SchedulerConfig& config) {
+    max_num_seqs_ = config.max_num_seqs;
+    max_num_batched_tokens_ = config.max_num_batched_tokens;
+  }
+
   void observe_step(int32_t num_tokens, Seconds took) { cost_.observe(num_tokens, took); }
   void observe_answer(int32_t completion_tokens);
 
@@ -38,8 +43,8 @@ class LoadPredictor {
   Seconds prefill_time(int64_t num_prompt_tokens, const SchedulerStats& scheduler) const;
 
  private:
-  int32_t max_num_seqs_;
-  int32_t max_num_batched_tokens_;
+  int32_t max_num_seqs_ = 0;
+  int32_t max_num_batched_tokens_ = 0;
   StepCostModel cost_;
   double mean_answer_tokens_ = 128;
 };

@@ -8,13 +8,22 @@ namespace tern {
 namespace {
 
 constexpr double kMs = 1e3;
+constexpr Seconds kMaxMargin{0.02};
 
-std::optional<TimePoint> nearer_deadline(const std::optional<TimePoint>& client,
+// When the engine is to end the request: a little before the client's own clock ends the call, so
+// that the error with its details and the usage still arrives. gRPC rounds a deadline up by as much
+// as 1 % on its way.
+std::optional<TimePoint> engine_deadline(const std::optional<TimePoint>& client,
                                          const RequestLimits& limits) {
-  if (limits.max_request_duration.count() <= 0) return client;
-  const TimePoint longest =
-      std::chrono::steady_clock::now() + to_duration(limits.max_request_duration);
-  return client ? std::min(*client, longest) : longest;
+  const TimePoint now = std::chrono::steady_clock::now();
+  std::optional<TimePoint> deadline;
+  if (limits.max_request_duration.count() > 0)
+    deadline = now + to_duration(limits.max_request_duration);
+  if (!client) return deadline;
+  const Seconds left = *client - now;
+  const Seconds margin = std::min(0.1 * left, kMaxMargin) + 0.01 * left;
+  const TimePoint early = left.count() > 0 ? *client - to_duration(margin) : *client;
+  return deadline ? std::min(*deadline, early) : early;
 }
 
 }  // namespace
@@ -25,7 +34,7 @@ std::optional<ApiError> Call::submit(const ConvertFn& convert,
   if (auto error = state_.check_serving()) return error;
   engine_ = state_.engine();
   if (auto error = convert(*engine_, &call_)) return error;
-  deadline_ = nearer_deadline(client_deadline, state_.limits);
+  deadline_ = engine_deadline(client_deadline, state_.limits);
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);
   Result<uint64_t> id = engine_->submit(std::move(call_.request), std::move(sink));
@@ -50,8 +59,10 @@ bool Call::finish(const TokenEvent& last_event) {
   num_completion_tokens_ += event.usage.completion_tokens;
   if (first_failure_.ok()) first_failure_ = status;
   if (++num_finished_ < call_.n) return false;
-  if (!first_failure_.ok())
-    error_ = with_context(engine_error(first_failure_, num_completion_tokens_));
+  if (first_failure_.ok()) return true;
+  error_ = with_context(engine_error(first_failure_, num_completion_tokens_));
+  error_->metadata["prompt_tokens"] = std::to_string(event.usage.prompt_tokens);
+  error_->metadata["completion_tokens"] = std::to_string(num_completion_tokens_);
   return true;
 }
 

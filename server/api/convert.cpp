@@ -377,6 +377,45 @@ v1::EngineStats to_wire(const EngineStats& stats) {
   return out;
 }
 
+std::optional<ApiError> to_wire(const EngineStats& stats,
+                                const google::protobuf::RepeatedField<int>& sections,
+                                v1::Load* out) {
+  bool queue = sections.empty(), kv_cache = sections.empty(), latency = sections.empty();
+  for (int i = 0; i < sections.size(); ++i) {
+    switch (sections[i]) {
+      case v1::LOAD_SECTION_UNSPECIFIED:
+        queue = kv_cache = latency = true;
+        break;
+      case v1::LOAD_SECTION_QUEUE:
+        queue = true;
+        break;
+      case v1::LOAD_SECTION_KV_CACHE:
+        kv_cache = true;
+        break;
+      case v1::LOAD_SECTION_LATENCY:
+        latency = true;
+        break;
+      default:
+        return bad_field("sections[" + std::to_string(i) + "]",
+                         "no section has the number " + std::to_string(sections[i]));
+    }
+  }
+  const v1::EngineStats all = to_wire(stats);
+  v1::EngineStats& part = *out->mutable_stats();
+  if (queue) {
+    part = all;  // the counters too
+    part.clear_kv_cache();
+    part.clear_last_step_age_seconds();
+    out->set_predicted_queue_seconds(stats.predicted_queue.count());
+  }
+  if (kv_cache) *part.mutable_kv_cache() = all.kv_cache();
+  if (latency) {
+    part.set_last_step_age_seconds(all.last_step_age_seconds());
+    out->set_tokens_per_second(stats.tokens_per_second);
+  }
+  return {};
+}
+
 std::string uuid_v7() {
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   const auto ms = static_cast<uint64_t>(

@@ -76,6 +76,11 @@ void to_wire(const std::vector<TokenLogprobs>& in, const Tokenizer* tokenizer,
 v1::ModelInfo to_wire(const Engine& engine);
 v1::EngineStats to_wire(const EngineStats& stats);
 
+/// The asked `sections` of it; all where none is named. Unknown sections are refused.
+std::optional<ApiError> to_wire(const EngineStats& stats,
+                                const google::protobuf::RepeatedField<int>& sections,
+                                v1::Load* out);
+
 /// A UUID of version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits.
 std::string uuid_v7();
 

@@ -39,9 +39,11 @@ void ServingState::set_load_progress(const std::string& stage, double fraction) 
   fraction_ = fraction;
 }
 
-void ServingState::set_listen(std::vector<std::string> listen) {
+void ServingState::set_listen(std::vector<std::string> listen,
+                              std::vector<std::string> admin_listen) {
   std::lock_guard lock(mutex_);
   listen_ = std::move(listen);
+  admin_listen_ = std::move(admin_listen);
 }
 
 void ServingState::describe(v1::ServerInfo* info) const {
@@ -55,6 +57,7 @@ void ServingState::describe(v1::ServerInfo* info) const {
   }
   std::lock_guard lock(mutex_);
   info->mutable_listen()->Assign(listen_.begin(), listen_.end());
+  info->mutable_admin_listen()->Assign(admin_listen_.begin(), admin_listen_.end());
   if (engine()) return;
   info->set_load_stage(stage_);
   info->set_load_fraction(fraction_);

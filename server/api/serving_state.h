@@ -34,11 +34,19 @@ class ServingState {
   void set_engine(Engine& engine) { engine_ = &engine; }
   void start_draining() { draining_ = true; }
 
+  /// The listeners are about to close: calls without an end of their own must end.
+  bool closing() const { return closing_; }
+  void close() { closing_ = true; }
+
+  /// The engine has not moved though it had work, see HealthMonitor.
+  bool stuck() const { return stuck_; }
+  void set_stuck(bool stuck) { stuck_ = stuck; }
+
   /// Generate calls that gRPC has not let go of.
   std::atomic<int> num_live_calls{0};
 
   /// The addresses as bound, for describe().
-  void set_listen(std::vector<std::string> listen);
+  void set_listen(std::vector<std::string> listen, std::vector<std::string> admin_listen);
 
   /// Everything but the configuration.
   void describe(v1::ServerInfo* info) const;
@@ -47,10 +55,12 @@ class ServingState {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<Engine*> engine_{nullptr};
   std::atomic<bool> draining_{false};
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> stuck_{false};
   mutable std::mutex mutex_;
-  std::string stage_ = "starting";   // guarded by mutex_
-  double fraction_ = 0;              // guarded by mutex_
-  std::vector<std::string> listen_;  // guarded by mutex_
+  std::string stage_ = "starting";                  // guarded by mutex_
+  double fraction_ = 0;                             // guarded by mutex_
+  std::vector<std::string> listen_, admin_listen_;  // guarded by mutex_
 };
 
 }  // namespace tern

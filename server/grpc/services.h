@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "server/api/admin.h"
 #include "server/api/serving_state.h"
 
 namespace grpc {
@@ -19,5 +20,12 @@ std::unique_ptr<grpc::Service> make_inference_service(ServingState& state);
 /// tern.v1.Control. `config`: the effective configuration by key path. `state` must outlive it.
 std::unique_ptr<grpc::Service> make_control_service(const ServingState& state,
                                                     std::map<std::string, std::string> config);
+
+/// tern.v1.Admin, for a listener of its own. Both must outlive it.
+std::unique_ptr<grpc::Service> make_admin_service(ServingState& state,
+                                                  const AdminHandlers& handlers);
+
+/// tern.v1.Tune, on the same listener: refuses, as nothing here trains yet.
+std::unique_ptr<grpc::Service> make_tune_service();
 
 }  // namespace tern

@@ -46,4 +46,46 @@ grpc::ServerUnaryReactor* reply(grpc::CallbackServerContext* context, const grpc
   return reactor;
 }
 
+/// The same of a call that is answered later, by another thread: `handle(const Request&, Done)`
+/// returns an error, or has Done(Response) called once.
+template <class Request, class Response, class Handler>
+grpc::ServerUnaryReactor* reply_later(grpc::CallbackServerContext* context,
+                                      const grpc::ByteBuffer* in, grpc::ByteBuffer* out,
+                                      Handler&& handle) {
+  Request request;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto done = [reactor, out](const Response& response) {
+    *out = to_buffer(response);
+    reactor->Finish(grpc::Status::OK);
+  };
+  std::optional<ApiError> error = parse_buffer(*in, &request);
+  if (!error) error = handle(request, done);
+  if (error) reactor->Finish(to_grpc(*error));
+  return reactor;
+}
+
+inline grpc::Status no_such_feature(const std::string& what) {
+  return to_grpc({.code = Code::kUnimplemented,
+                  .reason = "FEATURE_DISABLED",
+                  .message = "this server has no " + what});
+}
+
+/// Refuses a unary call whose feature is missing.
+inline grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* context,
+                                        const std::string& what) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(no_such_feature(what));
+  return reactor;
+}
+
+/// The same of a streaming call.
+inline grpc::ServerWriteReactor<grpc::ByteBuffer>* refuse_stream(const std::string& what) {
+  class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+   public:
+    explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
+    void OnDone() override { delete this; }
+  };
+  return new Refusal(no_such_feature(what));
+}
+
 }  // namespace tern

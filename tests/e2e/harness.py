@@ -17,7 +17,7 @@ MODEL = SOURCE / "models/tern-stories"
 class Daemon:
     """ternd on the bundled model and a socket of its own. `with Daemon() as d: d.tern("status")`."""
 
-    def __init__(self, *args, model=MODEL, listen=None, config=None, program=(BIN / "ternd",)):
+    def __init__(self, *args, model=MODEL, listen=None, config=None, program=(BIN / "ternd",), env=None):
         self.dir = tempfile.mkdtemp()
         self.address = listen or f"unix:{self.dir}/ternd.sock"
         self.log_path = f"{self.dir}/ternd.log"
@@ -29,7 +29,7 @@ class Daemon:
             pathlib.Path(path).write_text(config)
             command += ["--config", path]
         self.process = subprocess.Popen(command + list(args), stderr=open(self.log_path, "w"),
-                                        stdout=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, env=env)
 
     def log(self):
         return pathlib.Path(self.log_path).read_text()

@@ -112,6 +112,10 @@ class FakeEngine final : public Engine {
     done(std::move(outcomes));
   }
   void flush_prefix_cache(std::function<void(int32_t)> done) override { done(7); }
+  void reconfigure(const SchedulerConfig&, const QueueLimits&,
+                   std::function<void(Status)> done) override {
+    done({});
+  }
   std::vector<RequestState> live_requests() const override {
     std::lock_guard lock(mutex_);
     std::vector<RequestState> states;
@@ -137,6 +141,7 @@ class FakeEngine final : public Engine {
     EngineStats stats;
     stats.num_live_requests = static_cast<int32_t>(live_.size());
     stats.max_step_seqs = max_step_seqs_;
+    stats.silent = Seconds(silent);
     stats.scheduler.num_blocks = 100;
     stats.scheduler.num_free_blocks = 90;
     stats.scheduler.num_used_blocks = 10;
@@ -149,6 +154,7 @@ class FakeEngine final : public Engine {
 
   int num_live() const { return stats().num_live_requests; }
 
+  std::atomic<double> silent{0};    ///< seconds, as stats() tells
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0};
   Status refusal;        ///< of the next submits. Set before they come

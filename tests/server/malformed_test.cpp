@@ -114,7 +114,10 @@ TEST_CASE("a message over the limit is RESOURCE_EXHAUSTED", "[wire]") {
 
 TEST_CASE("RPCs that are not there are UNIMPLEMENTED", "[wire]") {
   Wire wire;
-  CHECK(call_with(wire, "/tern.v1.Control/Abort", "").error_code() == grpc::UNIMPLEMENTED);
+  const grpc::Status kv_events = call_with(wire, "/tern.v1.Control/WatchKvEvents", "");
+  CHECK(kv_events.error_code() == grpc::UNIMPLEMENTED);
+  CHECK(reason(kv_events) == "FEATURE_DISABLED");
+  // Not on this listener.
   CHECK(call_with(wire, "/tern.v1.Admin/Drain", "").error_code() == grpc::UNIMPLEMENTED);
 }
 
@@ -220,14 +223,14 @@ TEST_CASE("a port or socket that is taken is refused with its name", "[wire]") {
   Wire wire;
   ServerOptions options;
   options.listen = {wire.server->addresses().at(0)};
-  const auto second = Server::start(options);
+  const auto second = Server::start(options, {});
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == Code::kUnavailable);
   CHECK(second.status().message() ==
         "cannot listen on " + options.listen[0] + ": Address already in use");
 
   options.listen = {GENERATE("nonsense", "host:", ":1", "h:99999", "unix:")};
-  const auto bad = Server::start(options);
+  const auto bad = Server::start(options, {});
   REQUIRE_FALSE(bad.ok());
   CHECK(bad.status().code() == Code::kInvalidArgument);
 }
@@ -239,7 +242,7 @@ TEST_CASE("a unix socket works, and a living one is not taken over", "[wire]") {
   options.listen = {"unix:" + path};
   Wire wire(options);
   CHECK(wire.generate(text_request("hello", 5)).ok());
-  const auto second = Server::start(options);
+  const auto second = Server::start(options, {});
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == Code::kUnavailable);
   CHECK(wire.generate(text_request("hello", 5)).ok());

@@ -39,15 +39,16 @@ inline std::string bad_field_of(const grpc::Status& status) {
 inline ServerOptions any_port() {
   ServerOptions options;
   options.listen = {"127.0.0.1:0"};
+  options.admin_listen.clear();
   return options;
 }
 
 struct Wire {
   explicit Wire(const ServerOptions& options = any_port(), bool with_text = true,
-                bool serving = true)
+                bool serving = true, AdminHandlers admin = {})
       : engine(with_text) {
     spdlog::set_level(spdlog::level::off);  // a line a request
-    Result<std::unique_ptr<Server>> started = Server::start(options);
+    Result<std::unique_ptr<Server>> started = Server::start(options, std::move(admin));
     TERN_CHECK(started.ok(), started.status().message());
     server = *std::move(started);
     if (serving) server->serve(engine);

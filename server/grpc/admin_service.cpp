@@ -1,0 +1,195 @@
+// tern.v1.Admin: what changes a running server. On its own listener, which is the only lock there
+// is.
+#include <grpcpp/alarm.h>
+
+#include <cmath>
+#include <mutex>
+
+#include "base/log.h"
+#include "server/grpc/services.h"
+#include "server/grpc/wire.h"
+#include "tern/v1/admin.grpc.pb.h"
+
+namespace tern {
+namespace {
+
+using Error = std::optional<ApiError>;
+using Context = grpc::CallbackServerContext;
+using Buffer = grpc::ByteBuffer;
+using Reactor = grpc::ServerUnaryReactor;
+using Rpc = v1::Admin;
+
+constexpr auto kReportInterval = std::chrono::milliseconds(100);
+constexpr double kLongestDrain = 86400;  // seconds
+
+// Drain: a number whenever it has changed, then done. Gone clients change nothing: the process
+// drains on.
+class DrainWatcher final : public grpc::ServerWriteReactor<Buffer> {
+ public:
+  DrainWatcher(ServingState& state, const AdminHandlers& handlers)
+      : state_(state), handlers_(handlers) {}
+
+  void start(const Buffer& bytes) {
+    v1::DrainRequest request;
+    Error error = parse_buffer(bytes, &request);
+    if (!error) error = check(request);
+    if (error) return Finish(to_grpc(*error));
+    handlers_.drain(request.has_timeout_seconds()
+                        ? std::optional<Seconds>(request.timeout_seconds())
+                        : std::nullopt);
+    std::lock_guard lock(mutex_);
+    report();
+  }
+
+  void OnWriteDone(bool ok) override {
+    std::unique_lock lock(mutex_);
+    if (!ok || cancelled_) return Finish(grpc::Status::CANCELLED);
+    if (num_reported_ == 0) return Finish(grpc::Status::OK);
+    wait();
+  }
+  void OnCancel() override {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    alarm_.Cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  static Error check(const v1::DrainRequest& request) {
+    const double seconds = request.timeout_seconds();
+    if (!request.has_timeout_seconds() || (seconds >= 0 && seconds <= kLongestDrain)) return {};
+    return bad_field("timeout_seconds", "must be in [0, " + std::to_string(int(kLongestDrain)) +
+                                            "], is " + std::to_string(seconds));
+  }
+
+  void wait() {
+    alarm_.Set(std::chrono::system_clock::now() + kReportInterval, [this](bool) { on_alarm(); });
+  }
+
+  // Not one of gRPC's reactions: once Finish is called, this may be gone, the mutex with it.
+  void on_alarm() {
+    std::unique_lock lock(mutex_);
+    if (!cancelled_) return state_.num_live_calls == num_reported_ ? wait() : report();
+    lock.unlock();
+    Finish(grpc::Status::CANCELLED);
+  }
+
+  void report() {
+    num_reported_ = state_.num_live_calls;
+    v1::DrainProgress progress;
+    progress.set_num_live_requests(static_cast<uint32_t>(num_reported_));
+    progress.set_done(num_reported_ == 0);
+    buffer_ = to_buffer(progress);
+    StartWrite(&buffer_);
+  }
+
+  ServingState& state_;
+  const AdminHandlers& handlers_;
+  std::mutex mutex_;
+  // Guarded by mutex_; gRPC reads buffer_ during a write.
+  Buffer buffer_;
+  grpc::Alarm alarm_;
+  int num_reported_ = -1;
+  bool cancelled_ = false;
+};
+
+// Requests come in raw, see wire.h.
+using Base = Rpc::WithRawCallbackMethod_LoadModel<Rpc::WithRawCallbackMethod_UnloadModel<
+    Rpc::WithRawCallbackMethod_LoadAdapter<Rpc::WithRawCallbackMethod_UnloadAdapter<
+        Rpc::WithRawCallbackMethod_ListAdapters<Rpc::WithRawCallbackMethod_Drain<
+            Rpc::WithRawCallbackMethod_ReloadConfig<Rpc::WithRawCallbackMethod_FlushPrefixCache<
+                Rpc::WithRawCallbackMethod_SetLogLevel<Rpc::WithRawCallbackMethod_StartProfile<
+                    Rpc::WithRawCallbackMethod_StopProfile<Rpc::CallbackService>>>>>>>>>>>;
+
+class AdminService final : public Base {
+ public:
+  AdminService(ServingState& state, const AdminHandlers& handlers)
+      : state_(state), handlers_(handlers) {}
+
+  grpc::ServerWriteReactor<Buffer>* Drain(Context*, const Buffer* in) override {
+    auto* watcher = new DrainWatcher(state_, handlers_);
+    watcher->start(*in);
+    return watcher;
+  }
+
+  Reactor* ReloadConfig(Context* context, const Buffer* in, Buffer* out) override {
+    return reply<v1::ReloadConfigRequest, v1::ReloadConfigResult>(
+        context, in, out, [this](const auto&, auto* result) { return reload(result); });
+  }
+
+  Reactor* FlushPrefixCache(Context* context, const Buffer* in, Buffer* out) override {
+    return reply_later<v1::FlushPrefixCacheRequest, v1::FlushPrefixCacheResult>(
+        context, in, out, [this](const auto&, auto done) -> Error {
+          if (Error error = state_.check_loaded()) return error;
+          state_.engine()->flush_prefix_cache([done](int32_t num_blocks) {
+            v1::FlushPrefixCacheResult result;
+            result.set_num_blocks(static_cast<uint32_t>(num_blocks));
+            done(result);
+          });
+          return {};
+        });
+  }
+
+  Reactor* SetLogLevel(Context* context, const Buffer* in, Buffer* out) override {
+    return reply<v1::SetLogLevelRequest, v1::SetLogLevelResult>(
+        context, in, out, [](const v1::SetLogLevelRequest& request, auto* result) -> Error {
+          Result<std::string> previous = set_log_level(request.level());
+          if (!previous.ok()) return bad_field("level", previous.status().message());
+          spdlog::info("log level {} instead of {}", request.level(), *previous);
+          result->set_previous_level(*std::move(previous));
+          return {};
+        });
+  }
+
+  grpc::ServerWriteReactor<Buffer>* LoadModel(Context*, const Buffer*) override {
+    return refuse_stream("second model");
+  }
+  grpc::ServerWriteReactor<Buffer>* LoadAdapter(Context*, const Buffer*) override {
+    return refuse_stream("adapters");
+  }
+  Reactor* UnloadModel(Context* context, const Buffer*, Buffer*) override {
+    return refuse(context, "second model");
+  }
+  Reactor* UnloadAdapter(Context* context, const Buffer*, Buffer*) override {
+    return refuse(context, "adapters");
+  }
+  Reactor* ListAdapters(Context* context, const Buffer*, Buffer*) override {
+    return refuse(context, "adapters");
+  }
+  Reactor* StartProfile(Context* context, const Buffer*, Buffer*) override {
+    return refuse(context, "profiler");
+  }
+  Reactor* StopProfile(Context* context, const Buffer*, Buffer*) override {
+    return refuse(context, "profiler");
+  }
+
+ private:
+  Error reload(v1::ReloadConfigResult* result) const {
+    Result<std::vector<ConfigChange>> changes = handlers_.reload();
+    if (!changes.ok()) {
+      ApiError error = engine_error(changes.status());
+      if (error.code == Code::kInvalidArgument) error.reason = "CONFIG_INVALID";
+      return error;
+    }
+    for (const ConfigChange& change : *changes) {
+      v1::ConfigChange& out = *result->add_changes();
+      out.set_key(change.key);
+      out.set_old_value(change.old_value);
+      out.set_new_value(change.new_value);
+      out.set_needs_restart(change.needs_restart);
+    }
+    return {};
+  }
+
+  ServingState& state_;
+  const AdminHandlers& handlers_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> make_admin_service(ServingState& state,
+                                                  const AdminHandlers& handlers) {
+  return std::make_unique<AdminService>(state, handlers);
+}
+
+}  // namespace tern

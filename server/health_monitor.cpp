@@ -1,0 +1,72 @@
+#include "server/health_monitor.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "server/api/admin.h"
+
+namespace tern {
+namespace {
+
+constexpr Seconds kInterval{0.1};
+constexpr double kPatience = 3;  // times the expected step
+
+}  // namespace
+
+HealthMonitor::HealthMonitor(const HealthOptions& options, ServingState& state,
+                             SetServing set_serving)
+    : options_(options), state_(state), set_serving_(std::move(set_serving)) {}
+
+Seconds HealthMonitor::allowed(Seconds limit, const EngineStats& stats) {
+  return std::max(limit, kPatience * stats.expected_step);
+}
+
+HealthMonitor::~HealthMonitor() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    stopping_changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void HealthMonitor::watch(const Engine& engine) {
+  std::lock_guard lock(mutex_);
+  if (may_serve_) set_serving_(true);
+  thread_ = std::thread([this, &engine] { run(engine); });
+}
+
+void HealthMonitor::stop_serving() {
+  std::lock_guard lock(mutex_);
+  may_serve_ = false;
+  set_serving_(false);
+}
+
+void HealthMonitor::run(const Engine& engine) {
+  std::unique_lock lock(mutex_);
+  while (!stopping_changed_.wait_for(lock, kInterval, [this] { return stopping_; })) look(engine);
+}
+
+void HealthMonitor::look(const Engine& engine) {
+  const EngineStats stats = engine.stats();
+  const bool stuck = stats.silent > allowed(options_.max_silence, stats);
+  if (stuck != state_.stuck()) {
+    state_.set_stuck(stuck);
+    set_serving_(may_serve_ && !stuck);
+    if (stuck)
+      spdlog::error("not healthy: the engine has been silent for {:.1f} s with {} live requests",
+                    stats.silent.count(), stats.num_live_requests);
+    else
+      spdlog::warn("healthy again: the engine moves");
+  }
+  if (options_.watchdog_timeout.count() <= 0 ||
+      stats.silent <= allowed(options_.watchdog_timeout, stats))
+    return;
+  spdlog::critical("watchdog: the engine stands still, this process ends\n{}",
+                   describe_engine(engine));
+  spdlog::default_logger()->flush();
+  std::abort();
+}
+
+}  // namespace tern

@@ -1,0 +1,35 @@
+// The configuration in force, and how it changes while the daemon runs.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "server/api/admin.h"
+#include "server/config.h"
+
+namespace tern {
+
+/// Any thread.
+class LiveConfig {
+ public:
+  using Read = std::function<Result<Config>()>;  ///< file, --set and shorthands, checked
+  /// Puts `next` into force as far as it is reloadable; a failure leaves the old one in force.
+  using Apply = std::function<Status(const Config& next)>;
+
+  LiveConfig(Config config, Read read) : config_(std::move(config)), read_(std::move(read)) {}
+
+  Config get() const;
+
+  /// Reads again and applies what changed. Keys that count at start only keep their values and are
+  /// reported as needing a restart. Any mistake: nothing changes. Writes a line a change to the
+  /// log.
+  Result<std::vector<ConfigChange>> reload(const Apply& apply);
+
+ private:
+  mutable std::mutex mutex_;  // held while applying: reloads come one by one
+  Config config_;             // guarded by mutex_
+  const Read read_;
+};
+
+}  // namespace tern

@@ -1,0 +1,12 @@
+// What systemd wants to hear of a service.
+#pragma once
+
+#include <string>
+
+namespace tern {
+
+/// Sends `state` ("READY=1", "STOPPING=1", "STATUS=…") to $NOTIFY_SOCKET (sd_notify(3)); nothing
+/// where there is none. Any thread.
+void notify_service_manager(const std::string& state);
+
+}  // namespace tern

@@ -1,0 +1,56 @@
+// What ends or changes the daemon: signals and admin calls, in one place.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace tern {
+
+/// SIGTERM, SIGINT and SIGHUP are received by a thread of its own. Make it before any other thread.
+class Signals {
+ public:
+  Signals();
+  ~Signals();
+  Signals(const Signals&) = delete;
+
+  /// What has happened so far.
+  struct Seen {
+    int stops = 0;                         ///< SIGTERM, SIGINT, and the first request_drain()
+    int reloads = 0;                       ///< SIGHUP
+    std::optional<Seconds> drain_timeout;  ///< of request_drain(), where it named one
+  };
+
+  /// As the first stop signal; later ones count no more. Any thread.
+  void request_drain(std::optional<Seconds> timeout);
+
+  /// Waits until `enough(seen)`, at most `timeout`; looks again a few times a second, so that other
+  /// things than signals may count. Returns what has been seen.
+  template <class Enough>
+  Seen wait(Seconds timeout, Enough&& enough) {
+    const auto deadline = std::chrono::steady_clock::now() + to_duration(timeout);
+    std::unique_lock lock(mutex_);
+    while (!enough(seen_) && std::chrono::steady_clock::now() < deadline)
+      changed_.wait_for(lock, kTick);
+    return seen_;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kTick{20};
+
+  void receive();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Seen seen_;                     // guarded by mutex_
+  bool drain_requested_ = false;  // guarded by mutex_
+  std::atomic<bool> closing_{false};
+  std::thread thread_;
+};
+
+}  // namespace tern

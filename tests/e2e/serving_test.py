@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""What operators rely on: health by progress, the watchdog, draining, reloading, abort."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+from harness import Daemon, find_key
+
+SIMULATED = "engine: {simulate: true}\nscheduler: {max_num_seqs: 4}\n"
+
+
+def wait_for(what, condition, seconds=30):
+    deadline = time.time() + seconds
+    while not condition():
+        assert time.time() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+
+
+def generate(daemon, *args, tokens=20):
+    """A running `tern generate`: a seed gives its length, so the answer does not end by itself."""
+    command = daemon.command("generate", "--raw", "--prompt", "hello", "--ignore-eos", "--temperature", "0",
+                             "--max-tokens", str(tokens), "--json", *args)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def live(daemon):
+    return find_key(daemon.json("status"), "num_live_requests")
+
+
+def environment(points):
+    return {"env": {**os.environ, "TERN_FAIL_POINTS": points}}
+
+
+def hung_engine_turns_health_and_leaves_its_state():
+    config = SIMULATED + "health: {max_silence: 300ms, watchdog_timeout: 1500ms}\n"
+    with Daemon(model=None, config=config, **environment("engine.step=hang@20")) as daemon:
+        first = generate(daemon, tokens=1000)
+        wait_for("not healthy", lambda: "not healthy" in daemon.log())
+        daemon.process.wait(20)
+        assert daemon.process.returncode == -signal.SIGABRT, daemon.process.returncode
+        log = daemon.log()
+        state = log[log.index("watchdog:"):]
+        assert re.search(r"live requests 1\b", state), state
+        assert re.search(r"request id=\S+ class=default admitted .* prompt_tokens=5 ", state), state
+        first.communicate()
+        assert first.returncode == 3, "the client hears that the server is gone"
+
+
+def slow_is_not_stuck():
+    # Idle for longer than the limit, then a request, then steps as long as a third of it.
+    config = SIMULATED + "health: {max_silence: 600ms, watchdog_timeout: 3s}\n"
+    with Daemon(model=None, config=config, **environment("engine.step=delay:200")) as daemon:
+        time.sleep(1)
+        done = generate(daemon, tokens=8)
+        done.communicate()
+        assert done.returncode == 0
+        assert "not healthy" not in daemon.log(), daemon.log()
+
+
+def sigterm_finishes_what_runs_and_refuses_what_comes():
+    with Daemon(model=None, config=SIMULATED) as daemon:
+        running = [generate(daemon, tokens=1000) for _ in range(8)]  # four of them wait for a place
+        wait_for("running", lambda: live(daemon) == 8)
+        daemon.process.send_signal(signal.SIGTERM)
+        wait_for("draining", lambda: "draining:" in daemon.log())
+        refused = generate(daemon)
+        _, error = refused.communicate()
+        assert refused.returncode == 1 and "DRAINING" in error, error
+        for process in running:
+            out, error = process.communicate(timeout=60)
+            assert process.returncode == 0, error
+            assert json.loads(out)["usage"]["completion_tokens"] == 1000
+        assert daemon.process.wait(20) == 0
+
+
+def second_signal_ends_now():
+    with Daemon(model=None, config=SIMULATED) as daemon:
+        running = generate(daemon, tokens=4000)
+        wait_for("running", lambda: live(daemon) == 1)
+        daemon.process.send_signal(signal.SIGTERM)
+        wait_for("draining", lambda: "draining:" in daemon.log())
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(20) == 0
+        _, error = running.communicate()
+        assert running.returncode == 1 and "DRAINING" in error, error
+
+
+def drain_waits_for_a_notice_and_reports():
+    with Daemon(model=None, config=SIMULATED + "shutdown: {notice: 1500ms}\n") as daemon:
+        running = generate(daemon, tokens=1500)
+        wait_for("running", lambda: live(daemon) == 1)
+        drain = subprocess.Popen(daemon.command("drain", "--json"), stdout=subprocess.PIPE, text=True)
+        wait_for("notice", lambda: "still taken" in daemon.log())
+        late = generate(daemon)
+        late.communicate()
+        assert late.returncode == 0, "taken during the notice"
+        progress = [json.loads(line) for line in drain.communicate(timeout=60)[0].splitlines()]
+        assert drain.returncode == 0 and progress[0]["num_live_requests"] >= 1 and progress[-1]["done"], progress
+        running.communicate()
+        assert running.returncode == 0 and daemon.process.wait(20) == 0
+
+
+def sighup_reloads_the_scheduling_or_says_why_not():
+    with Daemon(model=None, config=SIMULATED) as daemon:
+        file = pathlib.Path(daemon.dir) / "ternd.yaml"
+        file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: 2, policy: priority}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for("reload", lambda: "scheduler.max_num_seqs 4 -> 2" in daemon.log())
+        running = [generate(daemon, tokens=300) for _ in range(6)]
+        for process in running:
+            process.communicate()
+            assert process.returncode == 0
+        assert find_key(daemon.json("status"), "max_step_seqs") <= 2
+        file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: none}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for("refusal", lambda: "must be a whole number" in daemon.log())
+        assert "the old configuration stays" in daemon.log()
+        refused = daemon.tern("reload")
+        assert refused.returncode == 1 and "CONFIG_INVALID" in refused.stderr, refused.stderr
+        file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: 5, policy: priority}\n")
+        too_many = daemon.tern("reload")
+        assert too_many.returncode == 1 and "restart for more" in too_many.stderr, too_many.stderr
+        file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: 2}\nserver: {reflection: false}\n")
+        changes = daemon.json("reload")["changes"]
+        assert {c["key"]: c["needs_restart"] for c in changes} == {
+            "scheduler.policy": False, "server.reflection": True}, changes
+
+
+def abort_ends_a_request_of_another_client():
+    with Daemon(model=None, config=SIMULATED) as daemon:
+        running = generate(daemon, "--request-id", "mine", tokens=4000)
+        wait_for("running", lambda: live(daemon) == 1)
+        aborted = daemon.tern("abort", "mine", "--reason", "a test")
+        assert aborted.returncode == 0 and aborted.stdout == "mine aborted\n", aborted
+        _, error = running.communicate()
+        assert running.returncode == 1 and "aborted: a test" in error, error
+        assert daemon.used_blocks() == 0
+        again = daemon.tern("abort", "mine", "nobody")
+        assert again.returncode == 1 and again.stdout == "mine had finished\nnobody unknown\n", again
+
+
+def failing_request_ends_alone():
+    with Daemon(model=None, config=SIMULATED, **environment("engine.token=fail:13:NUMERIC_FAULT@500*1")) as daemon:
+        running = [generate(daemon, tokens=400) for _ in range(4)]
+        ends = sorted((process.communicate()[1], process.returncode) for process in running)
+        assert [code for _, code in ends] == [0, 0, 0, 1], ends
+        assert "NUMERIC_FAULT" in ends[-1][0]
+        assert daemon.used_blocks() == 0
+
+
+def fail_points_that_cannot_be():
+    daemon = Daemon(model=None, config=SIMULATED, **environment("engine.step=explode"))
+    assert daemon.process.wait(20) == 1
+    assert "TERN_FAIL_POINTS" in daemon.log()
+
+
+if __name__ == "__main__":
+    for test in (hung_engine_turns_health_and_leaves_its_state, slow_is_not_stuck,
+                 sigterm_finishes_what_runs_and_refuses_what_comes, second_signal_ends_now,
+                 drain_waits_for_a_notice_and_reports, sighup_reloads_the_scheduling_or_says_why_not,
+                 abort_ends_a_request_of_another_client, failing_request_ends_alone, fail_points_that_cannot_be):
+        start = time.time()
+        test()
+        print(f"{test.__name__}: ok in {time.time() - start:.1f} s", flush=True)
