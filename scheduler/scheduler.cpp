@@ -233,7 +233,9 @@ SchedulerStats Scheduler::Impl::stats() const {
   s.num_running = static_cast<int32_t>(running.size());
   s.num_waiting = static_cast<int32_t>(entries.size() - running.size());
   s.num_waiting_tokens = num_waiting_tokens;
+  s.max_num_seqs = config.max_num_seqs;
   s.num_blocks = blocks.num_blocks();
+  s.block_size = config.block_size;
   s.num_free_blocks = blocks.num_free();
   s.num_used_blocks = blocks.num_used();
   s.num_cached_blocks = blocks.num_cached();

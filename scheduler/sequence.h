@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -12,6 +13,11 @@ namespace tern {
 /// In the order in which they are served. Named, because "higher number first" and "lower number
 /// first" both exist in the field.
 enum class PriorityClass : uint8_t { kSystem, kInteractive, kDefault, kBulk };
+
+constexpr std::string_view priority_class_name(PriorityClass priority) {
+  constexpr std::string_view kNames[] = {"system", "interactive", "default", "bulk"};
+  return kNames[static_cast<size_t>(priority)];
+}
 
 enum class SequenceState : uint8_t {
   kWaiting,   ///< not admitted yet, or preempted: owns no blocks

@@ -10,7 +10,10 @@ struct SchedulerStats {
   int32_t num_running = 0;
   int64_t num_waiting_tokens = 0;  ///< of waiting sequences, not yet computed
 
+  int32_t max_num_seqs = 0;  ///< as configured
+
   int32_t num_blocks = 0;
+  int32_t block_size = 0;         ///< tokens
   int32_t num_free_blocks = 0;    ///< hold nothing
   int32_t num_used_blocks = 0;    ///< referenced by a running sequence
   int32_t num_cached_blocks = 0;  ///< hold a prefix, referenced by none: evicted when needed

@@ -105,6 +105,11 @@ constexpr ConfigKey kKeys[] = {
 
     {"log.level", LIVE(log_level), "What is logged, to stderr.", 0, 0,
      "trace|debug|info|warn|error|off"},
+    {"log.prompts", SLOT(server.log_prompts),
+     "The line of a finished request shows the first 200 characters of its prompt."},
+
+    {"metrics.compat", SLOT(server.metrics.compat),
+     "Besides tern_*, the names that tools made for vLLM scrape.", 0, 0, "none|vllm"},
 };
 
 #undef SLOT

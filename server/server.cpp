@@ -84,14 +84,18 @@ void close(grpc::Server& server, Seconds grace) {
 struct Server::Impl {
   Impl(const ServerOptions& options, AdminHandlers handlers)
       : state(options.limits),
+        observability(options.metrics, state),
         admin_handlers(std::move(handlers)),
         inference(make_inference_service(state)),
         control(make_control_service(state, options.config_summary)),
         admin(make_admin_service(state, admin_handlers)),
         tune(make_tune_service()),
-        monitor(options.health, state, [this](bool serving) { health.set_serving(serving); }) {}
+        monitor(options.health, state, [this](bool serving) { health.set_serving(serving); }) {
+    state.log_prompts = options.log_prompts;
+  }
 
   ServingState state;
+  metrics::Observability observability;
   const AdminHandlers admin_handlers;
   std::vector<std::string> addresses, admin_addresses;
   Health health;

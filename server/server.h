@@ -12,6 +12,7 @@
 #include "server/api/admin.h"
 #include "server/api/convert.h"
 #include "server/health_monitor.h"
+#include "server/metrics/observability.h"
 
 namespace tern {
 
@@ -25,6 +26,8 @@ struct ServerOptions {
   std::string admin_listen = "auto";
   HealthOptions health;
   RequestLimits limits;
+  metrics::MetricsOptions metrics;
+  bool log_prompts = false;  ///< the line of a finished request shows the start of its prompt
   std::map<std::string, std::string> config_summary;  ///< for GetServerInfo
 };
 

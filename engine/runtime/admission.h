@@ -36,6 +36,7 @@ class AdmissionControl {
   void leave(uint64_t id);
 
   const QueueLoad& load() const { return load_; }
+  const QueueLimits& limits() const { return limits_; }
   void set_limits(const QueueLimits& limits) { limits_ = limits; }
 
  private:

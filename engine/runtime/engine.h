@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/decode/sampling_params.h"
+#include "engine/runtime/step_histograms.h"
 #include "engine/runtime/token_sink.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
@@ -57,15 +58,20 @@ struct EngineStats {
   SchedulerStats scheduler;
   uint64_t num_requests_submitted = 0;
   uint64_t num_requests_finished = 0;  ///< whatever the end
+  uint64_t num_prompt_tokens = 0;      ///< of admitted requests, cached ones too
   uint64_t num_generated_tokens = 0;
   int32_t num_live_requests = 0;  ///< queued, waiting or running; each counts once, whatever its n
-  int32_t max_step_seqs = 0;      ///< most sequences that one forward held since start
+  int32_t num_queued_requests = 0;  ///< of these, not admitted to the batch yet
+  int64_t num_queued_tokens = 0;    ///< of their prompts
+  int32_t max_queued_requests = 0;  ///< as configured
+  int32_t max_step_seqs = 0;        ///< most sequences that one forward held since start
   Seconds last_step_age{0};
   /// How long nothing has happened though there was something to do; 0 while idle.
   Seconds silent{0};
   Seconds expected_step{0};      ///< of the step in progress, predicted from earlier ones
   Seconds predicted_queue{0};    ///< that a request would wait which came now
   double tokens_per_second = 0;  ///< generated, over the last seconds
+  StepHistograms steps;
 };
 
 /// What became of a request that was to be aborted.

@@ -27,6 +27,7 @@ struct EngineLoop::Answer {
   int32_t num_reported = 0;  // prompt tokens whose log-probabilities the sink has, where wanted
   bool is_admitted = false;
   TimePoint admitted_at, first_token_at;
+  std::optional<TimePoint> last_sent_at;  // of tokens
   Usage usage;
 
   TokenSink& sink() const { return *request->submission.sink; }
@@ -169,9 +170,8 @@ bool EngineLoop::step() {
   notice_admissions(plan, now);
   max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(plan.sequences.size()));
   if (observer_) observer_->on_step_begin(plan);
-  const int32_t num_tokens = plan.num_tokens;
   run_passes(plan);
-  predictor_.observe_step(num_tokens, clock_.now() - now);
+  observe_step(plan, now);
   // What ended gives its sequence back; the numbers it leaves behind belong into its last event.
   for (const std::unique_ptr<Sequence>& seq : scheduler_->commit(result_)) {
     for (auto& [id, event] : events_) {
@@ -196,8 +196,10 @@ void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
     answer.admitted_at = now;
     answer.usage.cached_tokens = s.sequence->num_cached_tokens;
     LiveRequest& request = *answer.request;
-    if (!std::exchange(request.is_dequeued, true) && observer_)
-      observer_->on_dequeued(request.submission);
+    if (!std::exchange(request.is_dequeued, true)) {
+      num_prompt_tokens_ += uint64_t(answer.usage.prompt_tokens);
+      if (observer_) observer_->on_dequeued(request.submission);
+    }
     if (answer.index == 0) answer.sink().on_admitted(answer.usage.cached_tokens);
   }
 }
@@ -313,11 +315,32 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
   return event;
 }
 
+// Before the scheduler commits: the plan still tells what was to be computed.
+void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
+  const Seconds took = clock_.now() - began;
+  predictor_.observe_step(plan.num_tokens, took);
+  const bool is_prefill = std::ranges::any_of(plan.sequences, [](const ScheduledSequence& s) {
+    return s.num_tokens > 1 || s.sequence->num_output_tokens() == 0;
+  });
+  step_histograms_.tokens.observe(plan.num_tokens);
+  (is_prefill ? step_histograms_.prefill_seconds : step_histograms_.decode_seconds)
+      .observe(took.count());
+}
+
+void EngineLoop::note_gap(Answer& answer, const TokenEvent& event, TimePoint now) {
+  if (event.token_ids.empty()) return;
+  if (answer.last_sent_at)
+    step_histograms_.token_gap_seconds.observe(to_seconds(now - *answer.last_sent_at));
+  answer.last_sent_at = now;
+}
+
 void EngineLoop::send_events() {
+  const TimePoint now = clock_.now();
   for (auto& [id, event] : events_) {
     const auto found = answers_.find(id);
     if (found == answers_.end()) continue;  // another answer's failure has ended it
     Answer& answer = *found->second;
+    note_gap(answer, event, now);
     if (!event.finished) {
       answer.sink().on_event(std::move(event));
     } else if (event.finished->status.ok()) {

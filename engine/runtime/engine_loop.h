@@ -72,7 +72,9 @@ class EngineLoop {
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
   int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }
   int32_t max_step_seqs() const { return max_step_seqs_; }
+  uint64_t num_prompt_tokens() const { return num_prompt_tokens_; }
   uint64_t num_generated_tokens() const { return num_generated_tokens_; }
+  const StepHistograms& step_histograms() const { return step_histograms_; }
   const Scheduler& scheduler() const { return *scheduler_; }
   const LoadPredictor& predictor() const { return predictor_; }
 
@@ -92,6 +94,8 @@ class EngineLoop {
   Status report_prompt(Answer& answer, const BatchSlice& slice, MatView<const float> logits);
   TokenEvent commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
                            MatView<const float> logits, SequenceResult& out);
+  void observe_step(const StepPlan& plan, TimePoint began);
+  void note_gap(Answer& answer, const TokenEvent& event, TimePoint now);
   void send_events();
   void finish_answer(uint64_t id, TokenEvent event);
 
@@ -116,7 +120,9 @@ class EngineLoop {
   const SchedulerConfig capacity_;  // as at start: what there is memory for
   LoadPredictor predictor_;
   int32_t max_step_seqs_ = 0;
+  uint64_t num_prompt_tokens_ = 0;
   uint64_t num_generated_tokens_ = 0;
+  StepHistograms step_histograms_;
 };
 
 }  // namespace tern

@@ -171,6 +171,9 @@ EngineStats EngineThread::stats() const {
   const TimePoint now = clock_.now();
   stats.last_step_age = now - last_step_end_;
   if (!live_.empty()) stats.silent = now - last_progress_;
+  stats.num_queued_requests = admission_.load().num_requests;
+  stats.num_queued_tokens = admission_.load().num_tokens;
+  stats.max_queued_requests = admission_.limits().max_queued_requests;
   stats.predicted_queue = predictor_.queue_time(admission_.load(), stats_.scheduler);
   stats.tokens_per_second = token_rate_.per_second(now, stats_.num_generated_tokens);
   return stats;
@@ -234,7 +237,9 @@ void EngineThread::publish_stats() {
   const SchedulerStats scheduler = loop_.scheduler_stats();
   const std::lock_guard lock(mutex_);
   stats_.scheduler = scheduler;
+  stats_.num_prompt_tokens = loop_.num_prompt_tokens();
   stats_.num_generated_tokens = loop_.num_generated_tokens();
+  stats_.steps = loop_.step_histograms();
   stats_.max_step_seqs = loop_.max_step_seqs();
   predictor_ = loop_.predictor();
   last_step_end_ = last_progress_ = clock_.now();

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "base/log.h"
+#include "base/utf8.h"
+#include "base/utf8_char.h"
 
 namespace tern {
 namespace {
@@ -26,17 +30,47 @@ std::optional<TimePoint> engine_deadline(const std::optional<TimePoint>& client,
   return deadline ? std::min(*deadline, early) : early;
 }
 
+// The first characters of a prompt, as a JSON string.
+std::string quote_start(std::span<const int32_t> token_ids, const Tokenizer* tokenizer) {
+  constexpr size_t kMostChars = 200;
+  if (!tokenizer) return "";
+  std::string text;
+  for (const int32_t id : token_ids) {
+    text += tokenizer->token_bytes(id);
+    if (text.size() > 4 * kMostChars) break;
+  }
+  text = sanitize_utf8(text);
+  text.resize(char_offset(text, kMostChars));
+  return nlohmann::json(text).dump();
+}
+
 }  // namespace
+
+ApiError Call::refuse(ApiError error) {
+  record_.code = error.code;
+  record_.reason = error.reason;
+  report(std::chrono::steady_clock::now());
+  return error;
+}
 
 std::optional<ApiError> Call::submit(const ConvertFn& convert,
                                      const std::optional<TimePoint>& client_deadline,
                                      std::shared_ptr<TokenSink> sink) {
+  auto error = admit(convert, client_deadline, std::move(sink));
+  if (error) error = refuse(*std::move(error));
+  return error;
+}
+
+std::optional<ApiError> Call::admit(const ConvertFn& convert,
+                                    const std::optional<TimePoint>& client_deadline,
+                                    std::shared_ptr<TokenSink> sink) {
   if (auto error = state_.check_serving()) return error;
   engine_ = state_.engine();
   if (auto error = convert(*engine_, &call_)) return error;
   deadline_ = engine_deadline(client_deadline, state_.limits);
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);
+  note_request();
   Result<uint64_t> id = engine_->submit(std::move(call_.request), std::move(sink));
   if (!id.ok()) return with_context(engine_error(id.status()));
   id_ = *id;
@@ -44,7 +78,11 @@ std::optional<ApiError> Call::submit(const ConvertFn& convert,
 }
 
 void Call::cancel() {
-  if (id_) engine_->cancel(*id_);
+  if (!id_) return;
+  TimePoint::rep not_yet = 0;
+  cancelled_at_.compare_exchange_strong(
+      not_yet, std::chrono::steady_clock::now().time_since_epoch().count());
+  engine_->cancel(*id_);
 }
 
 bool Call::finish(const TokenEvent& last_event) {
@@ -56,14 +94,66 @@ bool Call::finish(const TokenEvent& last_event) {
       std::chrono::steady_clock::now() >= *deadline_)
     status = {Code::kDeadlineExceeded, "the request's deadline has passed"};
   log(event, last_event.index, status);
-  num_completion_tokens_ += event.usage.completion_tokens;
+  note_answer(event);
   if (first_failure_.ok()) first_failure_ = status;
   if (++num_finished_ < call_.n) return false;
-  if (first_failure_.ok()) return true;
-  error_ = with_context(engine_error(first_failure_, num_completion_tokens_));
+  if (!first_failure_.ok())
+    error_ = with_context(engine_error(first_failure_, record_.completion_tokens));
+  report(std::chrono::steady_clock::now());
+  if (!error_) return true;
   error_->metadata["prompt_tokens"] = std::to_string(event.usage.prompt_tokens);
-  error_->metadata["completion_tokens"] = std::to_string(num_completion_tokens_);
+  error_->metadata["completion_tokens"] = std::to_string(record_.completion_tokens);
   return true;
+}
+
+// Before the engine has the request: its thread reads what is noted here.
+void Call::note_request() {
+  const Request& request = call_.request;
+  record_.request_id = request.request_id;
+  record_.priority = request.priority;
+  record_.n = call_.n;
+  record_.max_tokens = request.sampling.max_tokens;
+  record_.prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
+  if (state_.log_prompts) prompt_start_ = quote_start(request.prompt_token_ids, tokenizer());
+  admission_ = std::chrono::steady_clock::now() - begun_;
+}
+
+void Call::note_answer(const FinishedEvent& event) {
+  const Timing& timing = event.timing;
+  RequestRecord& r = record_;
+  const bool is_first = num_finished_ == 0;
+  r.completion_tokens += event.usage.completion_tokens;
+  r.cached_tokens =
+      is_first ? event.usage.cached_tokens : std::min(r.cached_tokens, event.usage.cached_tokens);
+  r.num_preemptions += timing.num_preemptions;
+  r.num_recomputed_tokens += timing.num_recomputed_tokens;
+  r.queue = is_first ? timing.queue : std::min(r.queue, timing.queue);
+  r.e2e = std::max(r.e2e, timing.e2e);
+  if (is_first) r.finish = event.reason;
+  if (r.finish != event.reason) r.finish.reset();
+  if (event.usage.completion_tokens == 0) return;
+  r.ttft = std::min(r.ttft.value_or(timing.ttft), timing.ttft);
+  decode_time_ += timing.e2e - timing.ttft;
+  num_gaps_ += event.usage.completion_tokens - 1;
+}
+
+// The request is over: `error_` or a refusal says how.
+void Call::report(TimePoint now) {
+  RequestRecord& r = record_;
+  r.accepted = num_finished_ > 0;
+  if (!r.accepted) return state_.report(r);
+  if (error_) {
+    r.code = error_->code;
+    r.reason = error_->reason;
+    r.finish.reset();
+  }
+  r.queue += admission_;
+  r.e2e += admission_;
+  if (r.ttft) *r.ttft += admission_;
+  if (num_gaps_ > 0) r.tpot = decode_time_ / num_gaps_;
+  if (const TimePoint::rep at = cancelled_at_; at != 0 && r.code == Code::kCancelled)
+    r.cancel_to_end = now - TimePoint(Duration(at));
+  state_.report(r);
 }
 
 ApiError Call::with_context(ApiError error) const {
@@ -80,12 +170,14 @@ void Call::log(const FinishedEvent& event, int32_t index, const Status& status) 
       status.ok() ? v1::FinishReason_Name(to_wire(event, 0).reason()).substr(14)  // FINISH_REASON_
                   : engine_error(status, event.usage.completion_tokens).reason;
   spdlog::info(
-      "request id={}{} prompt_tokens={} cached_tokens={} completion_tokens={} queue_ms={:.1f} "
-      "ttft_ms={:.1f} tpot_ms={:.2f} e2e_ms={:.1f} preemptions={} reason={}",
+      "request id={}{} class={} transport={} prompt_tokens={} cached_tokens={} "
+      "completion_tokens={} queue_ms={:.1f} "
+      "ttft_ms={:.1f} tpot_ms={:.2f} e2e_ms={:.1f} preemptions={} reason={}{}{}",
       call_.accepted.request_id(), call_.n > 1 ? fmt::format(" index={}", index) : "",
+      priority_class_name(record_.priority), transport_name(record_.transport),
       event.usage.prompt_tokens, event.usage.cached_tokens, event.usage.completion_tokens,
       timing.queue.count() * kMs, timing.ttft.count() * kMs, tpot * kMs, timing.e2e.count() * kMs,
-      timing.num_preemptions, reason);
+      timing.num_preemptions, reason, prompt_start_.empty() ? "" : " prompt=", prompt_start_);
   if (status.code() == Code::kInternal)
     spdlog::error("request id={} failed: {}", call_.accepted.request_id(), status.message());
 }

@@ -1,6 +1,7 @@
 // One request between its admission and its end, whatever transport carries it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,7 +18,10 @@ using ConvertFn = std::function<std::optional<ApiError>(const Engine&, GenerateC
 /// the transport's thread; cancel() from any thread after it; finish() on the engine's thread.
 class Call {
  public:
-  explicit Call(ServingState& state) : state_(state) { ++state_.num_live_calls; }
+  explicit Call(ServingState& state, Transport transport = Transport::kGrpc) : state_(state) {
+    record_.transport = transport;
+    ++state_.num_live_calls;
+  }
   ~Call() { --state_.num_live_calls; }
   Call(const Call&) = delete;
 
@@ -27,6 +31,9 @@ class Call {
   std::optional<ApiError> submit(const ConvertFn& convert,
                                  const std::optional<TimePoint>& client_deadline,
                                  std::shared_ptr<TokenSink> sink);
+
+  /// Notes that the request could not even be read: `error`, for submit() will not be called.
+  ApiError refuse(ApiError error);
 
   /// What was submitted, less the engine's own part of it.
   const GenerateCall& request() const { return call_; }
@@ -41,17 +48,29 @@ class Call {
   const std::optional<ApiError>& error() const { return error_; }
 
  private:
+  std::optional<ApiError> admit(const ConvertFn& convert,
+                                const std::optional<TimePoint>& client_deadline,
+                                std::shared_ptr<TokenSink> sink);
+  void note_request();
+  void note_answer(const FinishedEvent& event);
+  void report(TimePoint now);
   ApiError with_context(ApiError error) const;
   void log(const FinishedEvent& event, int32_t index, const Status& status) const;
 
   ServingState& state_;
+  const TimePoint begun_ = std::chrono::steady_clock::now();
   Engine* engine_ = nullptr;
   GenerateCall call_;  // its request is moved into the engine
   std::optional<TimePoint> deadline_;
-  std::optional<uint64_t> id_;  // once submitted
+  std::optional<uint64_t> id_;                   // once submitted
+  std::string prompt_start_;                     // for the log, where that may show it
+  std::atomic<TimePoint::rep> cancelled_at_{0};  // 0 = not
+  RequestRecord record_;  // of the transport's thread until submit(), of the engine's then
   // Engine thread only.
   int32_t num_finished_ = 0;
-  int32_t num_completion_tokens_ = 0;
+  Seconds admission_{0};    // before the engine had it
+  Seconds decode_time_{0};  // of all answers
+  int32_t num_gaps_ = 0;    // between their tokens
   Status first_failure_;
   std::optional<ApiError> error_;
 };

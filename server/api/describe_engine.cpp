@@ -6,20 +6,6 @@ namespace {
 
 constexpr size_t kMostRequests = 256;  // lines
 
-const char* name_of(PriorityClass priority) {
-  switch (priority) {
-    case PriorityClass::kSystem:
-      return "system";
-    case PriorityClass::kInteractive:
-      return "interactive";
-    case PriorityClass::kDefault:
-      return "default";
-    case PriorityClass::kBulk:
-      return "bulk";
-  }
-  return "?";
-}
-
 }  // namespace
 
 std::string describe_engine(const Engine& engine) {
@@ -38,7 +24,7 @@ std::string describe_engine(const Engine& engine) {
     out += fmt::format(
         "request id={} class={} {} age={:.3f}s n={} prompt_tokens={} computed_tokens={} "
         "completion_tokens={}\n",
-        r.request_id, name_of(r.priority), r.is_queued ? "queued" : "admitted", r.age.count(), r.n,
+        r.request_id, priority_class_name(r.priority), r.is_queued ? "queued" : "admitted", r.age.count(), r.n,
         r.prompt_tokens, r.computed_tokens, r.completion_tokens);
   }
   if (live.size() > kMostRequests)

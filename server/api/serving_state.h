@@ -10,8 +10,15 @@
 
 #include "server/api/api_error.h"
 #include "server/api/convert.h"
+#include "server/api/request_record.h"
 
 namespace tern {
+
+/// Streams whose clients were slow, since start.
+struct StreamCounters {
+  std::atomic<uint64_t> num_coalesced{0};       ///< events that joined one not yet written
+  std::atomic<uint64_t> num_slow_consumers{0};  ///< clients that fell behind the limit
+};
 
 /// Any thread. The phase goes LOADING → SERVING → DRAINING and never back.
 class ServingState {
@@ -42,6 +49,18 @@ class ServingState {
   bool stuck() const { return stuck_; }
   void set_stuck(bool stuck) { stuck_ = stuck; }
 
+  /// `observer` hears of every request's end from here on; it must outlive the calls. Before the
+  /// first call.
+  void set_observer(RequestObserver* observer) { observer_ = observer; }
+  void report(const RequestRecord& record) const {
+    if (observer_) observer_->on_request_end(record);
+  }
+
+  /// The line a finished request leaves in the log shows the beginning of its prompt.
+  std::atomic<bool> log_prompts{false};
+
+  StreamCounters streams;
+
   /// Generate calls that gRPC has not let go of.
   std::atomic<int> num_live_calls{0};
 
@@ -57,6 +76,7 @@ class ServingState {
   std::atomic<bool> draining_{false};
   std::atomic<bool> closing_{false};
   std::atomic<bool> stuck_{false};
+  RequestObserver* observer_ = nullptr;
   mutable std::mutex mutex_;
   std::string stage_ = "starting";                  // guarded by mutex_
   double fraction_ = 0;                             // guarded by mutex_

@@ -27,7 +27,7 @@ std::optional<ApiError> submit(Call& call, const RequestLimits& limits,
                                                                   const RequestLimits&,
                                                                   GenerateCall*)) {
   Message message;
-  if (auto error = parse_buffer(bytes, &message)) return error;
+  if (auto error = parse_buffer(bytes, &message)) return call.refuse(*std::move(error));
   const auto bound = [&](const Engine& engine, GenerateCall* out) {
     return convert(message, engine, limits, out);
   };
@@ -46,7 +46,9 @@ grpc::Status to_grpc(const std::optional<ApiError>& error) {
 class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public TokenSink {
  public:
   explicit GenerateStream(ServingState& state)
-      : limits_(state.limits), call_(std::make_unique<Call>(state)) {}
+      : limits_(state.limits),
+        counters_(state.streams),
+        call_(std::make_unique<Call>(state, Transport::kGrpc)) {}
 
   void start(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
              const std::shared_ptr<GenerateStream>& self) {
@@ -125,7 +127,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
 
   v1::Delta& waiting_delta(uint32_t index) {
     for (v1::GenerateEvent& event : pending_)
-      if (event.has_delta() && event.delta().index() == index) return *event.mutable_delta();
+      if (event.has_delta() && event.delta().index() == index) {
+        counters_.num_coalesced.fetch_add(1, std::memory_order_relaxed);
+        return *event.mutable_delta();
+      }
     v1::Delta& delta = *pending_.emplace_back().mutable_delta();
     delta.set_index(index);
     return delta;
@@ -170,6 +175,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   }
 
   const RequestLimits& limits_;
+  StreamCounters& counters_;
   std::unique_ptr<Call> call_;  // until OnDone
   std::shared_ptr<GenerateStream> self_;
   std::mutex mutex_;
@@ -185,7 +191,9 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
 class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink {
  public:
   UnaryCall(ServingState& state, grpc::ByteBuffer* response)
-      : limits_(state.limits), call_(std::make_unique<Call>(state)), response_(response) {}
+      : limits_(state.limits),
+        call_(std::make_unique<Call>(state, Transport::kGrpc)),
+        response_(response) {}
 
   template <class Convert>
   void start(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,

@@ -234,3 +234,26 @@ TEST_CASE("the same arrivals on the same clock give the same times", "[runtime][
   };
   CHECK(trace() == trace());
 }
+
+TEST_CASE("steps and the gaps between tokens are counted as they were", "[runtime][loop]") {
+  Fixture f;
+  SamplingParams five = Fixture::greedy(5), one = Fixture::greedy(1);
+  five.ignore_eos = one.ignore_eos = true;
+  const TimePoint begin = f.clock.now();
+  f.add("a prompt of 20 bytes", five);
+  f.loop.step();  // the prefill, and the first token
+  const Seconds prefill = f.clock.now() - begin;
+  f.add("another", one);
+  f.run();
+  const Seconds all = f.clock.now() - begin;
+  const StepHistograms& steps = f.loop.step_histograms();
+
+  CHECK(f.loop.num_prompt_tokens() == 27);
+  CHECK(steps.tokens.count() == f.loop.scheduler_stats().num_steps);
+  CHECK(steps.tokens.sum() == 20 + (1 + 7) + 1 + 1 + 1);
+  CHECK(steps.prefill_seconds.count() == 2);  // the second has a decode in it too
+  CHECK(steps.decode_seconds.count() == 3);
+  CHECK(steps.prefill_seconds.sum() + steps.decode_seconds.sum() == Approx(all.count()));
+  CHECK(steps.token_gap_seconds.count() == 4);  // of five tokens; one token has none
+  CHECK(steps.token_gap_seconds.sum() == Approx((all - prefill).count()));
+}

@@ -1,0 +1,58 @@
+// Label values of metrics: closed sets, whatever clients send.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/status.h"
+#include "server/api/request_record.h"
+
+namespace tern::metrics {
+
+inline constexpr size_t kNumCodes = 17;
+inline constexpr size_t kNumClasses = 4;
+
+/// gRPC's name of a code: "DEADLINE_EXCEEDED".
+std::string_view code_name(Code code);
+
+/// How a request ended, apart from its code.
+enum class Finish : uint8_t {
+  kStopEos,
+  kStopToken,
+  kStopString,
+  kLength,
+  kMixed,
+  kFailed,
+  kRefused
+};
+inline constexpr std::array<std::string_view, 7> kFinishNames = {
+    "stop_eos", "stop_token", "stop_string", "length", "mixed", "failed", "refused"};
+
+Finish finish_of(const RequestRecord& record);
+
+/// The reasons of refusals that are told apart, and "other" for all that are not: last.
+inline constexpr std::array<std::string_view, 18> kReasons = {
+    "PARAM_OUT_OF_RANGE", "CONSTRAINT_CONFLICT",
+    "CONTEXT_EXCEEDED",   "CHAT_TEMPLATE",
+    "MODEL_NOT_FOUND",    "FEATURE_DISABLED",
+    "MALFORMED_MESSAGE",  "MALFORMED_JSON",
+    "INVALID_UTF8",       "REQUEST_ID_IN_USE",
+    "QUEUE_FULL",         "QUEUE_TOKENS_FULL",
+    "QUEUE_TIMEOUT",      "DEADLINE_INFEASIBLE",
+    "TOO_MANY_STREAMS",   "LOADING",
+    "DRAINING",           "other"};
+
+/// Index into kReasons.
+size_t reason_index(std::string_view reason);
+
+/// Where a deadline was missed.
+enum class DeadlineMiss : uint8_t { kAdmission, kQueue, kGeneration };
+inline constexpr std::array<std::string_view, 3> kDeadlineMissNames = {"admission", "queue",
+                                                                       "generation"};
+
+/// Nothing where `record` did not end for its deadline.
+std::optional<DeadlineMiss> deadline_miss(const RequestRecord& record);
+
+}  // namespace tern::metrics

@@ -1,0 +1,106 @@
+#include "server/metrics/request_metrics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tern::metrics {
+namespace {
+
+template <class T, size_t size>
+T& at(std::array<T, size>& values, auto index) {
+  return values.at(static_cast<size_t>(index));
+}
+
+void observe_durations(const RequestRecord& r, RequestTotals& totals) {
+  totals.queue.observe(r.queue.count());
+  totals.e2e.observe(r.e2e.count());
+  totals.inference.observe((r.e2e - r.queue).count());
+  if (r.ttft) {
+    totals.ttft.observe(r.ttft->count());
+    totals.prefill.observe((*r.ttft - r.queue).count());
+    totals.decode.observe((r.e2e - *r.ttft).count());
+  }
+  if (r.tpot) totals.tpot.observe(r.tpot->count());
+  if (r.cancel_to_end) totals.cancel_to_end.observe(r.cancel_to_end->count());
+}
+
+float seconds_or_none(const std::optional<Seconds>& value) {
+  return value ? static_cast<float>(value->count()) : -1.0f;
+}
+
+// By the nearest rank; sorts `values`.
+Percentiles percentiles(std::vector<float>& values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const auto rank = [&](double share) {
+    return double(values[static_cast<size_t>(std::ceil(share * double(values.size()))) - 1]);
+  };
+  return {rank(0.5), rank(0.95), rank(0.99)};
+}
+
+uint64_t sum_ended(const RequestTotals& totals, bool refused) {
+  uint64_t sum = 0;
+  for (const auto& by_code : totals.ended)
+    for (const auto& by_finish : by_code)
+      for (size_t finish = 0; finish < by_finish.size(); ++finish)
+        if ((finish == static_cast<size_t>(Finish::kRefused)) == refused) sum += by_finish[finish];
+  return sum;
+}
+
+}  // namespace
+
+uint64_t RequestTotals::num_ended() const {
+  return sum_ended(*this, false);
+}
+
+uint64_t RequestTotals::num_refused() const {
+  return sum_ended(*this, true);
+}
+
+void RequestMetrics::on_request_end(const RequestRecord& record) {
+  const TimePoint now = clock_.now();
+  const std::lock_guard lock(mutex_);
+  ++at(at(at(totals_.ended, record.priority), record.code), finish_of(record));
+  if (!record.accepted) ++totals_.refused[reason_index(record.reason)];
+  if (const auto where = deadline_miss(record)) ++at(totals_.deadline_missed, *where);
+  if (ends_.size() == kMostEnds) ends_.pop_front();
+  ends_.push_back({record, now});
+  if (!record.accepted) return;
+
+  observe_durations(record, totals_);
+  totals_.prompt_tokens.observe(record.prompt_tokens);
+  totals_.completion_tokens.observe(record.completion_tokens);
+  if (record.max_tokens > 0) totals_.max_tokens.observe(record.max_tokens);
+  totals_.n.observe(record.n);
+  if (samples_.size() == kMostSamples) samples_.pop_front();
+  samples_.push_back({now, seconds_or_none(record.ttft), seconds_or_none(record.tpot),
+                      static_cast<float>(record.e2e.count())});
+}
+
+RequestTotals RequestMetrics::totals() const {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+RecentSummary RequestMetrics::summary(Seconds window) const {
+  std::vector<float> ttft, tpot, e2e;
+  {
+    const std::lock_guard lock(mutex_);
+    const TimePoint oldest = clock_.now() - to_duration(window);
+    for (auto sample = samples_.rbegin(); sample != samples_.rend(); ++sample) {
+      if (sample->at < oldest) break;
+      if (sample->ttft >= 0) ttft.push_back(sample->ttft);
+      if (sample->tpot >= 0) tpot.push_back(sample->tpot);
+      e2e.push_back(sample->e2e);
+    }
+  }
+  const size_t num_requests = e2e.size();
+  return {num_requests, percentiles(ttft), percentiles(tpot), percentiles(e2e)};
+}
+
+std::vector<RecentEnd> RequestMetrics::recent_ends() const {
+  const std::lock_guard lock(mutex_);
+  return {ends_.rbegin(), ends_.rend()};
+}
+
+}  // namespace tern::metrics

@@ -1,0 +1,109 @@
+// What came of all requests since start, and of the last ones in full.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "engine/runtime/step_histograms.h"
+#include "server/api/request_record.h"
+#include "server/metrics/labels.h"
+
+namespace tern::metrics {
+
+namespace buckets {
+
+// vLLM's bounds, and finer ones below them: an edge model's first token comes in milliseconds.
+inline constexpr double kTtft[] = {.00025, .0005, .001, .002, .005, .01, .02, .04, .06,
+                                   .08,    .1,    .25,  .5,   .75,  1,   2.5, 5,   7.5,
+                                   10,     20,    40,   80,   160,  640, 2560};
+inline constexpr double kRequest[] = {.001, .0025, .005, .01, .025, .05, .1,  .2,   .3,  .5,
+                                      .8,   1,     1.5,  2,   2.5,  5,   10,  15,   20,  30,
+                                      40,   50,    60,   120, 240,  480, 960, 1920, 7680};
+inline constexpr double kTokens[] = {1,     2,      5,      10,     20,     50,    100,
+                                     200,   500,    1000,   2000,   5000,   10000, 20000,
+                                     50000, 100000, 200000, 500000, 1000000};
+inline constexpr double kAnswers[] = {1, 2, 5, 10, 20, 50, 100};
+
+}  // namespace buckets
+
+/// Counters and distributions, a plain copy. Durations in seconds.
+struct RequestTotals {
+  using ByFinish = std::array<uint64_t, kFinishNames.size()>;
+  using ByCode = std::array<ByFinish, kNumCodes>;
+
+  std::array<ByCode, kNumClasses> ended{};  ///< [class][code][finish]
+  std::array<uint64_t, kReasons.size()> refused{};
+  std::array<uint64_t, kDeadlineMissNames.size()> deadline_missed{};
+
+  // Of accepted requests, however they ended; what never came to a token has no TTFT, and so on.
+  Histogram queue{buckets::kRequest};
+  Histogram ttft{buckets::kTtft};
+  Histogram prefill{buckets::kRequest};    ///< admission to first token
+  Histogram decode{buckets::kRequest};     ///< first token to end
+  Histogram inference{buckets::kRequest};  ///< admission to end
+  Histogram e2e{buckets::kRequest};
+  Histogram tpot{tern::buckets::kTokenSeconds};
+  Histogram cancel_to_end{buckets::kRequest};
+  Histogram prompt_tokens{buckets::kTokens};
+  Histogram completion_tokens{buckets::kTokens};
+  Histogram max_tokens{buckets::kTokens};
+  Histogram n{buckets::kAnswers};
+
+  /// Requests that the engine had accepted.
+  uint64_t num_ended() const;
+  uint64_t num_refused() const;
+};
+
+/// Quantiles of what ended lately; 0 where nothing did.
+struct Percentiles {
+  double p50 = 0, p95 = 0, p99 = 0;
+};
+
+struct RecentSummary {
+  size_t num_requests = 0;
+  Percentiles ttft, tpot, e2e;  ///< seconds
+};
+
+struct RecentEnd {
+  RequestRecord record;
+  TimePoint at;
+};
+
+/// Any thread.
+class RequestMetrics final : public RequestObserver {
+ public:
+  static constexpr size_t kMostSamples = 4096;  ///< that percentiles are of
+  static constexpr size_t kMostEnds = 20;
+
+  explicit RequestMetrics(const Clock& clock) : clock_(clock) {}
+
+  void on_request_end(const RequestRecord& record) override;
+
+  RequestTotals totals() const;
+
+  /// Of accepted requests that ended in the last `window`, at most the last kMostSamples.
+  RecentSummary summary(Seconds window) const;
+
+  /// The last kMostEnds, newest first; refused ones too.
+  std::vector<RecentEnd> recent_ends() const;
+
+ private:
+  struct Sample {
+    TimePoint at;
+    float ttft, tpot, e2e;  // seconds; negative: none
+  };
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  RequestTotals totals_;
+  std::deque<Sample> samples_;
+  std::deque<RecentEnd> ends_;  // oldest first
+};
+
+}  // namespace tern::metrics

@@ -1,0 +1,53 @@
+// The last minutes in samples of one second, for the lines of the status page.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/clock.h"
+#include "server/api/serving_state.h"
+#include "server/metrics/request_metrics.h"
+
+namespace tern::metrics {
+
+/// Looks once a second, from a thread of its own. Any thread.
+class StatusHistory {
+ public:
+  static constexpr size_t kMostSamples = 300;
+  static constexpr Seconds kInterval{1.0};
+
+  struct Sample {
+    int32_t queued = 0;            ///< requests
+    int32_t running = 0;           ///< sequences
+    double kv_usage = 0;           ///< 0 to 1
+    double tokens_per_second = 0;  ///< generated since the sample before
+    double ends_per_second = 0;    ///< requests, since the sample before
+  };
+
+  /// Both must outlive this.
+  StatusHistory(const RequestMetrics& requests, const ServingState& state);
+  ~StatusHistory();
+
+  /// Oldest first.
+  std::deque<Sample> samples() const;
+
+ private:
+  void run();
+  void look();
+
+  const RequestMetrics& requests_;
+  const ServingState& state_;
+  mutable std::mutex mutex_;
+  std::condition_variable stopping_changed_;
+  // Guarded by mutex_.
+  bool stopping_ = false;
+  std::deque<Sample> samples_;
+  // Of its thread.
+  TimePoint last_look_;
+  uint64_t last_tokens_ = 0, last_ends_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace tern::metrics

@@ -1,0 +1,21 @@
+// What the status page shows, as JSON.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "server/metrics/request_metrics.h"
+#include "server/metrics/snapshot.h"
+#include "server/metrics/status_history.h"
+
+namespace tern::metrics {
+
+/// An object: state, queue, batch, KV cache, latencies of the last minute, live requests (at most
+/// 100), last ends. docs/observability.md has the members. Never waits for a step.
+std::string status_json(const RequestMetrics& requests, const ServingState& state);
+
+/// {"interval_seconds", "queued": […], "running", "kv_usage", "tokens_per_second",
+/// "ends_per_second"}: oldest first.
+std::string history_json(const std::deque<StatusHistory::Sample>& samples);
+
+}  // namespace tern::metrics
