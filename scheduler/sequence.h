@@ -14,7 +14,7 @@ namespace tern {
 enum class PriorityClass : uint8_t { kSystem, kInteractive, kDefault, kBulk };
 
 enum class SequenceState : uint8_t {
-  kWaiting,   ///< not admitted yet, or preempted: owns no blocks
+  kWaiting,   ///< not admitted yet, preempted or paused: owns no blocks
   kRunning,   ///< admitted: prefilling or decoding
   kFinished,  ///< ended or aborted: owns no blocks, no longer known to the scheduler
 };
