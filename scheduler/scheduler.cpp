@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "scheduler/scheduler_impl.h"
 
@@ -32,6 +33,14 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::commit(const StepResult& resul
 
 std::unique_ptr<Sequence> Scheduler::abort(uint64_t id) {
   return impl_->abort(id);
+}
+
+void Scheduler::pause(uint64_t id) {
+  impl_->pause(id);
+}
+
+void Scheduler::resume(uint64_t id) {
+  impl_->resume(id);
 }
 
 int32_t Scheduler::flush_prefix_cache() {
@@ -79,7 +88,7 @@ Status Scheduler::Impl::reconfigure(const SchedulerConfig& next) {
     TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next.policy));
     for (auto& [id, entry] : entries) {
       Sequence& seq = *entry.sequence;  // in any order: a policy's keys give the same queue
-      if (seq.state == SequenceState::kWaiting) made->add(seq, seq.arrival);
+      if (seq.state == SequenceState::kWaiting && !entry.is_paused) made->add(seq, seq.arrival);
     }
     policy = std::move(made);
   }
@@ -210,7 +219,7 @@ std::unique_ptr<Sequence> Scheduler::Impl::retire(Entry& entry) {
     std::erase(running, &entry);
     release_blocks(entry);
   } else {
-    policy->remove(seq);
+    if (!entry.is_paused) policy->remove(seq);
     num_waiting_tokens -= seq.num_tokens();
   }
   seq.state = SequenceState::kFinished;
@@ -226,6 +235,26 @@ std::unique_ptr<Sequence> Scheduler::Impl::abort(uint64_t id) {
     return nullptr;
   }
   return retire(entry);
+}
+
+void Scheduler::Impl::pause(uint64_t id) {
+  TERN_CHECK(plan.empty(), "pause() while a step is in flight");
+  const auto it = entries.find(id);
+  if (it == entries.end() || it->second.is_paused) return;
+  Entry& entry = it->second;
+  Sequence& seq = *entry.sequence;
+  entry.is_paused = true;
+  if (seq.state == SequenceState::kWaiting) return policy->remove(seq);
+  std::erase(running, &entry);
+  put_out(entry);
+}
+
+void Scheduler::Impl::resume(uint64_t id) {
+  TERN_CHECK(plan.empty(), "resume() while a step is in flight");
+  const auto it = entries.find(id);
+  if (it == entries.end() || !std::exchange(it->second.is_paused, false)) return;
+  Sequence& seq = *it->second.sequence;
+  policy->add(seq, seq.arrival);
 }
 
 SchedulerStats Scheduler::Impl::stats() const {

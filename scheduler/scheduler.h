@@ -57,6 +57,14 @@ class Scheduler {
   /// stay valid till then. Null, too, where the id is unknown: a late abort is no error.
   std::unique_ptr<Sequence> abort(uint64_t id);
 
+  /// Takes a sequence out of the batch, or out of the queue, until resume(): it owns no block then,
+  /// but finds its KV in the prefix cache again where nobody has needed the memory since. No
+  /// preemption: it does not count against max_preemptions, and resume() puts it back by its
+  /// arrival. Between commit() and schedule(); what is unknown, or paused already (not paused), is
+  /// ignored. While all live sequences are paused, plans are empty.
+  void pause(uint64_t id);
+  void resume(uint64_t id);
+
   /// Forgets all cached prefixes that no running sequence uses; returns how many blocks became
   /// free.
   int32_t flush_prefix_cache();

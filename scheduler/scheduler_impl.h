@@ -16,7 +16,8 @@ namespace tern {
 /// a step in running order serves all decodes first, each finds budget (max_num_batched_tokens >=
 /// max_num_seqs), and what is left, at least one token, is the prefill's.
 ///
-/// Progress. Let a running sequence be *safe* if it owns all blocks for prompt + max_tokens.
+/// Progress, of what is not paused (that counts as gone until it is resumed). Let a running
+/// sequence be *safe* if it owns all blocks for prompt + max_tokens.
 ///
 /// 1. Preemptions are bounded: a sequence admitted after max_preemptions of them is safe, and only
 ///    unsafe ones are victims. So num_preemptions <= max_preemptions, and the victims end.
@@ -41,6 +42,7 @@ struct Scheduler::Impl {
     int32_t num_ever_computed = 0;     // tokens below this one are *re*computed
     bool is_safe = false;              // owns all blocks it can ever need: never a victim
     bool is_aborted = false;           // leaves at the commit() of the step in flight
+    bool is_paused = false;            // waits, and the policy does not know it
   };
 
   Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy);
@@ -51,6 +53,8 @@ struct Scheduler::Impl {
   Status reconfigure(const SchedulerConfig& next);
   std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
   std::unique_ptr<Sequence> abort(uint64_t id);
+  void pause(uint64_t id);
+  void resume(uint64_t id);
   SchedulerStats stats() const;
   void check_invariants() const;
 
@@ -69,6 +73,7 @@ struct Scheduler::Impl {
   void reserve_memory(Entry& entry);
   void match_prefix(Entry& entry);
   void preempt(Entry& entry, TimePoint now);
+  void put_out(Entry& entry);
   Entry& last_unsafe();
   void grow_block_table(Sequence& seq, int32_t num_blocks);
   void hash_blocks(Entry& entry, int32_t num_blocks);

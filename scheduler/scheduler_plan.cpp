@@ -101,7 +101,7 @@ bool Scheduler::Impl::try_admit(Entry& entry) {
   entry.is_safe = is_safe;
   seq.state = SequenceState::kRunning;
   seq.num_computed_tokens = num_matched * config.block_size;
-  if (seq.num_preemptions == 0) seq.num_cached_tokens = seq.num_computed_tokens;
+  if (entry.num_ever_computed == 0) seq.num_cached_tokens = seq.num_computed_tokens;
   if (is_safe) grow_block_table(seq, num_needed);
   if (config.enable_prefix_caching && !seq.bypass_prefix_cache) {
     counters.prefix_cache_query_tokens += seq.num_tokens();
@@ -139,13 +139,19 @@ void Scheduler::Impl::preempt(Entry& entry, TimePoint now) {
   plan.preempted.push_back(seq.id);
   plan.num_tokens -= entry.num_scheduled;
   entry.num_scheduled = 0;
+  put_out(entry);
+  ++seq.num_preemptions;
+  ++counters.num_preemptions;
+  policy->add(seq, now);
+}
+
+// From running to waiting; the caller takes it out of `running` and tells the policy.
+void Scheduler::Impl::put_out(Entry& entry) {
+  Sequence& seq = *entry.sequence;
   release_blocks(entry);
   seq.state = SequenceState::kWaiting;
   seq.num_computed_tokens = 0;
-  ++seq.num_preemptions;
-  ++counters.num_preemptions;
   num_waiting_tokens += seq.num_tokens();
-  policy->add(seq, now);
 }
 
 Scheduler::Impl::Entry& Scheduler::Impl::last_unsafe() {

@@ -20,7 +20,7 @@ constexpr std::string_view priority_class_name(PriorityClass priority) {
 }
 
 enum class SequenceState : uint8_t {
-  kWaiting,   ///< not admitted yet, or preempted: owns no blocks
+  kWaiting,   ///< not admitted yet, preempted or paused: owns no blocks
   kRunning,   ///< admitted: prefilling or decoding
   kFinished,  ///< ended or aborted: owns no blocks, no longer known to the scheduler
 };

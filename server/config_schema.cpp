@@ -92,6 +92,11 @@ constexpr ConfigKey kKeys[] = {
     {"limits.max_bad_words", SLOT(server.limits.max_bad_words),
      "Bad words of one request, each of at most max_stop_string_bytes.", 0, 65536},
     {"limits.max_n", SLOT(server.limits.max_n), "Answers to one prompt.", 1, 128},
+    {"limits.max_buffered_tokens", SLOT(server.limits.max_buffered_tokens),
+     "Tokens of a stream that wait for a slow reader; then its request leaves the batch.", 1,
+     1 << 20},
+    {"limits.max_reader_pause", SLOT(server.limits.max_reader_pause),
+     "A request whose reader keeps it out of the batch for longer is ended.", 0, kDay},
     {"limits.max_request_duration", SLOT(server.limits.max_request_duration),
      "Requests without a nearer deadline end after this; 0s: never.", 0, 30 * kDay},
 

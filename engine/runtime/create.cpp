@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/fail_point.h"
 #include "base/log.h"
 #include "base/math.h"
 #include "engine/runtime/engine_thread.h"
@@ -141,6 +142,7 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
 
 Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
+  if (const auto failure = fail_point("engine.load")) return *failure;
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
   return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
                              std::move(parts.runner));

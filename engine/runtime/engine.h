@@ -109,6 +109,12 @@ class Engine {
   /// are ignored.
   virtual void cancel(uint64_t id) = 0;
 
+  /// Takes all answers of a request out of the batch, as its reader does not keep up; after
+  /// `at_most` it ends as kResourceExhausted (SLOW_CONSUMER) unless resume() came. Others get its
+  /// place; its KV stays as long as nobody needs the memory. Unknown and ended ids are ignored.
+  virtual void pause(uint64_t id, Seconds at_most) = 0;
+  virtual void resume(uint64_t id) = 0;
+
   /// Ends live requests by their request_id, as cancel() does; `reason` is for their message.
   /// `done` gets an outcome for each id, in order, when the scheduler has let go of them: on the
   /// engine thread, where it must not block and not call the engine, or here after shutdown().

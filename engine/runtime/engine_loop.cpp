@@ -11,6 +11,7 @@ struct EngineLoop::LiveRequest {
   Submission submission;
   int32_t num_live = 0;  // answers that have not ended
   bool is_dequeued = false;
+  std::optional<TimePoint> paused_until;
   // Answers but the first are not with the scheduler yet: they wait until the first has put the
   // prompt into the prefix cache.
   bool holds_answers = false;
@@ -140,6 +141,31 @@ void EngineLoop::end(uint64_t id, const Status& status) {
   }
 }
 
+void EngineLoop::pause(uint64_t id, Seconds at_most) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end() || found->second->paused_until) return;
+  LiveRequest& request = *found->second;
+  request.paused_until = clock_.now() + to_duration(at_most);
+  pauses_.insert({*request.paused_until, id});
+  for (int32_t i = 0; i < request.num_answers(); ++i) scheduler_->pause(id + i);
+}
+
+void EngineLoop::resume(uint64_t id) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end() || !found->second->paused_until) return;
+  LiveRequest& request = *found->second;
+  pauses_.erase({*request.paused_until, id});
+  request.paused_until.reset();
+  for (int32_t i = 0; i < request.num_answers(); ++i) scheduler_->resume(id + i);
+}
+
+void EngineLoop::expire_pauses(TimePoint now) {
+  while (!pauses_.empty() && pauses_.begin()->first <= now)
+    end(pauses_.begin()->second,
+        Status(Code::kResourceExhausted, "the client does not read its stream",
+               {.reason = "SLOW_CONSUMER", .retry_after = Seconds(1)}));
+}
+
 void EngineLoop::end_all(const Status& status) {
   std::vector<uint64_t> ids;
   for (const auto& [id, request] : requests_) ids.push_back(id);
@@ -165,8 +191,9 @@ void EngineLoop::expire_deadlines(TimePoint now) {
 bool EngineLoop::step() {
   const TimePoint now = clock_.now();
   expire_deadlines(now);
+  expire_pauses(now);
   const StepPlan& plan = scheduler_->schedule(now);
-  if (plan.empty()) return has_work();
+  if (plan.empty()) return false;
   notice_admissions(plan, now);
   max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(plan.sequences.size()));
   if (observer_) observer_->on_step_begin(plan);
@@ -185,7 +212,7 @@ bool EngineLoop::step() {
   for (const uint64_t id : prefilled_)
     if (const auto found = requests_.find(id); found != requests_.end())
       schedule_held_answers(*found->second);
-  return has_work();
+  return true;
 }
 
 void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
@@ -374,6 +401,7 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   if (is_last) {
     if (submission.request.deadline)
       deadlines_.erase({*submission.request.deadline, submission.id});
+    if (request.paused_until) pauses_.erase({*request.paused_until, submission.id});
     if (observer_ && !request.is_dequeued) observer_->on_dequeued(submission);
     if (observer_) observer_->on_ended(submission);
   }

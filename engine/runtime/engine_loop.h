@@ -54,10 +54,15 @@ class EngineLoop {
   /// Ends all answers of a live request with `status` (not ok); unknown ids are ignored.
   void end(uint64_t id, const Status& status);
 
+  /// See Engine::pause, Engine::resume.
+  void pause(uint64_t id, Seconds at_most);
+  void resume(uint64_t id);
+
   /// Ends all live requests with `status`.
   void end_all(const Status& status);
 
-  /// One step, if there is something to compute. Returns whether requests are live after it.
+  /// One step, if there is something to compute; false where there was not, and will not be before
+  /// a request comes, resumes or ends.
   bool step();
 
   /// Goes on by what of `config` may change while running (see Scheduler::reconfigure); its
@@ -86,6 +91,7 @@ class EngineLoop {
   Status schedule_answer(Answer& answer);
   void schedule_held_answers(LiveRequest& request);
   void expire_deadlines(TimePoint now);
+  void expire_pauses(TimePoint now);
   void notice_admissions(const StepPlan& plan, TimePoint now);
   void run_passes(const StepPlan& plan);
   int32_t first_logits_position(const ScheduledSequence& scheduled) const;
@@ -110,6 +116,7 @@ class EngineLoop {
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
   std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
+  std::set<std::pair<TimePoint, uint64_t>> pauses_;                // their ends, by request
 
   // Of the step in progress; kept for their memory.
   std::vector<int32_t> first_logits_positions_;

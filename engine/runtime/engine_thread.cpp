@@ -8,6 +8,8 @@
 namespace tern {
 namespace {
 
+constexpr std::chrono::milliseconds kPausedTick{5};
+
 Status shut_down() {
   return Status(Code::kUnavailable, "the server was shut down", {.reason = "DRAINING"});
 }
@@ -103,6 +105,14 @@ void EngineThread::cancel(uint64_t id) {
     loop_.end(id,
               Status(Code::kCancelled, "cancelled by the client", {.reason = "CLIENT_CANCELLED"}));
   });
+}
+
+void EngineThread::pause(uint64_t id, Seconds at_most) {
+  post([this, id, at_most] { loop_.pause(id, at_most); });
+}
+
+void EngineThread::resume(uint64_t id) {
+  post([this, id] { loop_.resume(id); });
 }
 
 void EngineThread::abort(std::vector<std::string> request_ids, std::string reason,
@@ -204,11 +214,15 @@ void EngineThread::run() {
   std::deque<Submission> arrived;
   std::vector<Command> commands;
   bool stop = false;
+  bool stepped = false;
   while (!stop) {
     {
       std::unique_lock lock(mutex_);
+      const auto woken = [&] { return stopping_ || !arrived_.empty() || !commands_.empty(); };
       if (!loop_.has_work())
-        wake_.wait(lock, [&] { return stopping_ || !arrived_.empty() || !commands_.empty(); });
+        wake_.wait(lock, woken);
+      else if (!stepped)  // all that live are paused; deadlines and the ends of pauses go on
+        wake_.wait_for(lock, kPausedTick, woken);
       stop = stopping_;
       arrived.swap(arrived_);
       commands.swap(commands_);
@@ -220,7 +234,7 @@ void EngineThread::run() {
     if (stop) break;
     if (loop_.has_work())
       if (const auto failure = fail_point("engine.step")) loop_.end_all(*failure);
-    loop_.step();
+    stepped = loop_.step();
     publish_stats();
   }
   loop_.end_all(shut_down());

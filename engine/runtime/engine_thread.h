@@ -39,6 +39,8 @@ class EngineThread final : public Engine, private LoopObserver {
 
   Result<uint64_t> submit(Request request, std::shared_ptr<TokenSink> sink) override;
   void cancel(uint64_t id) override;
+  void pause(uint64_t id, Seconds at_most) override;
+  void resume(uint64_t id) override;
   void abort(std::vector<std::string> request_ids, std::string reason,
              std::function<void(std::vector<AbortOutcome>)> done) override;
   void flush_prefix_cache(std::function<void(int32_t)> done) override;

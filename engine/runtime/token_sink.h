@@ -61,7 +61,8 @@ class TokenSink {
     (void)first, (void)logprobs;
   }
 
-  /// Engine thread (or the thread in Engine::shutdown()); must not block and not call the engine.
+  /// Engine thread (or the thread in Engine::shutdown()); must not block. Of the engine it may call
+  /// cancel(), pause() and resume().
   virtual void on_event(TokenEvent event) = 0;
 };
 

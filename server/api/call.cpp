@@ -85,6 +85,14 @@ void Call::cancel() {
   engine_->cancel(*id_);
 }
 
+void Call::pause() {
+  engine_->pause(*id_, state_.limits.max_reader_pause);
+}
+
+void Call::resume() {
+  engine_->resume(*id_);
+}
+
 bool Call::finish(const TokenEvent& last_event) {
   const FinishedEvent& event = *last_event.finished;
   Status status = event.status;

@@ -15,7 +15,8 @@ namespace tern {
 using ConvertFn = std::function<std::optional<ApiError>(const Engine&, GenerateCall*)>;
 
 /// Made by a transport for each call, and counted as live until it is destroyed. submit() once, on
-/// the transport's thread; cancel() from any thread after it; finish() on the engine's thread.
+/// the transport's thread; cancel(), pause() and
+/// resume() from any thread after it; finish() on the engine's thread.
 class Call {
  public:
   explicit Call(ServingState& state, Transport transport = Transport::kGrpc) : state_(state) {
@@ -41,6 +42,10 @@ class Call {
 
   /// The client wants no more. Nothing to do where submit() has failed.
   void cancel();
+
+  /// The client does not keep up, or does again; after submit() has succeeded.
+  void pause();
+  void resume();
 
   /// Notes the end of one of the request's answers, with a line in the log. True where it was the
   /// last: then error() tells how the request ended.

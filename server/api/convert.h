@@ -19,8 +19,11 @@ struct RequestLimits {
   int32_t max_stop_token_ids = 64;
   int32_t max_logit_bias = 1024;  ///< entries
   int32_t max_allowed_token_ids = 65536;
-  int32_t max_bad_words = 64;          ///< each at most max_stop_string_bytes
-  int32_t max_n = 8;                   ///< answers to one prompt
+  int32_t max_bad_words = 64;  ///< each at most max_stop_string_bytes
+  int32_t max_n = 8;           ///< answers to one prompt
+  /// Of one stream, not sent yet as its client reads slowly; then the request leaves the batch.
+  int32_t max_buffered_tokens = 256;
+  Seconds max_reader_pause{10};        ///< that it may stay out before it is ended
   Seconds max_request_duration{3600};  ///< for requests without a nearer deadline; 0 = unlimited
 };
 

@@ -59,6 +59,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
     std::unique_lock lock(mutex_);
     *pending_.emplace_front().mutable_accepted() = call_->request().accepted;
     busy_ = false;
+    is_started_ = true;
     advance(lock);
   }
 
@@ -113,7 +114,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
 
  private:
   // Tokens that come while a write is pending join the delta of their answer that waits: a slow
-  // client costs a delta an answer, not a queue.
+  // client costs a delta an answer, not a queue. Where they are too many, the request pauses.
   void append(const TokenEvent& event) {
     const bool shows_text = call_->request().want_text && !event.text.empty();
     if (!shows_text && event.token_ids.empty()) return;
@@ -123,6 +124,18 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
     if (call_->request().want_token_ids)
       delta.mutable_token_ids()->Add(event.token_ids.begin(), event.token_ids.end());
     to_wire(event.logprobs, call_->tokenizer(), delta.mutable_logprobs());
+    num_buffered_ += static_cast<int64_t>(event.token_ids.size());
+    if (is_started_ && !is_paused_ && num_buffered_ > max_buffered()) {
+      is_paused_ = true;
+      call_->pause();
+    }
+  }
+
+  // What waits for its stream_interval waits for no reader.
+  int64_t max_buffered() const {
+    const GenerateCall& request = call_->request();
+    return std::max<int64_t>(limits_.max_buffered_tokens,
+                             int64_t{2} * request.stream_interval * request.n);
   }
 
   v1::Delta& waiting_delta(uint32_t index) {
@@ -163,7 +176,12 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
     const bool last = status_ && pending_.size() <= 1;
     if (write) {
       buffer_ = to_buffer(*next);
+      num_buffered_ -= next->delta().num_tokens();
       pending_.erase(next);
+      if (is_paused_ && num_buffered_ <= max_buffered() / 2) {
+        is_paused_ = false;
+        call_->resume();
+      }
     }
     lock.unlock();  // busy_ keeps everyone else away from buffer_ and status_
     if (!write)
@@ -183,7 +201,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   std::deque<v1::GenerateEvent> pending_;
   grpc::ByteBuffer buffer_;
   std::optional<grpc::Status> status_;  // set by the engine's last event
+  int64_t num_buffered_ = 0;            // tokens in pending_
   bool busy_ = true;                    // until Accepted is queued
+  bool is_started_ = false;             // submit() has returned
+  bool is_paused_ = false;
   bool broken_ = false;
 };
 

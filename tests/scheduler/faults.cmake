@@ -41,6 +41,7 @@ scheduler_fault("stale hash" prefix_cache.cpp "unlink(block);" "static_cast<void
 scheduler_fault("wrong ref-count" block_manager.cpp "++ref_counts_[block]" "ref_counts_[block] = 1")
 scheduler_fault("skipped waiter" arrival_order.cpp
                 "waiting_.begin()->second" "waiting_.rbegin()->second")
+scheduler_fault("lost pause" scheduler.cpp "entry.is_paused = true;" "static_cast<void>(0);")
 # These break no structure; only the content of blocks and the order of events show them.
 scheduler_fault("unchained hash" prefix_cache.cpp
                 "append(parent.data(), parent.size())" "append(parent.data(), 0)")

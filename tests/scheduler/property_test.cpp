@@ -22,6 +22,7 @@ uint64_t mix(uint64_t a, uint64_t b) {
 /// What happened in many worlds; shows that the hard cases were met.
 struct Coverage {
   uint64_t steps = 0, preemptions = 0, safe_admissions = 0, prefix_hits = 0, evictions = 0;
+  uint64_t pauses_waiting = 0, pauses_running = 0, resumes = 0;
   uint64_t aborts_waiting = 0, aborts_running = 0, aborts_in_flight = 0, blocked_heads = 0,
            chunks = 0;
 };
@@ -47,6 +48,8 @@ class World {
     bool is_running = false;
     bool is_safe = false;
     bool is_aborted = false;
+    bool is_paused = false;
+    bool was_admitted = false;
   };
 
   void draw_config();
@@ -56,6 +59,8 @@ class World {
   void execute(const StepPlan& plan);
   StepResult draw_results(const StepPlan& plan, std::vector<uint64_t>& ended);
   void abort(uint64_t id, const StepPlan* in_flight);
+  void pause(uint64_t id);
+  void resume(uint64_t id);
   void flush();
   void finish();
 
@@ -133,6 +138,10 @@ uint64_t World::run() {
       flush();
     } else if (choice == 7 && one_in(4)) {
       try_bad_add();
+    } else if (choice == 8 && one_in(2)) {
+      pause(1 + draw(static_cast<uint32_t>(last_id_) + 2));
+    } else if (choice == 9) {
+      resume(1 + draw(static_cast<uint32_t>(last_id_) + 2));
     } else {
       step();
     }
@@ -282,6 +291,26 @@ void World::abort(uint64_t id, const StepPlan* in_flight) {
   live_.erase(it);
 }
 
+void World::pause(uint64_t id) {
+  scheduler_->pause(id);
+  const auto it = live_.find(id);
+  if (it == live_.end() || it->second.is_paused) return;
+  Known& known = it->second;
+  ++(known.is_running ? coverage_.pauses_running : coverage_.pauses_waiting);
+  known.is_paused = true;
+  known.is_running = known.is_safe = false;
+  std::erase(running_, id);
+  max_steps_ += known.max_total;  // it may have all to compute again
+}
+
+void World::resume(uint64_t id) {
+  scheduler_->resume(id);
+  const auto it = live_.find(id);
+  if (it == live_.end()) return;
+  coverage_.resumes += it->second.is_paused;
+  it->second.is_paused = false;
+}
+
 void World::flush() {
   const int32_t num_cached = scheduler_->stats().num_cached_blocks;
   expect(scheduler_->flush_prefix_cache() == num_cached, "flush frees all cached blocks");
@@ -340,13 +369,16 @@ bool World::goes_before(uint64_t a, uint64_t b, bool resumed_first) const {
 uint64_t World::first_waiting() const {
   uint64_t first = 0;
   for (const auto& [id, known] : live_) {
+    if (known.is_paused) continue;
     if (!known.is_running && (first == 0 || goes_before(id, first, true))) first = id;
   }
   return first;
 }
 
 void World::check_plan(const StepPlan& plan) {
-  expect(plan.empty() == live_.empty(), "a plan is empty only where there is nothing to do");
+  const bool has_work = std::any_of(live_.begin(), live_.end(),
+                                    [](const auto& entry) { return !entry.second.is_paused; });
+  expect(plan.empty() == !has_work, "a plan is empty only where there is nothing to do");
   check_victims(plan);
   const size_t num_old = running_.size();
   check_running(plan, num_old);
@@ -411,6 +443,7 @@ void World::check_admissions(const StepPlan& plan, size_t num_old) {
     coverage_.safe_admissions += known.is_safe && config_.max_preemptions > 0;
     running_.push_back(id);
     check_admitted(known);
+    known.was_admitted = true;
   }
 }
 
@@ -421,7 +454,7 @@ void World::check_admitted(const Known& known) {
          "a prefix hit is whole blocks and leaves a token to compute");
   expect(hit == 0 || (config_.enable_prefix_caching && !seq.bypass_prefix_cache),
          "no hit without a cache");
-  if (known.num_preemptions == 0) expect(seq.num_cached_tokens == hit, "the first hit is recorded");
+  if (!known.was_admitted) expect(seq.num_cached_tokens == hit, "the first hit is recorded");
   if (!known.is_safe) return;
   expect(static_cast<int32_t>(seq.block_table.size()) == blocks_for(known.max_total),
          "after the last preemption all blocks are reserved");
@@ -498,6 +531,9 @@ TEST_CASE("random scenarios keep every rule, and replay to the same plans",
   CHECK(coverage.evictions > count / 4);
   CHECK(coverage.chunks > count);
   CHECK(coverage.blocked_heads > count);
+  CHECK(coverage.pauses_waiting > count / 20);
+  CHECK(coverage.pauses_running > count / 20);
+  CHECK(coverage.resumes > count / 20);
   CHECK(coverage.aborts_waiting > count / 20);
   CHECK(coverage.aborts_running > count / 20);
   CHECK(coverage.aborts_in_flight > count / 20);

@@ -98,6 +98,8 @@ class FakeEngine final : public Engine {
     if (const auto found = live_.find(id); found != live_.end()) found->second.cancelled = true;
     wake_.notify_one();
   }
+  void pause(uint64_t, Seconds) override { ++num_pauses; }
+  void resume(uint64_t) override { ++num_resumes; }
   void abort(std::vector<std::string> request_ids, std::string,
              std::function<void(std::vector<AbortOutcome>)> done) override {
     std::vector<AbortOutcome> outcomes(request_ids.size(), AbortOutcome::kUnknown);
@@ -156,7 +158,7 @@ class FakeEngine final : public Engine {
 
   std::atomic<double> silent{0};    ///< seconds, as stats() tells
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
-  std::atomic<int> num_cancels{0};
+  std::atomic<int> num_cancels{0}, num_pauses{0}, num_resumes{0};
   Status refusal;        ///< of the next submits. Set before they come
   Request last_request;  ///< as submitted. Read when no submit runs
 

@@ -437,3 +437,28 @@ TEST_CASE("many clients, a quarter of which cancel", "[wire]") {
   CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
   CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
+
+TEST_CASE("a reader that stops pauses its request, one that goes on resumes it", "[wire]") {
+  ServerOptions options = any_port();
+  options.limits.max_buffered_tokens = 64;
+  Wire wire(options);
+  // Tokens as large as they get and no growing window, so that gRPC itself buffers little.
+  v1::GenerateRequest request = text_request("hello", 4000);
+  request.mutable_response()->set_logprobs(20);
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  auto stub = v1::Inference::NewStub(grpc::CreateCustomChannel(
+      wire.server->addresses().at(0), grpc::InsecureChannelCredentials(), arguments));
+  grpc::ClientContext context;
+  auto reader = stub->Generate(&context, request);
+  v1::GenerateEvent event;
+  REQUIRE(reader->Read(&event));
+  CHECK(eventually([&] { return wire.engine.num_pauses > 0; }));
+  CHECK(wire.engine.num_resumes == 0);
+  uint32_t num_tokens = 0;
+  while (reader->Read(&event)) num_tokens += event.delta().num_tokens();
+  CHECK(reader->Finish().ok());
+  CHECK(num_tokens == 4000);  // nothing is lost
+  CHECK(wire.engine.num_resumes > 0);
+  CHECK(wire.engine.num_pauses - wire.engine.num_resumes <= 1);
+}

@@ -17,6 +17,7 @@ class WaitingSink final : public TokenSink {
   void on_event(TokenEvent event) override {
     const std::lock_guard lock(mutex_);
     num_tokens_ += event.token_ids.size();
+    token_ids_.insert(token_ids_.end(), event.token_ids.begin(), event.token_ids.end());
     num_ends_ += event.finished.has_value();
     if (event.finished) finished_ = event.finished;
     changed_.notify_all();
@@ -30,6 +31,10 @@ class WaitingSink final : public TokenSink {
     changed_.wait(lock, [&] { return finished_.has_value(); });
     return *finished_;
   }
+  std::vector<int32_t> token_ids() {
+    const std::lock_guard lock(mutex_);
+    return token_ids_;
+  }
   int num_ends() {
     const std::lock_guard lock(mutex_);
     return num_ends_;
@@ -39,6 +44,7 @@ class WaitingSink final : public TokenSink {
   std::mutex mutex_;
   std::condition_variable changed_;
   size_t num_tokens_ = 0;
+  std::vector<int32_t> token_ids_;
   int num_ends_ = 0;
   std::optional<FinishedEvent> finished_;
 };
@@ -267,6 +273,42 @@ TEST_CASE("abort answers when the scheduler has let go, and knows what had ended
     answered_late = late == std::vector{kFinished};
   });
   CHECK(answered_late);
+}
+
+TEST_CASE("a paused request leaves the batch and goes on where it was", "[engine]") {
+  const auto engine = start({}, 1, Seconds(1e-3));
+  const auto slow = std::make_shared<WaitingSink>();
+  Request r = endless("slow");
+  r.sampling.max_tokens = 200;
+  const std::vector<Answer> alone = *generate_all(*engine, {r}, {});
+  const Result<uint64_t> id = engine->submit(r, slow);
+  REQUIRE(id.ok());
+  slow->wait_for_tokens(3);
+  engine->pause(*id, Seconds(1000));
+  engine->pause(*id, Seconds(0));  // is paused already
+  engine->pause(999, Seconds(0));
+  Request other = endless("other");
+  other.sampling.max_tokens = 20;
+  REQUIRE(generate_all(*engine, {other}, {}).ok());  // the only place in the batch is free
+  CHECK(slow->num_ends() == 0);
+  CHECK(engine->stats().scheduler.num_used_blocks == 0);
+  CHECK(engine->stats().silent < Seconds(1));  // nothing to compute, but the engine lives
+  engine->resume(*id);
+  CHECK(slow->wait_for_end().status.ok());
+  CHECK(slow->token_ids() == alone.at(0).token_ids);
+  CHECK(slow->wait_for_end().usage.cached_tokens == 0);  // of the first admission
+
+  const auto gone = std::make_shared<WaitingSink>();
+  r.request_id = "gone";
+  r.sampling.max_tokens = 0;
+  const Result<uint64_t> gone_id = engine->submit(r, gone);
+  gone->wait_for_tokens(3);
+  engine->pause(*gone_id, Seconds(0.02));
+  const FinishedEvent end = gone->wait_for_end();
+  CHECK(end.status.code() == Code::kResourceExhausted);
+  REQUIRE(end.status.detail());
+  CHECK(end.status.detail()->reason == "SLOW_CONSUMER");
+  CHECK(engine->stats().num_live_requests == 0);
 }
 
 TEST_CASE("a full queue makes room for a higher class", "[engine]") {
