@@ -86,6 +86,7 @@ void Call::cancel() {
 }
 
 void Call::pause() {
+  ++state_.streams.num_pauses;
   engine_->pause(*id_, state_.limits.max_reader_pause);
 }
 

@@ -16,8 +16,8 @@ namespace tern {
 
 /// Streams whose clients were slow, since start.
 struct StreamCounters {
-  std::atomic<uint64_t> num_coalesced{0};       ///< events that joined one not yet written
-  std::atomic<uint64_t> num_slow_consumers{0};  ///< clients that fell behind the limit
+  std::atomic<uint64_t> num_coalesced{0};  ///< events that joined one not yet written
+  std::atomic<uint64_t> num_pauses{0};     ///< requests that left the batch for it
 };
 
 /// Any thread. The phase goes LOADING → SERVING → DRAINING and never back.

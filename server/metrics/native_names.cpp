@@ -15,8 +15,10 @@ void add_server(const Snapshot& s, Families& out) {
   out.counter("tern_stream_coalesced_total",
               "Token events that joined one which their client had not taken yet.", {},
               double(s.num_coalesced));
+  out.counter("tern_stream_pauses_total", "Requests that left the batch for a slow client.", {},
+              double(s.num_pauses));
   out.counter("tern_slow_consumer_total", "Requests ended because their client did not read.", {},
-              double(s.num_slow_consumers));
+              double(s.requests.num_slow_consumers));
 }
 
 void add_kv_cache(const Snapshot::Loaded& loaded, Families& out) {

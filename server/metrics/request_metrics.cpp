@@ -66,6 +66,7 @@ void RequestMetrics::on_request_end(const RequestRecord& record) {
   if (ends_.size() == kMostEnds) ends_.pop_front();
   ends_.push_back({record, now});
   if (!record.accepted) return;
+  totals_.num_slow_consumers += record.reason == "SLOW_CONSUMER";
 
   observe_durations(record, totals_);
   totals_.prompt_tokens.observe(record.prompt_tokens);

@@ -39,6 +39,7 @@ struct RequestTotals {
   std::array<ByCode, kNumClasses> ended{};  ///< [class][code][finish]
   std::array<uint64_t, kReasons.size()> refused{};
   std::array<uint64_t, kDeadlineMissNames.size()> deadline_missed{};
+  uint64_t num_slow_consumers = 0;  ///< ended for not reading
 
   // Of accepted requests, however they ended; what never came to a token has no TTFT, and so on.
   Histogram queue{buckets::kRequest};

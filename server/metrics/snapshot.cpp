@@ -35,7 +35,7 @@ Snapshot take_snapshot(const RequestMetrics& requests, const ServingState& state
   out.ready = out.state == "serving";
   out.rss_bytes = read_memory_info().resident_bytes;
   out.num_coalesced = state.streams.num_coalesced;
-  out.num_slow_consumers = state.streams.num_slow_consumers;
+  out.num_pauses = state.streams.num_pauses;
   state.describe(&out.server);
   const Seconds now = std::chrono::system_clock::now().time_since_epoch();
   out.process_start = now.count() - out.server.uptime_seconds();

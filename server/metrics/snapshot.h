@@ -22,8 +22,8 @@ struct Snapshot {
   v1::ServerInfo server;
   bool ready = false;
   uint64_t rss_bytes = 0;
-  double process_start = 0;  ///< Unix seconds
-  uint64_t num_coalesced = 0, num_slow_consumers = 0;
+  double process_start = 0;                    ///< Unix seconds
+  uint64_t num_coalesced = 0, num_pauses = 0;  ///< of streams
   std::optional<Loaded> loaded;
 
   /// As the status page says it: "loading", "serving", "draining", or "stuck" where the engine

@@ -49,6 +49,10 @@ TEST_CASE("requests are counted by class, code and finish", "[metrics]") {
   bulk.cancel_to_end = Seconds(0.004);
   metrics.on_request_end(bulk);
   metrics.on_request_end(refused(Code::kResourceExhausted, "QUEUE_FULL"));
+  RequestRecord slow = ended();
+  slow.code = Code::kResourceExhausted;
+  slow.reason = "SLOW_CONSUMER";
+  metrics.on_request_end(slow);
 
   const RequestTotals totals = metrics.totals();
   CHECK(count(totals, PriorityClass::kDefault, Code::kOk, Finish::kLength) == 1);
@@ -56,9 +60,10 @@ TEST_CASE("requests are counted by class, code and finish", "[metrics]") {
   CHECK(count(totals, PriorityClass::kBulk, Code::kOk, Finish::kMixed) == 1);
   CHECK(count(totals, PriorityClass::kBulk, Code::kCancelled, Finish::kFailed) == 1);
   CHECK(count(totals, PriorityClass::kDefault, Code::kResourceExhausted, Finish::kRefused) == 1);
-  CHECK(totals.num_ended() == 4);
+  CHECK(totals.num_slow_consumers == 1);
+  CHECK(totals.num_ended() == 5);
   CHECK(totals.num_refused() == 1);
-  CHECK(totals.e2e.count() == 4);  // the cancelled one too, the refused one not
+  CHECK(totals.e2e.count() == 5);  // the cancelled one too, the refused one not
   CHECK(totals.cancel_to_end.count() == 1);
 }
 

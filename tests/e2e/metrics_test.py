@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""What a real ternd tells of itself over HTTP, while clients come, leave and are refused."""
+import concurrent.futures
+import json
+import re
+import urllib.error
+import urllib.request
+
+from harness import Daemon
+from prometheus_text import parse
+
+SIMULATED = ("--set", "engine.simulate=true", "--set", "scheduler.max_num_seqs=4")
+CLASSES = ("system", "interactive", "default", "bulk")
+
+
+def get(daemon, path):
+    with urllib.request.urlopen(f"http://{daemon.http}{path}", timeout=30) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def complete(daemon, headers=None, **body):
+    """The status of one completion."""
+    request = urllib.request.Request(f"http://{daemon.http}/v1/completions", json.dumps(body).encode(),
+                                     {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def scrape(daemon):
+    kind, text = get(daemon, "/metrics")
+    assert kind.startswith("text/plain; version=0.0.4"), kind
+    return parse(text)[0]
+
+
+def total(samples, name, **labels):
+    return sum(value for (n, has), value in samples.items() if n == name and labels.items() <= dict(has).items())
+
+
+def counts_come_out():
+    with Daemon(*SIMULATED, "--set", "metrics.compat=vllm", model=None, http="127.0.0.1:0") as daemon:
+        def one(i):
+            if i % 9 == 8:
+                return complete(daemon, prompt="x", model=f"hostile\"{{}}{i}", max_tokens=4)
+            headers = {"X-Request-Timeout-Ms": "5"} if i % 7 == 6 else None
+            return complete(daemon, headers, prompt=f"request {i}", max_tokens=200 if headers else 1 + i % 30,
+                            ignore_eos=True, priority=CLASSES[i % 4])
+        with concurrent.futures.ThreadPoolExecutor(12) as clients:
+            codes = clients.map(one, range(150))
+            for _ in range(20):
+                samples = scrape(daemon)
+                ended = total(samples, "tern_requests_total") - total(samples, "tern_requests_total", finish="refused")
+                live = total(samples, "tern_requests_waiting") + total(samples, "tern_requests_running")
+                assert ended + live <= total(samples, "tern_requests_accepted_total")
+            codes = list(codes)
+        samples = scrape(daemon)
+        count = lambda *statuses: sum(codes.count(status) for status in statuses)  # noqa: E731
+        assert total(samples, "tern_requests_total", code="OK") == count(200)
+        assert total(samples, "tern_requests_total", code="NOT_FOUND", finish="refused") == count(404) == 16
+        accepted = total(samples, "tern_requests_accepted_total")
+        assert accepted == total(samples, "tern_requests_total") - total(samples, "tern_requests_total", finish="refused")
+        assert total(samples, "tern_requests_total") == len(codes)
+        assert total(samples, "tern_deadline_missed_total") == count(429, 504) > 0
+        assert accepted == total(samples, "tern_e2e_request_latency_seconds_count")
+        assert total(samples, "vllm:request_success_total") == accepted
+        assert "hostile" not in get(daemon, "/metrics")[1]
+        assert re.search(r"request id=\S+ class=bulk transport=http prompt_tokens=\d+ ", daemon.log())
+
+
+def the_page_and_its_data_are_served():
+    with Daemon(*SIMULATED, model=None, http="127.0.0.1:0") as daemon:
+        kind, page = get(daemon, "/")
+        assert kind.startswith("text/html") and "status.json" in page
+        before = json.loads(get(daemon, "/status.json")[1])
+        assert complete(daemon, prompt="hello", max_tokens=5, ignore_eos=True) == 200
+        after = json.loads(get(daemon, "/status.json")[1])
+        assert after["num_ended"] == before["num_ended"] + 1 and after["recent"][0]["reason"] == "length"
+        assert after["engine"]["generated_tokens"] == before["engine"]["generated_tokens"] + 5
+        assert "queued" in json.loads(get(daemon, "/status/history.json")[1])
+        assert "vllm:" not in get(daemon, "/metrics")[1]
+
+
+if __name__ == "__main__":
+    counts_come_out()
+    the_page_and_its_data_are_served()
+    print("ok")
