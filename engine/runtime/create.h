@@ -9,6 +9,7 @@
 #include "engine/runtime/engine.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_runner.h"
+#include "engine/runtime/sim_step_cost.h"
 #include "scheduler/config.h"
 
 namespace tern {
@@ -24,8 +25,9 @@ struct EngineConfig {
   int32_t max_model_len = 0;        ///< 0 = the model's
   int32_t max_queued_requests = 1024;
   int64_t max_queued_tokens = 1 << 20;
-  SchedulerConfig scheduler;        ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;            ///< no model: steps take the time that a cost model says
+  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
+  bool simulate = false;      ///< no model: steps take the time that `simulated_step` says
+  SimStepCost simulated_step;
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };
 

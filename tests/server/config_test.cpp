@@ -100,7 +100,7 @@ TEST_CASE("every mistake names file, line and key", "[config]") {
             .starts_with("t.yaml:2: engine.kv_cache_bytes: must be in [0,"));
   CHECK(
       parse_error("shutdown:\n  drain_timeout: 10\n") ==
-      "t.yaml:2: shutdown.drain_timeout: must be a duration with its unit (ms, s, m, h), is '10'");
+      "t.yaml:2: shutdown.drain_timeout: must be a duration with its unit (us, ms, s, m, h), is '10'");
   CHECK(parse_error("model:\n  path:\n") == "t.yaml:2: model.path: has no value");
   CHECK(parse_error("model:\n  path: [a]\n") ==
         "t.yaml:2: model.path: must be one value, is a list");
