@@ -224,7 +224,7 @@ class Progress {
                   tokens_per_s_);
     if (on_terminal_)
       std::cerr << "\r\033[K" << bar(p) << ' ' << text << std::flush;
-    else if (p.elapsed_s > 1)
+    else
       std::cerr << text << std::endl;
   }
 
@@ -241,7 +241,7 @@ class Progress {
   const uint64_t num_planned_;
   const double duration_s_;
   const bool on_terminal_;
-  double next_s_ = 0, tokens_per_s_ = 0;
+  double next_s_ = 1, tokens_per_s_ = 0;
   bench::LoadProgress last_;
 };
 
