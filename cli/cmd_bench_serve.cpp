@@ -36,7 +36,7 @@ struct Options {
   std::optional<uint64_t> num_requests;
   uint64_t warmup = 0, seed = 0;
   int32_t concurrency = 0, input_len = 256, output_len = 128, max_model_len = 0, vocab_size = 0;
-  int connections = 4;
+  int connections = 1;
   bool ignore_eos = false, as_json = false, save_requests = false;
 };
 
@@ -429,7 +429,7 @@ void add_server_options(CLI::App& c, Options& o) {
       ->check(CLI::IsMember({"completions", "chat"}))
       ->needs(http);
   c.add_option("--model", o.model, "Ask for this model [the one that is served]");
-  c.add_option("--connections", o.connections, "gRPC connections that streams share [4]")
+  c.add_option("--connections", o.connections, "gRPC connections that streams share [1]")
       ->check(CLI::Range(1, 256));
 }
 

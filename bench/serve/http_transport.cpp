@@ -4,17 +4,12 @@
 #include "bench/serve/http_transport.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <mutex>
-#include <thread>
 #include <unordered_map>
 
-#include "bench/serve/socket.h"
+#include "bench/serve/event_loop.h"
 #include "bench/serve/sse.h"
 
 namespace tern::bench {
@@ -22,22 +17,19 @@ namespace {
 
 constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kMaxErrorBytes = 64 << 10;
-constexpr int kEventsAtOnce = 256;
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
-// Each stream has a connection of its own.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
+class HttpTransport;
 
 // A connection, and the request that it carries now, if any. The loop's thread only.
-struct Connection {
+struct Connection final : public EventLoop::Handler {
+  explicit Connection(HttpTransport& transport) : owner(transport) {}
+  void on_ready(uint32_t epoll_events) override;
+
+  HttpTransport& owner;
   Fd fd;
   StreamSink* sink = nullptr;  // null: idle, to be used again
   std::string request;         // head and body
@@ -67,12 +59,6 @@ struct Connection {
 class HttpTransport final : public Transport {
  public:
   explicit HttpTransport(const HttpTransportOptions& options) : options_(options) {}
-  ~HttpTransport() override {
-    if (!loop_.joinable()) return;
-    post({});
-    loop_.join();
-  }
-
   Result<ServerFacts> connect(const std::function<bool()>& stop) override {
     TERN_ASSIGN(const HttpAnswer answer, http_get(options_.url, "/v1/models", stop));
     ServerFacts facts{.model = options_.model};
@@ -85,15 +71,8 @@ class HttpTransport final : public Transport {
                         parse_openai_error(answer.body).second + "; name the model with --model");
     }
     model_ = facts.model;
-    TERN_ASSIGN(address_, SocketAddress::resolve(options_.url));
-    raise_descriptor_limit();
-    epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-    wake_.reset(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
-    if (epoll_.get() < 0 || wake_.get() < 0 ||
-        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0)
-      return Status(Code::kResourceExhausted, std::string("epoll: ") + std::strerror(errno));
-    loop_ = std::thread([this] { run(); });
+    TERN_ASSIGN(address_, SocketAddress::resolve(options_.url.host, options_.url.port));
+    TERN_TRY(loop_.start([this] { closed_.clear(); }));
     return facts;
   }
 
@@ -102,10 +81,15 @@ class HttpTransport final : public Transport {
         to_openai_body(request, options_.settings, options_.endpoint, model_);
     if (!body.ok())
       return sink.on_end(now(), {.code = "INVALID_ARGUMENT", .message = body.status().message()});
-    post({&sink, head(body->size()) + *body});
+    loop_.post([this, &sink, text = head(body->size()) + *body] { begin(&sink, text); });
   }
 
-  void cancel(StreamSink& sink) override { post({&sink, ""}); }
+  void cancel(StreamSink& sink) override {
+    loop_.post([this, &sink] {
+      if (const auto live = live_.find(&sink); live != live_.end())
+        fail(*live->second, "CANCELLED", "", "cancelled by the client");
+    });
+  }
 
   std::string name() const override { return "openai"; }
   std::string endpoint() const override {
@@ -113,10 +97,7 @@ class HttpTransport final : public Transport {
   }
 
  private:
-  struct Command {
-    StreamSink* sink = nullptr;  // null: end the loop
-    std::string request;         // empty: cancel
-  };
+  friend struct Connection;
 
   std::string path() const {
     return options_.endpoint == OpenAiEndpoint::kChat ? "/v1/chat/completions" : "/v1/completions";
@@ -128,50 +109,7 @@ class HttpTransport final : public Transport {
            std::to_string(body_bytes) + "\r\n\r\n";
   }
 
-  void post(Command command) {
-    {
-      const std::lock_guard lock(mutex_);
-      commands_.push_back(std::move(command));
-      if (commands_.size() > 1) return;  // the loop is already called
-    }
-    const uint64_t one = 1;
-    (void)!write(wake_.get(), &one, sizeof one);
-  }
-
   // ---- the loop's thread ----
-
-  void run() {
-    epoll_event events[kEventsAtOnce];
-    while (!stopping_) {
-      const int count = epoll_wait(epoll_.get(), events, kEventsAtOnce, -1);
-      for (int i = 0; i < count; ++i) {
-        if (events[i].data.ptr == nullptr)
-          take_commands();
-        else
-          handle(*static_cast<Connection*>(events[i].data.ptr), events[i].events);
-      }
-      closed_.clear();  // only now: later events of the batch may have meant them
-    }
-  }
-
-  void take_commands() {
-    uint64_t count = 0;
-    (void)!read(wake_.get(), &count, sizeof count);
-    std::vector<Command> commands;
-    {
-      const std::lock_guard lock(mutex_);
-      commands.swap(commands_);
-    }
-    for (Command& command : commands) {
-      if (command.sink == nullptr) {
-        stopping_ = true;
-      } else if (!command.request.empty()) {
-        begin(command.sink, std::move(command.request));
-      } else if (const auto live = live_.find(command.sink); live != live_.end()) {
-        fail(*live->second, "CANCELLED", "", "cancelled by the client");
-      }
-    }
-  }
 
   void begin(StreamSink* sink, std::string request) {
     if (!idle_.empty()) {
@@ -189,18 +127,13 @@ class HttpTransport final : public Transport {
           {.code = fd.status().code() == Code::kUnavailable ? "UNAVAILABLE" : "RESOURCE_EXHAUSTED",
            .reason = "CONNECT",
            .message = fd.status().message()});
-    auto owned = std::make_unique<Connection>();
+    auto owned = std::make_unique<Connection>(*this);
     Connection& connection = *owned;
     connection.fd = *std::move(fd);
     connection.begin(sink, std::move(request));
     live_[sink] = &connection;
     connections_.emplace(&connection, std::move(owned));
-    watch(connection, EPOLL_CTL_ADD, EPOLLOUT);
-  }
-
-  void watch(Connection& connection, int operation, uint32_t events) {
-    epoll_event event{.events = events, .data = {.ptr = &connection}};
-    epoll_ctl(epoll_.get(), operation, connection.fd.get(), &event);
+    loop_.add(connection.fd.get(), EPOLLOUT, connection);
   }
 
   void handle(Connection& connection, uint32_t events) {
@@ -222,11 +155,12 @@ class HttpTransport final : public Transport {
           ::send(connection.fd.get(), connection.request.data() + connection.num_sent,
                  connection.request.size() - connection.num_sent, MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;
-      if (sent < 0 && errno == EAGAIN) return watch(connection, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+      if (sent < 0 && errno == EAGAIN)
+        return loop_.change(connection.fd.get(), EPOLLIN | EPOLLOUT, connection);
       if (sent < 0) return lose(connection, std::strerror(errno));
       connection.num_sent += size_t(sent);
     }
-    watch(connection, EPOLL_CTL_MOD, EPOLLIN);
+    loop_.change(connection.fd.get(), EPOLLIN, connection);
   }
 
   void read_answer(Connection& connection) {
@@ -330,20 +264,18 @@ class HttpTransport final : public Transport {
   const HttpTransportOptions options_;
   std::string model_;
   SocketAddress address_;
-  Fd epoll_, wake_;
-  std::thread loop_;
-
-  std::mutex mutex_;
-  std::vector<Command> commands_;  // guarded by mutex_
-
   // The loop's thread.
-  bool stopping_ = false;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   std::unordered_map<StreamSink*, Connection*> live_;
   std::vector<Connection*> idle_;
   std::vector<std::unique_ptr<Connection>> closed_;
   char buffer_[kReadBytes];
+  EventLoop loop_;  // last: its thread uses the rest
 };
+
+void Connection::on_ready(uint32_t epoll_events) {
+  owner.handle(*this, epoll_events);
+}
 
 }  // namespace
 

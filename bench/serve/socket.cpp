@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,13 +37,25 @@ Status unreachable(const HttpUrl& url, const std::string& why) {
                 "cannot reach http://" + url.authority() + url.path + " (" + why + ")");
 }
 
-Result<SocketAddress> SocketAddress::resolve(const HttpUrl& url) {
-  std::string host = url.host;
+Result<SocketAddress> SocketAddress::unix_path(const std::string& path) {
+  SocketAddress address;
+  auto& storage = reinterpret_cast<sockaddr_un&>(address.storage_);
+  if (path.empty() || path.size() >= sizeof storage.sun_path)
+    return invalid_argument("a socket's path has 1 to " +
+                            std::to_string(sizeof storage.sun_path - 1) + " bytes, is '" + path +
+                            "'");
+  storage.sun_family = AF_UNIX;
+  std::memcpy(storage.sun_path, path.c_str(), path.size() + 1);
+  address.size_ = sizeof storage;
+  return address;
+}
+
+Result<SocketAddress> SocketAddress::resolve(std::string host, const std::string& port) {
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), url.port.c_str(), &hints, &found);
-  if (error != 0) return unreachable(url, gai_strerror(error));
+  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) return Status(Code::kUnavailable, gai_strerror(error));
   SocketAddress address;
   // The first that accepts: "localhost" is often two addresses, of which a server has one.
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
@@ -65,7 +78,7 @@ Result<Fd> SocketAddress::connect() const {
   if (fd.get() < 0)
     return Status(Code::kResourceExhausted, std::string("no socket: ") + std::strerror(errno));
   const int on = 1;
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (storage_.ss_family != AF_UNIX) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const auto* address = reinterpret_cast<const sockaddr*>(&storage_);
   if (::connect(fd.get(), address, size_) != 0 && errno != EINPROGRESS)
     return Status(Code::kUnavailable, std::strerror(errno));
@@ -85,8 +98,9 @@ Result<HttpAnswer> http_get(const HttpUrl& url, const std::string& path,
     return stop && stop() ? Status(Code::kCancelled, "interrupted")
                           : unreachable(url, "no answer within 10 s");
   };
-  TERN_ASSIGN(const SocketAddress address, SocketAddress::resolve(url));
-  Result<Fd> fd = address.connect();
+  const Result<SocketAddress> address = SocketAddress::resolve(url.host, url.port);
+  if (!address.ok()) return unreachable(url, address.status().message());
+  Result<Fd> fd = address->connect();
   if (!fd.ok()) return unreachable(url, fd.status().message());
   if (!wait_for(fd->get(), POLLOUT, deadline, stop)) return gave_up();
   if (const int error = connect_error(fd->get())) return unreachable(url, std::strerror(error));

@@ -1,4 +1,4 @@
-// Non-blocking TCP connections to one address.
+// Non-blocking connections to one address.
 #pragma once
 
 #include <sys/socket.h>
@@ -30,11 +30,14 @@ class Fd {
   int fd_;
 };
 
-/// Where a URL's server is, resolved once.
+/// Where a server is, resolved once.
 class SocketAddress {
  public:
-  /// kUnavailable where the name is not known.
-  static Result<SocketAddress> resolve(const HttpUrl& url);
+  /// A host's name or number ([…] where it is IPv6's). kUnavailable where the name is not known.
+  static Result<SocketAddress> resolve(std::string host, const std::string& port);
+
+  /// A Unix socket. kInvalidArgument where the path is too long for one.
+  static Result<SocketAddress> unix_path(const std::string& path);
 
   /// A non-blocking socket whose connection is under way: writable when it is there, then
   /// connect_error() tells how it went. kResourceExhausted without descriptors, else kUnavailable.

@@ -1,42 +1,21 @@
+// gRPC over nghttp2 on one epoll loop, not gRPC's own client: that takes about 35 µs of a core for
+// each message and wakes several threads for it, and a client beside its server on a small machine
+// would measure itself. A message costs this one about a tenth of that.
 #include "bench/serve/grpc/grpc_transport.h"
 
-#include <google/protobuf/stubs/logging.h>
-#include <grpc/support/log.h>
-#include <grpcpp/grpcpp.h>
-
+#include <condition_variable>
 #include <mutex>
 #include <unordered_map>
 
+#include "bench/serve/h2_connection.h"
 #include "proto/error_reason.h"
-#include "tern/v1/control.grpc.pb.h"
-#include "tern/v1/inference.grpc.pb.h"
+#include "tern/v1/control.pb.h"
+#include "tern/v1/inference.pb.h"
 
 namespace tern::bench {
 namespace {
 
-constexpr auto kConnectTimeout = std::chrono::seconds(5);
-constexpr auto kControlTimeout = std::chrono::seconds(10);
-
-const char* code_name(grpc::StatusCode code) {
-  static constexpr const char* kNames[] = {"OK",
-                                           "CANCELLED",
-                                           "UNKNOWN",
-                                           "INVALID_ARGUMENT",
-                                           "DEADLINE_EXCEEDED",
-                                           "NOT_FOUND",
-                                           "ALREADY_EXISTS",
-                                           "PERMISSION_DENIED",
-                                           "RESOURCE_EXHAUSTED",
-                                           "FAILED_PRECONDITION",
-                                           "ABORTED",
-                                           "OUT_OF_RANGE",
-                                           "UNIMPLEMENTED",
-                                           "INTERNAL",
-                                           "UNAVAILABLE",
-                                           "DATA_LOSS",
-                                           "UNAUTHENTICATED"};
-  return code >= 0 && size_t(code) < std::size(kNames) ? kNames[code] : "UNKNOWN";
-}
+constexpr auto kConnectTimeout = std::chrono::seconds(10);
 
 v1::PriorityClass priority_of(const std::string& name) {
   return name == "system"        ? v1::PRIORITY_CLASS_SYSTEM
@@ -71,33 +50,17 @@ v1::GenerateRequest to_wire(const PlannedRequest& in, const GrpcTransportOptions
   return out;
 }
 
-// Where a call says that it is over.
-class Calls;
+class GrpcTransport;
 
-// One stream. gRPC's threads own it from start() to OnDone().
-class Call final : public grpc::ClientReadReactor<v1::GenerateEvent> {
+// One stream. The loop's thread only.
+class GenerateCall final : public GrpcCallSink {
  public:
-  Call(Calls& calls, StreamSink& sink) : calls_(calls), sink_(sink) {}
+  GenerateCall(GrpcTransport& transport, StreamSink& sink) : transport_(transport), sink_(sink) {}
 
-  void start(v1::Inference::Stub& stub, const v1::GenerateRequest& request) {
-    stub.async()->Generate(&context_, &request, this);
-    StartRead(&event_);
-    StartCall();
-  }
+  Status on_message(TimePoint at, std::string_view message) override;
+  void on_end(TimePoint at, GrpcStatus status) override;
 
-  void cancel() { context_.TryCancel(); }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return;  // OnDone tells why
-    if (event_.has_delta()) {
-      sink_.on_tokens(std::chrono::steady_clock::now(), int32_t(event_.delta().num_tokens()));
-    } else if (event_.has_finished()) {
-      take(event_.finished());
-    }
-    StartRead(&event_);  // the same message: its memory is used again
-  }
-
-  void OnDone(const grpc::Status& status) override;
+  H2Connection* connection = nullptr;
 
  private:
   void take(const v1::Finished& finished) {
@@ -108,134 +71,168 @@ class Call final : public grpc::ClientReadReactor<v1::GenerateEvent> {
                                 double(finished.timings().e2e_us()) * 1e-6};
   }
 
-  Calls& calls_;
+  GrpcTransport& transport_;
   StreamSink& sink_;
-  grpc::ClientContext context_;
-  v1::GenerateEvent event_;
   StreamEnd end_;
 };
 
-// The calls in flight. Any thread.
-class Calls {
+// A call that connect() waits for.
+class UnaryCall final : public GrpcCallSink {
  public:
-  Call& add(StreamSink& sink) {
-    auto call = std::make_unique<Call>(*this, sink);
-    Call& out = *call;
+  Status on_message(TimePoint, std::string_view message) override {
+    answer = message;
+    return {};
+  }
+  void on_end(TimePoint, GrpcStatus end) override {
     const std::lock_guard lock(mutex_);
-    live_.emplace(&sink, std::move(call));
-    return out;
+    status = std::move(end);
+    has_ended_ = true;
+    wake_.notify_one();
   }
 
-  void cancel(StreamSink& sink) {
-    const std::lock_guard lock(mutex_);  // the call cannot go away meanwhile
-    if (const auto found = live_.find(&sink); found != live_.end()) found->second->cancel();
+  /// Until the end, or false: `stop` or the deadline came first.
+  bool wait(const std::function<bool()>& stop, TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    while (!has_ended_ && !(stop && stop()) && std::chrono::steady_clock::now() < deadline)
+      wake_.wait_for(lock, std::chrono::milliseconds(50));
+    return has_ended_;
   }
 
-  /// The caller destroys it outside the lock.
-  std::unique_ptr<Call> take(StreamSink& sink) {
-    const std::lock_guard lock(mutex_);
-    const auto found = live_.find(&sink);
-    std::unique_ptr<Call> call = std::move(found->second);
-    live_.erase(found);
-    return call;
-  }
+  std::string answer;
+  GrpcStatus status;
 
  private:
   std::mutex mutex_;
-  std::unordered_map<StreamSink*, std::unique_ptr<Call>> live_;
+  std::condition_variable wake_;
+  bool has_ended_ = false;  // guarded by mutex_
 };
 
-void Call::OnDone(const grpc::Status& status) {
-  const TimePoint at = std::chrono::steady_clock::now();
-  const std::unique_ptr<Call> self = calls_.take(sink_);
-  if (!status.ok()) {
-    end_.code = code_name(status.error_code());
-    end_.reason = error_reason(status.error_details());
-    end_.message = status.error_message();
+// "unix:PATH", "HOST:PORT", "[IPV6]:PORT".
+Result<SocketAddress> resolve(const std::string& address) {
+  if (address.starts_with("unix:")) {
+    std::string path = address.substr(5);
+    if (path.starts_with("///")) path = path.substr(2);
+    return SocketAddress::unix_path(path);
   }
-  sink_.on_end(at, std::move(end_));
+  const size_t colon = address.rfind(':');
+  if (colon == 0 || colon == address.npos || colon + 1 == address.size())
+    return invalid_argument("must be HOST:PORT or unix:PATH");
+  return SocketAddress::resolve(address.substr(0, colon), address.substr(colon + 1));
 }
 
 class GrpcTransport final : public Transport {
  public:
   explicit GrpcTransport(const GrpcTransportOptions& options) : options_(options) {}
+  ~GrpcTransport() override { loop_.stop(); }
 
   Result<ServerFacts> connect(const std::function<bool()>& stop) override {
-    gpr_set_log_function([](gpr_log_func_args*) {});  // every failure comes back as a status
-    google::protobuf::SetLogHandler(nullptr);
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // the address is the server's
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection a channel
-    for (int i = 0; i < options_.num_channels; ++i)
-      channels_.push_back(grpc::CreateCustomChannel(options_.address,
-                                                    grpc::InsecureChannelCredentials(), arguments));
-    for (const auto& channel : channels_) {
-      TERN_TRY(wait_connected(*channel, stop));
-      stubs_.push_back(v1::Inference::NewStub(channel));
-    }
-    return ask_facts();
+    const Result<SocketAddress> address = resolve(options_.address);
+    if (!address.ok()) return unreachable(address.status().message());
+    const bool is_unix = options_.address.starts_with("unix:");
+    for (int i = 0; i < options_.num_connections; ++i)
+      connections_.push_back(std::make_unique<H2Connection>(
+          loop_, *address, is_unix ? "localhost" : options_.address));
+    TERN_TRY(loop_.start([this] {
+      for (const auto& connection : connections_) connection->flush();
+      ended_.clear();
+    }));
+    return ask_facts(stop);
   }
 
   void send(const PlannedRequest& request, StreamSink& sink) override {
-    v1::Inference::Stub& stub = *stubs_[next_stub_++ % stubs_.size()];
-    calls_.add(sink).start(stub, to_wire(request, options_));
+    H2Connection& connection = *connections_[next_++ % connections_.size()];
+    loop_.post(
+        [this, &connection, &sink, message = to_wire(request, options_).SerializeAsString()] {
+          auto owned = std::make_unique<GenerateCall>(*this, sink);
+          GenerateCall& call = *owned;
+          call.connection = &connection;
+          calls_.emplace(&sink, std::move(owned));
+          connection.call("/tern.v1.Inference/Generate", message, call);
+        });
   }
 
-  void cancel(StreamSink& sink) override { calls_.cancel(sink); }
+  void cancel(StreamSink& sink) override {
+    loop_.post([this, &sink] {
+      if (const auto found = calls_.find(&sink); found != calls_.end())
+        found->second->connection->cancel(*found->second);
+    });
+  }
 
   std::string name() const override { return "tern.v1"; }
   std::string endpoint() const override { return options_.address; }
 
  private:
+  friend class GenerateCall;
+
   Status unreachable(const std::string& why) const {
     return Status(Code::kUnavailable, "cannot reach a tern server at " + options_.address + " (" +
                                           why +
                                           "); is ternd running there? Set --server or TERN_SERVER");
   }
 
-  Status wait_connected(grpc::Channel& channel, const std::function<bool()>& stop) const {
-    const auto deadline = std::chrono::system_clock::now() + kConnectTimeout;
-    for (;;) {
-      const grpc_connectivity_state state = channel.GetState(true);
-      if (state == GRPC_CHANNEL_READY) return {};
-      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN)
-        return unreachable("the connection failed");
-      const auto tick = std::chrono::system_clock::now() + std::chrono::milliseconds(50);
-      channel.WaitForStateChange(state, tick);
-      if (stop && stop()) return Status(Code::kCancelled, "interrupted");
-      if (tick > deadline) return unreachable("no answer within 5 s");
-    }
-  }
-
-  Result<ServerFacts> ask_facts() const {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kControlTimeout);
+  Result<ServerFacts> ask_facts(const std::function<bool()>& stop) {
     v1::GetModelInfoRequest request;
     request.set_model(options_.model);
-    v1::ModelInfo info;
-    const grpc::Status status =
-        v1::Control::NewStub(channels_.front())->GetModelInfo(&context, request, &info);
-    if (!status.ok()) {
-      const std::string reason = error_reason(status.error_details());
-      if (status.error_code() == grpc::StatusCode::UNAVAILABLE && reason.empty())
-        return unreachable(status.error_message());
-      // ternd itself always gives a reason: it is there, and refuses.
-      return Status(Code::kFailedPrecondition,
-                    status.error_message() + " (" +
-                        (reason.empty() ? code_name(status.error_code()) : reason) + ")");
+    UnaryCall call;
+    loop_.post([this, &call, message = request.SerializeAsString()] {
+      connections_.front()->call("/tern.v1.Control/GetModelInfo", message, call);
+    });
+    if (!call.wait(stop, std::chrono::steady_clock::now() + kConnectTimeout)) {
+      loop_.stop();  // the loop has the call no longer
+      if (stop && stop()) return Status(Code::kCancelled, "interrupted");
+      return unreachable("no answer within 10 s");
     }
-    return ServerFacts{.model = info.name(),
-                       .max_model_len = int32_t(info.max_model_len()),
-                       .vocab_size = int32_t(info.vocab_size()),
-                       .eos_token_ids = {info.eos_token_ids().begin(), info.eos_token_ids().end()}};
+    v1::ModelInfo info;
+    const GrpcStatus& status = call.status;
+    if (status.code == 0 && info.ParseFromString(call.answer))
+      return ServerFacts{
+          .model = info.name(),
+          .max_model_len = int32_t(info.max_model_len()),
+          .vocab_size = int32_t(info.vocab_size()),
+          .eos_token_ids = {info.eos_token_ids().begin(), info.eos_token_ids().end()}};
+    const std::string reason = error_reason(status.details);
+    // ternd itself always gives a reason: it is there, and refuses.
+    if (reason.empty()) return unreachable(status.message);
+    return Status(Code::kFailedPrecondition, status.message + " (" + reason + ")");
+  }
+
+  // Whoever ends a call is still in it: it goes at the batch's end.
+  void end(StreamSink& sink) {
+    const auto found = calls_.find(&sink);
+    ended_.push_back(std::move(found->second));
+    calls_.erase(found);
   }
 
   const GrpcTransportOptions options_;
-  std::vector<std::shared_ptr<grpc::Channel>> channels_;
-  std::vector<std::unique_ptr<v1::Inference::Stub>> stubs_;
-  size_t next_stub_ = 0;
-  Calls calls_;
+  size_t next_ = 0;
+  EventLoop loop_;
+  // The loop's thread.
+  v1::GenerateEvent event_;  // one for all: its memory is used again
+  std::vector<std::unique_ptr<H2Connection>> connections_;
+  std::unordered_map<StreamSink*, std::unique_ptr<GenerateCall>> calls_;
+  std::vector<std::unique_ptr<GenerateCall>> ended_;
 };
+
+Status GenerateCall::on_message(TimePoint at, std::string_view message) {
+  v1::GenerateEvent& event = transport_.event_;
+  if (!event.ParseFromArray(message.data(), int(message.size())))
+    return Status(Code::kInternal, "a message of the stream is no tern.v1.GenerateEvent");
+  if (event.has_delta())
+    sink_.on_tokens(at, int32_t(event.delta().num_tokens()));
+  else if (event.has_finished())
+    take(event.finished());
+  return {};
+}
+
+void GenerateCall::on_end(TimePoint at, GrpcStatus status) {
+  if (status.code != 0) {
+    end_.code = grpc_code_name(status.code);
+    end_.reason = error_reason(status.details);
+    end_.message = std::move(status.message);
+  }
+  transport_.end(sink_);
+  sink_.on_end(at, std::move(end_));
+}
 
 }  // namespace
 

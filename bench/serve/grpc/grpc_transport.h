@@ -1,4 +1,4 @@
-// tern.v1 over gRPC. Shows no gRPC: its headers cost 10 s a file.
+// tern.v1 over gRPC.
 #pragma once
 
 #include <memory>
@@ -8,13 +8,13 @@
 namespace tern::bench {
 
 struct GrpcTransportOptions {
-  std::string address;   ///< HOST:PORT or unix:PATH
-  std::string model;     ///< empty: the one that is served
-  int num_channels = 4;  ///< connections; streams take turns
+  std::string address;      ///< HOST:PORT or unix:PATH
+  std::string model;        ///< empty: the one that is served
+  int num_connections = 1;  ///< streams take turns
   RequestSettings settings;
 };
 
-/// gRPC's own few threads read all streams.
+/// One thread reads all streams. No resources are taken before connect().
 std::unique_ptr<Transport> make_grpc_transport(const GrpcTransportOptions& options);
 
 }  // namespace tern::bench
