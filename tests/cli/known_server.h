@@ -198,7 +198,7 @@ class KnownServer {
   }
 
   void run(const std::stop_token& stop) {
-    constexpr auto kAhead = std::chrono::milliseconds(3);  // for making the bytes
+    constexpr auto kAhead = std::chrono::microseconds(1500);  // for making the bytes
     TimePoint next = std::chrono::steady_clock::now() + step_;
     while (!stop.stop_requested()) {
       const auto left = next - kAhead - std::chrono::steady_clock::now();

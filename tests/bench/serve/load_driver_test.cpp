@@ -70,8 +70,9 @@ class KnownServer final : public Transport {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
       if (events_.empty() || events_.top().at > steady_clock::now()) {
-        const TimePoint tick = steady_clock::now() + std::chrono::milliseconds(5);
-        wake_.wait_until(lock, events_.empty() ? tick : std::min(tick, events_.top().at));
+        TimePoint until = steady_clock::now() + std::chrono::milliseconds(5);
+        if (!events_.empty()) until = std::min(until, events_.top().at);
+        wake_.wait_until(lock, until);
         continue;
       }
       const Event event = events_.top();
