@@ -357,15 +357,14 @@ int run(const Options& o) {
   const Result<bench::Workload> workload = bench::Workload::create(*options, *facts);
   if (!workload.ok()) return fail_as(kExitUsage, workload.status());
 
+  const std::string backend = transport->name(), endpoint = transport->endpoint();
   if (o.warmup > 0) run_warmup(o, *workload, *transport);
   const bench::LoadPlan plan = make_plan(o, *settings, *options, *workload);
   const bench::LoadResult result = run_measured(plan, *transport);
   if (result.has_abandoned) (void)transport.release();  // streams that did not end still use it
   bench::RunInfo info = describe_run(o, *settings, plan, result, *workload);
-  info.backend = o.http.empty() ? "tern.v1" : "openai";
-  info.endpoint = !o.http.empty()     ? o.http
-                  : !o.server.empty() ? o.server
-                                      : default_server_address();
+  info.backend = backend;
+  info.endpoint = endpoint;
   info.model = facts->model;
   return report(o, info, result);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -25,8 +26,9 @@ ChartPanel cdf_panel(const std::string& name, std::vector<double> seconds) {
           .y_max = 1};
 }
 
-template <class Counts>
-ChartSeries by_second(const Counts& counts, double duration_s) {
+// Counts of whole seconds; those after the last count, up to the run's end, are 0.
+ChartSeries by_second(std::vector<uint64_t> counts, double duration_s) {
+  counts.resize(std::max(counts.size(), size_t(std::ceil(duration_s))));
   ChartSeries series{.is_stepped = true};
   for (size_t i = 0; i < counts.size(); ++i)
     series.points.emplace_back(double(i), double(counts[i]));

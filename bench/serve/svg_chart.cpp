@@ -11,7 +11,7 @@ constexpr double kWidth = 760, kPanelHeight = 260;
 constexpr double kLeft = 70, kRight = 20, kTop = 40, kBottom = 45;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kPanelHeight - kTop - kBottom;
 constexpr double kTitleHeight = 30;
-constexpr int kTicks = 5;
+constexpr int kTicks = 8;
 constexpr size_t kMostPoints = 1500;  // twice the width in pixels
 constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // Okabe and Ito's
 

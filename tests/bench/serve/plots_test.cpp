@@ -94,6 +94,12 @@ TEST_CASE("points stand where their values are", "[bench][serve][plots]") {
   CHECK_THAT(stepped, Contains("d=\"M70.0 245.0H740.0V70.0\""));
 }
 
+TEST_CASE("nothing is sent after the last sending", "[bench][serve][plots]") {
+  // One request in the first second of four: 1 down to 0 at 1, on to 4 (670 pixels).
+  const std::string svg = timeline_svg("", {record(0, 0.5, 3.5, 2)}, 4);
+  CHECK_THAT(svg, Contains("d=\"M70.0 70.0H237.5V245.0H405.0V245.0H572.5V245.0H740.0V245.0\""));
+}
+
 TEST_CASE("a folder that cannot be made is named", "[bench][serve][plots]") {
   const auto status = write_plots("/proc/no/such", "t", {}, 0);
   CHECK_FALSE(status.ok());
