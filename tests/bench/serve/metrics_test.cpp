@@ -103,6 +103,7 @@ TEST_CASE("concurrency: who ends as another begins does not overlap it",
                                            completed(1.5, {}, 3), completed(1.75, {}, 1.8)};
   CHECK(compute_metrics(rows, 3, {}).peak_concurrency == 3);
   CHECK(compute_metrics({rows[0], rows[1]}, 2, {}).peak_concurrency == 1);
+  CHECK(compute_metrics({rows[1], rows[0]}, 2, {}).peak_concurrency == 1);
 }
 
 TEST_CASE("tokens fall into seconds from the start", "[bench][serve][metrics]") {

@@ -52,7 +52,7 @@ TEST_CASE("events, whatever their pieces", "[bench][serve][sse]") {
   const std::string stream =
       ": a comment\r\n"
       "data: one\r\n\r\n"
-      "event: x\ndata:two\ndata\ndata:  three\nid: 7\n\n"
+      "event: x\r\ndata:two\r\ndata\r\ndata:  three\nid: 7\n\n"
       "retry: 5\r\r"
       "data: four\r\rdatax: no\n\n"
       "data: [DONE]\n\n"
