@@ -37,15 +37,16 @@ void add_eval_tasks(CLI::App& app, Action& action);
 void add_bench_step(CLI::App& app, Action& action);
 void add_bench_roofline(CLI::App& app, Action& action);
 void add_bench_kernels(CLI::App& app, Action& action);
+void add_bench_serve(CLI::App& app, Action& action);
 
 /// In the order of the help text.
 inline constexpr AddCommand kCommands[] = {
-    add_generate,        add_chat,       add_models,      add_status,
-    add_abort,           add_drain,      add_reload,      add_flush,
-    add_log_level,       add_tokenize,   add_detokenize,  add_template,
-    add_score,           add_inspect,    add_make_random, add_eval_logits,
-    add_eval_perplexity, add_eval_tasks, add_bench_step,  add_bench_roofline,
-    add_bench_kernels,
+    add_generate,        add_chat,        add_models,      add_status,
+    add_abort,           add_drain,       add_reload,      add_flush,
+    add_log_level,       add_tokenize,    add_detokenize,  add_template,
+    add_score,           add_inspect,     add_make_random, add_eval_logits,
+    add_eval_perplexity, add_eval_tasks,  add_bench_step,  add_bench_roofline,
+    add_bench_kernels,   add_bench_serve,
 };
 
 /// --server, the same for every command that talks to one.

@@ -180,7 +180,7 @@ std::string print_config(const Config& config) {
   Config copy = config;
   std::ostringstream out;
   out << "# Configuration of ternd: every key, with its meaning and [what it allows].\n"
-         "# Sizes: B K M G KiB MiB GiB. Durations: ms s m h. `ternd --print-config` shows this "
+         "# Sizes: B K M G KiB MiB GiB. Durations: us ms s m h. `ternd --print-config` shows this "
          "with\n"
          "# the values in force; `ternd --set section.key=value` overrides one.\n";
   std::string_view section;

@@ -35,6 +35,13 @@ constexpr ConfigKey kKeys[] = {
     {"engine.simulate", SLOT(engine.simulate),
      "No model: simulated steps and answers, to try everything around the model."},
 
+    {"simulate.step_base", SLOT(engine.simulated_step.base),
+     "Of a simulated step: what every one takes.", 0, 60},
+    {"simulate.step_per_token", SLOT(engine.simulated_step.per_token),
+     "And for each of its tokens.", 0, 60},
+    {"simulate.step_per_sequence", SLOT(engine.simulated_step.per_sequence),
+     "And for each of its sequences.", 0, 60},
+
     {"scheduler.policy", LIVE(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
      "fcfs|priority"},
     {"scheduler.max_num_seqs", LIVE(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
@@ -128,7 +135,7 @@ struct Unit {
 constexpr Unit kByteUnits[] = {{"", 1},          {"B", 1},     {"K", 1e3},       {"M", 1e6},
                                {"G", 1e9},       {"T", 1e12},  {"KiB", 1 << 10}, {"MiB", 1 << 20},
                                {"GiB", 1 << 30}, {"TiB", kTiB}};
-constexpr Unit kTimeUnits[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+constexpr Unit kTimeUnits[] = {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
 
 template <class... Ts>
 struct Overload : Ts... {
@@ -199,7 +206,7 @@ Status parse_size(const ConfigKey& key, const std::string& text, uint64_t* out) 
 
 Status parse_duration(const ConfigKey& key, const std::string& text, Seconds* out) {
   const double seconds = with_unit(text, kTimeUnits);
-  if (std::isnan(seconds)) return wrong("a duration with its unit (ms, s, m, h)", text);
+  if (std::isnan(seconds)) return wrong("a duration with its unit (us, ms, s, m, h)", text);
   TERN_TRY(check_range(key, seconds, text));
   *out = Seconds(seconds);
   return {};
@@ -239,7 +246,8 @@ std::string print_size(uint64_t bytes) {
 
 std::string print_duration(Seconds duration) {
   const double seconds = duration.count();
-  return seconds == std::floor(seconds) ? number(seconds) + "s" : number(seconds * 1e3) + "ms";
+  if (seconds == std::floor(seconds)) return number(seconds) + "s";
+  return seconds < 1e-3 ? number(seconds * 1e6) + "us" : number(seconds * 1e3) + "ms";
 }
 
 std::string print_list(const std::vector<std::string>& list) {

@@ -12,8 +12,7 @@
 
 #include "cli/support/exit_code.h"
 #include "cli/support/output.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
+#include "proto/error_reason.h"
 #include "tern/v1/admin.grpc.pb.h"
 #include "tern/v1/control.grpc.pb.h"
 #include "tern/v1/inference.grpc.pb.h"
@@ -24,20 +23,6 @@ namespace {
 constexpr auto kConnectTimeout = std::chrono::seconds(5);
 constexpr auto kControlTimeout = std::chrono::seconds(10);
 constexpr int kMaxReceiveBytes = 256 << 20;
-
-std::string default_address() {
-  const char* address = std::getenv("TERN_SERVER");
-  return address && *address ? address : "127.0.0.1:50051";
-}
-
-std::string reason_of(const grpc::Status& status) {
-  google::rpc::Status details;
-  google::rpc::ErrorInfo info;
-  details.ParseFromString(status.error_details());
-  for (const auto& detail : details.details())
-    if (detail.Is<google::rpc::ErrorInfo>()) detail.UnpackTo(&info);
-  return info.reason();
-}
 
 sigset_t interrupts() {
   sigset_t set;
@@ -104,6 +89,11 @@ class Interrupts {
 
 }  // namespace
 
+std::string default_server_address() {
+  const char* address = std::getenv("TERN_SERVER");
+  return address && *address ? address : "127.0.0.1:50051";
+}
+
 int CallStatus::exit_code() const {
   if (interrupted) return kExitInterrupted;
   if (status.ok()) return kExitDone;
@@ -165,7 +155,7 @@ struct Client::Impl {
     CallStatus out;
     out.interrupted = interrupts.interrupted() && !status.ok();
     if (status.ok()) return out;
-    out.reason = reason_of(status);
+    out.reason = error_reason(status.error_details());
     out.status = Status(static_cast<Code>(status.error_code()), status.error_message());
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && out.reason.empty())
       out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
@@ -190,7 +180,7 @@ struct Client::Impl {
 Client::Client(std::string address, std::function<void()> on_idle_interrupt) {
   gpr_set_log_function([](gpr_log_func_args*) {});  // every failure comes back as a status
   google::protobuf::SetLogHandler(nullptr);
-  impl_ = std::make_unique<Impl>(address.empty() ? default_address() : std::move(address),
+  impl_ = std::make_unique<Impl>(address.empty() ? default_server_address() : std::move(address),
                                  std::move(on_idle_interrupt));
 }
 

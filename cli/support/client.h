@@ -14,6 +14,9 @@
 
 namespace tern {
 
+/// $TERN_SERVER, else 127.0.0.1:50051.
+std::string default_server_address();
+
 /// The end of a call.
 struct CallStatus {
   Status status;

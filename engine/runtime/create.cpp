@@ -91,9 +91,9 @@ EngineParts make_sim_parts(const EngineConfig& config) {
       ceil_div(scheduler.max_model_len, scheduler.block_size) * scheduler.max_num_seqs);
   parts.assets = make_sim_assets(scheduler.max_model_len);
   if (!config.served_name.empty()) parts.assets.info.name = config.served_name;
-  parts.runner = std::make_unique<SimRunner>(SimStepCost{}, scheduler.max_num_seqs, [](Seconds s) {
-    std::this_thread::sleep_for(to_duration(s));
-  });
+  parts.runner =
+      std::make_unique<SimRunner>(config.simulated_step, scheduler.max_num_seqs,
+                                  [](Seconds s) { std::this_thread::sleep_for(to_duration(s)); });
   return parts;
 }
 

@@ -9,6 +9,7 @@
 #include "engine/runtime/engine.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/model_runner.h"
+#include "engine/runtime/sim_step_cost.h"
 #include "scheduler/config.h"
 
 namespace tern {
@@ -23,8 +24,9 @@ struct EngineConfig {
   uint64_t kv_cache_bytes = 0;      ///< 0 = as needed, at most half of what is free
   int32_t max_model_len = 0;        ///< 0 = the model's
   QueueLimits queue;
-  SchedulerConfig scheduler;        ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;            ///< no model: steps take the time that a cost model says
+  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
+  bool simulate = false;      ///< no model: steps take the time that `simulated_step` says
+  SimStepCost simulated_step;
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };
 

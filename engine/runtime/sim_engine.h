@@ -7,15 +7,9 @@
 
 #include "engine/runtime/engine_thread.h"
 #include "engine/runtime/model_runner.h"
+#include "engine/runtime/sim_step_cost.h"
 
 namespace tern {
-
-/// Seconds of a step = base + per_token * tokens + per_sequence * sequences.
-struct SimStepCost {
-  Seconds base{1e-3};
-  Seconds per_token{2e-6};
-  Seconds per_sequence{2e-5};
-};
 
 /// The next token is a function of (token, position), so that an answer does not depend on batch
 /// mates or chunks. The vocabulary: 256 bytes (answers are words of lower-case letters) and kEos.

@@ -65,6 +65,17 @@ log:
   CHECK(config.log_level == "info");
 }
 
+TEST_CASE("steps of the simulated engine take what they are told to", "[config]") {
+  Config config;
+  REQUIRE(parse_config("simulate:\n  step_base: 20ms\n  step_per_token: 3us\n", "t", config).ok());
+  CHECK(config.engine.simulated_step.base == Seconds(0.02));
+  CHECK(config.engine.simulated_step.per_token.count() == Approx(3e-6));
+  CHECK(config.engine.simulated_step.per_sequence == Seconds(2e-5));
+  CHECK(summarize(config).at("simulate.step_per_token") == "3us");
+  CHECK(parse_error("simulate:\n  step_base: 2m\n") ==
+        "t.yaml:2: simulate.step_base: must be in [0, 60], is 2m");
+}
+
 TEST_CASE("one address needs no list", "[config]") {
   Config config;
   REQUIRE(parse_config("server:\n  listen: localhost:1\n", "t.yaml", config).ok());
@@ -98,9 +109,9 @@ TEST_CASE("every mistake names file, line and key", "[config]") {
         "potatoes'");
   CHECK(parse_error("engine:\n  kv_cache_bytes: -1\n")
             .starts_with("t.yaml:2: engine.kv_cache_bytes: must be in [0,"));
-  CHECK(
-      parse_error("shutdown:\n  drain_timeout: 10\n") ==
-      "t.yaml:2: shutdown.drain_timeout: must be a duration with its unit (ms, s, m, h), is '10'");
+  CHECK(parse_error("shutdown:\n  drain_timeout: 10\n") ==
+        "t.yaml:2: shutdown.drain_timeout: must be a duration with its unit (us, ms, s, m, h), is "
+        "'10'");
   CHECK(parse_error("model:\n  path:\n") == "t.yaml:2: model.path: has no value");
   CHECK(parse_error("model:\n  path: [a]\n") ==
         "t.yaml:2: model.path: must be one value, is a list");

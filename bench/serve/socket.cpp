@@ -1,0 +1,131 @@
+#include "bench/serve/socket.h"
+
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/clock.h"
+
+namespace tern::bench {
+namespace {
+
+constexpr Seconds kGetTimeout{10};
+constexpr int kPollMs = 50;  // how soon an interrupt is noticed
+
+// Waits for `events`. False: `stop` or the deadline came first.
+bool wait_for(int fd, short events, TimePoint deadline, const std::function<bool()>& stop) {
+  pollfd entry{.fd = fd, .events = events, .revents = 0};
+  while (!(stop && stop()) && std::chrono::steady_clock::now() < deadline)
+    if (poll(&entry, 1, kPollMs) > 0) return true;
+  return false;
+}
+
+}  // namespace
+
+void Fd::reset(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+}
+
+Status unreachable(const HttpUrl& url, const std::string& why) {
+  return Status(Code::kUnavailable,
+                "cannot reach http://" + url.authority() + url.path + " (" + why + ")");
+}
+
+Result<SocketAddress> SocketAddress::unix_path(const std::string& path) {
+  SocketAddress address;
+  auto& storage = reinterpret_cast<sockaddr_un&>(address.storage_);
+  if (path.empty() || path.size() >= sizeof storage.sun_path)
+    return invalid_argument("a socket's path has 1 to " +
+                            std::to_string(sizeof storage.sun_path - 1) + " bytes, is '" + path +
+                            "'");
+  storage.sun_family = AF_UNIX;
+  std::memcpy(storage.sun_path, path.c_str(), path.size() + 1);
+  address.size_ = sizeof storage;
+  return address;
+}
+
+Result<SocketAddress> SocketAddress::resolve(std::string host, const std::string& port) {
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) return Status(Code::kUnavailable, gai_strerror(error));
+  SocketAddress address;
+  // The first that accepts: "localhost" is often two addresses, of which a server has one.
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    std::memcpy(&address.storage_, at->ai_addr, at->ai_addrlen);
+    address.size_ = at->ai_addrlen;
+    if (at->ai_next == nullptr) break;
+    const Result<Fd> fd = address.connect();
+    if (fd.ok() &&
+        wait_for(fd->get(), POLLOUT, std::chrono::steady_clock::now() + std::chrono::seconds(2),
+                 {}) &&
+        connect_error(fd->get()) == 0)
+      break;
+  }
+  freeaddrinfo(found);
+  return address;
+}
+
+Result<Fd> SocketAddress::connect() const {
+  Fd fd(socket(storage_.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0)
+    return Status(Code::kResourceExhausted, std::string("no socket: ") + std::strerror(errno));
+  const int on = 1;
+  if (storage_.ss_family != AF_UNIX) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto* address = reinterpret_cast<const sockaddr*>(&storage_);
+  if (::connect(fd.get(), address, size_) != 0 && errno != EINPROGRESS)
+    return Status(Code::kUnavailable, std::strerror(errno));
+  return fd;
+}
+
+int connect_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+Result<HttpAnswer> http_get(const HttpUrl& url, const std::string& path,
+                            const std::function<bool()>& stop) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + to_duration(kGetTimeout);
+  const auto gave_up = [&] {
+    return stop && stop() ? Status(Code::kCancelled, "interrupted")
+                          : unreachable(url, "no answer within 10 s");
+  };
+  const Result<SocketAddress> address = SocketAddress::resolve(url.host, url.port);
+  if (!address.ok()) return unreachable(url, address.status().message());
+  Result<Fd> fd = address->connect();
+  if (!fd.ok()) return unreachable(url, fd.status().message());
+  if (!wait_for(fd->get(), POLLOUT, deadline, stop)) return gave_up();
+  if (const int error = connect_error(fd->get())) return unreachable(url, std::strerror(error));
+  const std::string request = "GET " + url.path + path + " HTTP/1.1\r\nHost: " + url.authority() +
+                              "\r\nConnection: close\r\n\r\n";
+  // A line of text fits a fresh socket's buffer.
+  if (send(fd->get(), request.data(), request.size(), MSG_NOSIGNAL) != ssize_t(request.size()))
+    return unreachable(url, std::strerror(errno));
+  HttpAnswer answer;
+  HttpResponseParser parser;
+  while (!parser.is_complete()) {
+    if (!wait_for(fd->get(), POLLIN, deadline, stop)) return gave_up();
+    char buffer[16384];
+    const ssize_t size = recv(fd->get(), buffer, sizeof buffer, 0);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (size < 0) return unreachable(url, std::strerror(errno));
+    if (size == 0 && !parser.finish()) return unreachable(url, "it hung up");
+    TERN_TRY(parser.feed({buffer, size_t(size)}, [&](std::string_view piece) -> Status {
+      answer.body += piece;
+      if (answer.body.size() <= (16 << 20)) return {};
+      return Status(Code::kOutOfRange, path + ": the answer is over 16 MiB");
+    }));
+  }
+  answer.status = parser.status();
+  return answer;
+}
+
+}  // namespace tern::bench
