@@ -7,8 +7,8 @@
 #include <grpcpp/impl/service_type.h>
 
 #include "base/log.h"
-#include "server/grpc/health.h"
 #include "server/api/listen_address.h"
+#include "server/grpc/health.h"
 #include "server/grpc/services.h"
 
 namespace tern {
@@ -67,6 +67,7 @@ struct Server::Impl {
   Health health;
   std::unique_ptr<grpc::Service> inference, control;
   std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<http::Gateway> http;
 };
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
@@ -90,6 +91,11 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options) {
     impl->addresses.push_back(with_port(options.listen[i], ports[i]));
   }
   if (!impl->server) return Status(Code::kUnavailable, "gRPC could not start the server");
+  if (!options.http.listen.empty()) {
+    Result<std::unique_ptr<http::Gateway>> http = http::Gateway::start(options.http, impl->state);
+    if (!http.ok()) return http.status().with_context("http.listen");
+    impl->http = *std::move(http);
+  }
   impl->state.set_listen(impl->addresses);
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -102,6 +108,10 @@ Server::~Server() {
 
 const std::vector<std::string>& Server::addresses() const {
   return impl_->addresses;
+}
+
+http::Gateway* Server::http() {
+  return impl_->http.get();
 }
 
 void Server::set_load_progress(const std::string& stage, double fraction) {
@@ -125,6 +135,7 @@ int Server::num_live_calls() const {
 void Server::shutdown(Seconds grace) {
   start_draining();
   impl_->health.shutdown();
+  if (impl_->http) impl_->http->shutdown(grace);
   impl_->server->Shutdown(std::chrono::system_clock::now() +
                           std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
   impl_->server->Wait();

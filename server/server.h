@@ -1,4 +1,5 @@
-// The gRPC server: listeners, services, health. Knows the engine's facade and shows no gRPC.
+// The server: the listeners of gRPC and HTTP, services, health. Knows the engine's facade and shows
+// no gRPC.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 #include "base/status.h"
 #include "engine/runtime/engine.h"
 #include "server/api/convert.h"
+#include "server/http/gateway.h"
 
 namespace tern {
 
@@ -18,6 +20,7 @@ struct ServerOptions {
   uint64_t max_receive_bytes = 16 << 20;                  ///< of one request message; below 2 GiB
   Seconds min_ping_interval{10};  ///< clients may ping this often, calls or not
   bool reflection = true;         ///< grpc.reflection: lets tools list and call the services
+  http::GatewayOptions http;
   RequestLimits limits;
   std::map<std::string, std::string> config_summary;  ///< for GetServerInfo
 };
@@ -32,8 +35,11 @@ class Server {
   /// Shuts down at once.
   ~Server();
 
-  /// As bound: the port in place of 0.
+  /// Of gRPC, as bound: the port in place of 0.
   const std::vector<std::string>& addresses() const;
+
+  /// Null where the options name no address for it.
+  http::Gateway* http();
 
   void set_load_progress(const std::string& stage, double fraction);
 
@@ -43,7 +49,7 @@ class Server {
   /// Health NOT_SERVING, new requests UNAVAILABLE (DRAINING); live ones go on.
   void start_draining();
 
-  /// Generate calls that have not reached their client whole.
+  /// Generate calls, of gRPC and HTTP, that have not reached their client whole.
   int num_live_calls() const;
 
   /// Ends what still lives after `grace` and closes the listeners. Idempotent.

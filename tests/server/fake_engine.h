@@ -128,6 +128,7 @@ class FakeEngine final : public Engine {
 
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0};
+  std::vector<std::string> script;  ///< texts of the tokens, in place of t0 t1 …, while it lasts
   Status refusal;        ///< of the next submits. Set before they come
   Request last_request;  ///< as submitted. Read when no submit runs
 
@@ -159,7 +160,8 @@ class FakeEngine final : public Engine {
     if (live.num_tokens == 0) begin(live);
     for (int32_t index = 0; index < request.sampling.n; ++index) {
       TokenEvent event{.index = index};
-      event.text = "t" + std::to_string(live.num_tokens) + " ";
+      const bool scripted = size_t(live.num_tokens) < script.size();
+      event.text = scripted ? script[live.num_tokens] : "t" + std::to_string(live.num_tokens) + " ";
       event.token_ids = {live.num_tokens % 256};
       if (request.sampling.wants_logprobs())
         event.logprobs = {logprobs(live.num_tokens % 256, -double(live.num_tokens),
