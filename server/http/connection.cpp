@@ -35,13 +35,6 @@ bool wait(int fd, short events, TimePoint deadline) {
 
 }  // namespace
 
-bool Connection::wait_for_request(Seconds timeout) {
-  if (begin_ < end_) return true;  // pipelined
-  deadline_ = now() + to_duration(timeout);
-  budget_ = buffer_.size();
-  return fill();
-}
-
 void Connection::begin_header() {
   deadline_ = now() + to_duration(timeouts_.header);
   budget_ = kMaxHeaderBytes;

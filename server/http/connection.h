@@ -27,8 +27,8 @@ class Connection final : public httplib::Stream {
 
   int fd() const { return fd_; }
 
-  /// True when a request's first byte is there within `timeout`.
-  bool wait_for_request(Seconds timeout);
+  /// The next request has begun to come in already.
+  bool has_unread() const { return begin_ < end_; }
 
   /// The phases of a request: each sets how long and how many bytes reading may take.
   void begin_header();

@@ -8,8 +8,8 @@
 namespace tern::http {
 namespace {
 
-// A client that has just connected gets this long to send its request, however many wait.
-constexpr Seconds kReadingGrace{1.0};
+// A request gets this long to come whole, however many wait.
+constexpr Seconds kReadingGrace{0.5};
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -19,8 +19,9 @@ TimePoint now() {
 
 bool ConnectionTable::add(int fd) {
   std::lock_guard lock(mutex_);
-  if (closing_ || entries_.size() >= max_connections_) return false;
-  entries_[fd] = {State::kQueued, now()};
+  if (closing_) return false;
+  if (entries_.size() >= max_connections_ && !evict_longest(State::kIdle, Seconds(0))) return false;
+  entries_[fd] = {State::kIdle, now()};
   return true;
 }
 
@@ -28,17 +29,14 @@ bool ConnectionTable::set(int fd, State state) {
   std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(fd);
   if (entry.state == State::kEvicted) return false;
-  if (state == State::kIdle && num_excess() > 0) return false;
-  if (state != State::kBusy && closing_) return false;
+  if (closing_ && state != State::kBusy) return false;
   entry = {state, now()};
   return true;
 }
 
 void ConnectionTable::remove(int fd) {
   std::lock_guard lock(mutex_);
-  const auto entry = entries_.find(fd);
-  if (entry->second.state == State::kEvicted) --num_evicted_;
-  entries_.erase(entry);
+  entries_.erase(fd);
   ::close(fd);  // under the lock: nobody evicts whoever gets the number next
   removed_.notify_all();
 }
@@ -48,34 +46,36 @@ bool ConnectionTable::is_crowded() const {
   return num_excess() > 0;
 }
 
+// The evicted are as good as gone.
 size_t ConnectionTable::num_excess() const {
-  const size_t num = entries_.size() - num_evicted_;  // the evicted are as good as gone
+  const size_t num = std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) {
+    return entry.second.state != State::kIdle && entry.second.state != State::kEvicted;
+  });
   return num > num_threads_ ? num - num_threads_ : 0;
 }
 
-void ConnectionTable::make_room() {
+void ConnectionTable::evict_waiting(Seconds max_idle) {
   std::lock_guard lock(mutex_);
-  const TimePoint at = now();
-  for (size_t left = num_excess(); left > 0; --left) {
-    const auto longest =
-        std::min_element(entries_.begin(), entries_.end(), [&](const auto& a, const auto& b) {
-          const bool first = is_evictable(a.second, at), second = is_evictable(b.second, at);
-          return first != second ? first : a.second.since < b.second.since;
-        });
-    if (!is_evictable(longest->second, at)) return;
-    evict(*longest);
+  while (evict_longest(State::kIdle, max_idle)) {
   }
+  for (size_t left = num_excess(); left > 0; --left)
+    if (!evict_longest(State::kReading, kReadingGrace)) return;
 }
 
-bool ConnectionTable::is_evictable(const Entry& entry, TimePoint at) const {
-  return entry.state == State::kIdle ||
-         (entry.state == State::kReading && at - entry.since > to_duration(kReadingGrace));
+// Of those in `state` for `at_least` so long. False where there is none.
+bool ConnectionTable::evict_longest(State state, Seconds at_least) {
+  Entries::value_type* longest = nullptr;
+  for (auto& entry : entries_)
+    if (entry.second.state == state && (!longest || entry.second.since < longest->second.since))
+      longest = &entry;
+  if (!longest || now() - longest->second.since < to_duration(at_least)) return false;
+  evict(*longest);
+  return true;
 }
 
-// Its thread finds the socket at its end and removes it.
+// Who waits at its socket finds the end there, and removes it.
 void ConnectionTable::evict(Entries::value_type& entry) {
   entry.second.state = State::kEvicted;
-  ++num_evicted_;
   ::shutdown(entry.first, SHUT_RDWR);
 }
 
@@ -83,11 +83,10 @@ void ConnectionTable::close_all(Seconds grace) {
   std::unique_lock lock(mutex_);
   closing_ = true;
   for (auto& entry : entries_)
-    if (entry.second.state == State::kIdle || entry.second.state == State::kReading) evict(entry);
+    if (entry.second.state != State::kBusy) evict(entry);
   const auto is_empty = [this] { return entries_.empty(); };
   if (removed_.wait_for(lock, to_duration(grace), is_empty)) return;
-  for (auto& entry : entries_)
-    if (entry.second.state == State::kBusy) evict(entry);
+  for (auto& entry : entries_) evict(entry);
   removed_.wait(lock, is_empty);
 }
 

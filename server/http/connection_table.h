@@ -10,37 +10,39 @@
 
 namespace tern::http {
 
-/// A connection holds a thread from its first turn to its end. Where new ones wait for a thread,
-/// those that only wait for their client have to go: the one that does so longest first. So no
-/// number of idle or slow clients keeps others from being answered. Any thread.
+/// A connection holds a thread from a request's first byte to the end of its response. Where
+/// requests wait for a thread, connections whose requests come slowly have to go: so no number of
+/// slow clients keeps others from being answered. Any thread.
 class ConnectionTable {
  public:
   enum class State {
-    kQueued,   ///< no thread yet
-    kReading,  ///< waits for a request, or for the rest of one
-    kIdle,     ///< waits for another request
-    kBusy,     ///< is being answered
+    kIdle,     ///< waits for a request; holds no thread
+    kQueued,   ///< its request waits for a thread
+    kReading,  ///< its request is being read
+    kBusy,     ///< its request is being answered
     kEvicted,  ///< its socket is shut down
   };
 
   ConnectionTable(size_t num_threads, size_t max_connections)
       : num_threads_(num_threads), max_connections_(max_connections) {}
 
-  /// A new connection, kQueued. False where there are too many, or close_all() has been called.
+  /// A new connection, kIdle. Where there are too many, the one that is idle longest is evicted;
+  /// false where there is none, or close_all() has been called.
   bool add(int fd);
 
-  /// False where the connection has to end: it is evicted, or wants to wait for its client while
-  /// the table is crowded (idle ones) or closing.
+  /// False where the connection has to end: it is evicted, or the table is closing and its request
+  /// is not read yet.
   bool set(int fd, State state);
 
   /// Closes the socket too.
   void remove(int fd);
 
-  /// There are more connections than threads.
-  bool is_crowded() const;
+  /// Evicts those that are idle for longer than `max_idle`, and slow ones whose threads others
+  /// wait for.
+  void evict_waiting(Seconds max_idle);
 
-  /// Evicts as many as are too many, where they wait for their clients.
-  void make_room();
+  /// Requests wait for a thread.
+  bool is_crowded() const;
 
   /// Refuses new ones and evicts those that wait for their client; after `grace` all of them.
   /// Returns when the table is empty.
@@ -48,21 +50,20 @@ class ConnectionTable {
 
  private:
   struct Entry {
-    State state = State::kQueued;
+    State state = State::kIdle;
     TimePoint since;  // of the state
   };
   using Entries = std::map<int, Entry>;
 
-  bool is_evictable(const Entry& entry, TimePoint now) const;
+  bool evict_longest(State state, Seconds at_least);
   void evict(Entries::value_type& entry);
   size_t num_excess() const;
 
   const size_t num_threads_, max_connections_;
   mutable std::mutex mutex_;
   std::condition_variable removed_;
-  Entries entries_;         // by file descriptor; guarded by mutex_
-  size_t num_evicted_ = 0;  // of entries_; guarded by mutex_
-  bool closing_ = false;    // guarded by mutex_
+  Entries entries_;       // by file descriptor; guarded by mutex_
+  bool closing_ = false;  // guarded by mutex_
 };
 
 }  // namespace tern::http

@@ -2,12 +2,13 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <thread>
 
@@ -23,8 +24,8 @@ namespace {
 using State = ConnectionTable::State;
 
 constexpr size_t kMaxKeepAlive = 1'000'000;  // requests of one connection: no limit
-constexpr size_t kMaxQueued = 1024;          // connections that wait for a thread
-constexpr int kMakeRoomMs = 100;             // how often, while connections wait for a thread
+constexpr size_t kMaxIdle = 256;            // connections beside those that have a thread
+constexpr int kLookMs = 100;                 // how often idle and slow connections are looked at
 constexpr int kRetryAcceptMs = 20;           // where the process has no file descriptor left
 
 std::string lower(std::string text) {
@@ -115,29 +116,35 @@ class Listener::Impl final : public httplib::Server {
         handler_(std::move(handler)),
         sockets_(std::move(sockets)),
         stop_(::eventfd(0, EFD_CLOEXEC)),
-        table_(size_t(options.num_threads), size_t(options.num_threads) + kMaxQueued),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+        table_(size_t(options.num_threads), size_t(options.num_threads) + kMaxIdle),
         pool_(size_t(options.num_threads)) {
     for (const BoundSocket& socket : sockets_) addresses_.push_back(socket.address());
     svr_sock_ = sockets_[0].fd();  // any: httplib takes none for a server that was stopped
     set_keep_alive_timeout(static_cast<time_t>(timeouts_.idle.count()));  // in a header only
     set_keep_alive_max_count(kMaxKeepAlive);
     set_handlers();
-    acceptor_ = std::thread([this] { accept_all(); });
+    watch(stop_, EPOLL_CTL_ADD, 0);
+    for (const BoundSocket& socket : sockets_) watch(socket.fd(), EPOLL_CTL_ADD, 0);
+    acceptor_ = std::thread([this] { wait_and_accept(); });
   }
 
   ~Impl() override {
     shutdown(Seconds(0));
     ::close(stop_);
+    ::close(epoll_);
   }
 
   const std::vector<std::string>& addresses() const { return addresses_; }
 
   void shutdown(Seconds grace) {
     if (!acceptor_.joinable()) return;
+    // It goes on handing out connections that end, but takes no new ones.
+    for (const BoundSocket& socket : sockets_) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket.fd(), {});
+    table_.close_all(grace);
     const uint64_t one = 1;
     TERN_CHECK(::write(stop_, &one, sizeof one) == sizeof one, "eventfd");
     acceptor_.join();
-    table_.close_all(grace);
     pool_.shutdown();
     sockets_.clear();
   }
@@ -145,16 +152,39 @@ class Listener::Impl final : public httplib::Server {
  private:
   // ---- sockets ----
 
-  void accept_all() {
-    std::vector<pollfd> pollers{{stop_, POLLIN, 0}};
-    for (const BoundSocket& socket : sockets_) pollers.push_back({socket.fd(), POLLIN, 0});
-    for (;;) {
-      ::poll(pollers.data(), pollers.size(), table_.is_crowded() ? kMakeRoomMs : -1);
-      if (pollers[0].revents) return;
-      for (size_t i = 1; i < pollers.size(); ++i)
-        if (pollers[i].revents) accept_one(pollers[i].fd);
-      table_.make_room();
+  // Connections wait here for their next request; each that has one goes to the pool, once.
+  void wait_and_accept() {
+    std::array<epoll_event, 64> events;
+    for (TimePoint last_look{};;) {
+      const int num = ::epoll_wait(epoll_, events.data(), events.size(), kLookMs);
+      for (int i = 0; i < num; ++i) {
+        const int fd = events[i].data.fd;
+        if (fd == stop_) return;
+        if (is_listening(fd))
+          accept_one(fd);
+        else if (table_.set(fd, State::kQueued))
+          pool_.enqueue([this, fd] { serve(fd); });
+        else
+          table_.remove(fd);
+      }
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (now - last_look < std::chrono::milliseconds(kLookMs)) continue;
+      table_.evict_waiting(timeouts_.idle);
+      last_look = now;
     }
+  }
+
+  bool is_listening(int fd) const {
+    return std::any_of(sockets_.begin(), sockets_.end(),
+                       [fd](const BoundSocket& socket) { return socket.fd() == fd; });
+  }
+
+  // Tells of a file descriptor that can be read; with EPOLLONESHOT once, until it is called again.
+  void watch(int fd, int operation, uint32_t flags) const {
+    epoll_event event{};
+    event.events = EPOLLIN | flags;
+    event.data.fd = fd;
+    TERN_CHECK(::epoll_ctl(epoll_, operation, fd, &event) == 0, "epoll_ctl");
   }
 
   void accept_one(int listening) {
@@ -166,21 +196,21 @@ class Listener::Impl final : public httplib::Server {
     }
     const int yes = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // fails on unix sockets, rightly
-    if (table_.add(fd)) return pool_.enqueue([this, fd] { serve(fd); });
-    ::close(fd);
+    if (table_.add(fd))
+      watch(fd, EPOLL_CTL_ADD, EPOLLONESHOT);
+    else
+      ::close(fd);
   }
 
-  // A connection from its first request to its end.
+  // The request that has begun to come, and those that came right behind it.
   void serve(int fd) {
     Connection connection(fd, timeouts_);
     t_connection = &connection;
-    if (table_.set(fd, State::kReading) && connection.wait_for_request(timeouts_.header)) {
-      while (serve_request(connection) && table_.set(fd, State::kIdle) &&
-             connection.wait_for_request(timeouts_.idle)) {
-      }
-    }
-    if (connection.unusable()) connection.linger();
+    bool alive = serve_request(connection);
+    while (alive && connection.has_unread()) alive = serve_request(connection);
     t_connection = nullptr;
+    if (alive && table_.set(fd, State::kIdle)) return watch(fd, EPOLL_CTL_MOD, EPOLLONESHOT);
+    if (connection.unusable()) connection.linger();
     table_.remove(fd);
   }
 
@@ -290,6 +320,7 @@ class Listener::Impl final : public httplib::Server {
   std::vector<BoundSocket> sockets_;
   std::vector<std::string> addresses_;
   const int stop_;  // readable: stop accepting
+  const int epoll_;
   ConnectionTable table_;
   httplib::ThreadPool pool_;
   std::thread acceptor_;

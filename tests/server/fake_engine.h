@@ -129,6 +129,7 @@ class FakeEngine final : public Engine {
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0};
   std::vector<std::string> script;  ///< texts of the tokens, in place of t0 t1 …, while it lasts
+  FinishReason end = FinishReason::kLength;  ///< of answers
   Status refusal;        ///< of the next submits. Set before they come
   Request last_request;  ///< as submitted. Read when no submit runs
 
@@ -191,11 +192,13 @@ class FakeEngine final : public Engine {
     return out;
   }
 
-  static bool finish(Live& live, const Status& status) {
+  bool finish(Live& live, const Status& status) {
     for (int32_t index = 0; index < live.request.sampling.n; ++index) {
       TokenEvent event{.index = index};
       event.finished.emplace();
       event.finished->status = status;
+      event.finished->reason = end;
+      if (end == FinishReason::kStopString) event.finished->matched_stop = "stop!";
       event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
                                .completion_tokens = live.num_tokens,
                                .cached_tokens = 3};

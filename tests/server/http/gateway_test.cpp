@@ -193,16 +193,28 @@ TEST_CASE("64 streams at once, with health beside them and no room for one more"
   CHECK(wire.post("/v1/completions", kPrompt).status == 200);
 }
 
-TEST_CASE("clients that say nothing or half a request hold no thread that others need", "[http]") {
+TEST_CASE("clients that say nothing, or half a request, keep nobody waiting", "[http]") {
   HttpWire wire(any_http_port(1));  // 33 threads
-  std::vector<RawClient> silent;
-  for (int i = 0; i < 120; ++i) {
-    silent.emplace_back(wire.port);
-    if (i % 3 == 1) silent.back().send("GET /health HTTP/1.1\r\nHost");
-    if (i % 3 == 2) silent.back().send("POST /tokenize HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
-  }
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 200; ++i) clients.emplace_back(wire.port);
+  CHECK(wire.get("/health").status == 200);
+  for (int i = 0; i < 60; ++i)
+    clients[i].send(i % 2 ? "GET /health HTTP/1.1\r\nHost"
+                          : "POST /tokenize HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
   CHECK(wire.get("/health").status == 200);
   CHECK(wire.post("/v1/completions", kPrompt).status == 200);
+  clients[199].send("GET /version HTTP/1.1\r\n\r\n");  // was silent only
+  CHECK(clients[199].read_until("}").find("200 OK") != std::string::npos);
+}
+
+TEST_CASE("where there are too many connections the longest idle one goes", "[http]") {
+  HttpWire wire(any_http_port(1));
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 350; ++i) clients.emplace_back(wire.port);  // 33 + 256 are held
+  CHECK(wire.get("/health").status == 200);
+  CHECK(clients[0].read_until("}").empty());  // closed
+  clients[349].send("GET /version HTTP/1.1\r\n\r\n");
+  CHECK(clients[349].read_until("}").find("200 OK") != std::string::npos);
 }
 
 TEST_CASE("a client that leaves ends its request", "[http]") {
