@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <iterator>
 #include <mutex>
 
 namespace tern::http {
@@ -15,15 +14,6 @@ struct Answers::Mailbox {
   int num_open = 0;  // prompts
   std::optional<ApiError> error;
 };
-
-namespace {
-
-template <class T>
-void append(std::vector<T>&& from, std::vector<T>* to) {
-  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
-
-}  // namespace
 
 // One prompt's: the engine holds it until its last event.
 class Answers::Sink final : public TokenSink {

@@ -1,6 +1,7 @@
 // The answers to the prompts of one HTTP request, from the engine's thread to the one that writes.
 #pragma once
 
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,12 @@
 #include "server/api/call.h"
 
 namespace tern::http {
+
+/// Moves the elements of `from` behind those of `to`.
+template <class T>
+void append(std::vector<T>&& from, std::vector<T>* to) {
+  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
 
 /// What is new in one answer.
 struct Delta {

@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,7 +33,9 @@ int listen_at(int fd, const sockaddr* name, socklen_t size) {
 int bind_unix(const std::string& path) {
   sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
   path.copy(name.sun_path, sizeof name.sun_path - 1);
-  ::unlink(path.c_str());  // of a dead process: check_listen_address() has asked
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) == 0 && S_ISSOCK(file.st_mode))
+    ::unlink(path.c_str());  // of a dead process: check_listen_address() has asked
   return listen_at(new_socket(AF_UNIX), reinterpret_cast<const sockaddr*>(&name), sizeof name);
 }
 

@@ -8,16 +8,9 @@
 #include <string>
 
 #include "base/clock.h"
+#include "server/http/listener.h"
 
 namespace tern::http {
-
-/// Waits of a connection. A client that sends a byte now and then gets no more time by it.
-struct ConnectionTimeouts {
-  Seconds idle{15};    ///< between two requests
-  Seconds header{10};  ///< a request's first byte to the end of its header
-  Seconds body{60};    ///< a request's body
-  Seconds write{30};   ///< until a client that reads nothing is given up
-};
 
 /// One thread, but for what is said at peer_gone().
 class Connection final : public httplib::Stream {

@@ -9,10 +9,6 @@ namespace {
 
 using Error = std::optional<ApiError>;
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json model_json(const Engine& engine, int64_t created) {
   const ModelInfo& info = engine.model_info();
   return Json{{"id", info.name},

@@ -1,13 +1,10 @@
 #include "server/http/error.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 namespace tern::http {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int kClientClosedRequest = 499;  // nginx's; nobody reads it but logs
 
@@ -106,7 +103,7 @@ Json error_json(const ApiError& error) {
 
 Response error_response(const ApiError& error) {
   Response response{.status = http_status(error.code)};
-  response.body = error_json(error).dump(-1, ' ', false, Json::error_handler_t::replace);
+  response.body = dump(error_json(error));
   if (error.retry_after) {
     const double seconds = error.retry_after->count();
     response.headers.emplace_back("Retry-After", std::to_string(std::lround(std::ceil(seconds))));

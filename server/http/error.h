@@ -1,9 +1,8 @@
 // Failures as HTTP clients see them, in OpenAI's shape.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "server/api/api_error.h"
+#include "server/http/json.h"
 #include "server/http/message.h"
 
 namespace tern::http {
@@ -13,7 +12,7 @@ int http_status(Code code);
 
 /// {"error": {"message", "type", "param", "code", "reason", "metadata"}}: `code` is OpenAI's where
 /// it has one for this, else `reason`, which is ErrorInfo's.
-nlohmann::ordered_json error_json(const ApiError& error);
+Json error_json(const ApiError& error);
 
 /// The whole response, with Retry-After where another try may help.
 Response error_response(const ApiError& error);

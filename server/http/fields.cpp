@@ -6,9 +6,6 @@
 namespace tern::http {
 namespace {
 
-constexpr int kMaxDepth = 100;
-constexpr const char* kTooDeep = "nested deeper than 100";
-
 ApiError malformed_json(const std::string& why) {
   return {.code = Code::kInvalidArgument,
           .reason = "MALFORMED_JSON",
@@ -19,14 +16,11 @@ ApiError malformed_json(const std::string& why) {
 
 std::optional<ApiError> parse_body(const std::string& body, Json* out) {
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep |= depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
+  const std::string deep = "nested deeper than " + std::to_string(kMaxJsonDepth);
   try {
-    *out = Json::parse(body, limit_depth);
+    *out = Json::parse(body, limit_depth(&too_deep));
   } catch (const Json::parse_error& error) {
-    if (too_deep) return malformed_json(kTooDeep);
+    if (too_deep) return malformed_json(deep);
     // nlohmann: "[json.exception.parse_error.101] parse error at line 1, column 2: why"
     const std::string what = error.what();
     const size_t why = what.find(": ");
@@ -35,7 +29,7 @@ std::optional<ApiError> parse_body(const std::string& body, Json* out) {
   } catch (const Json::exception& error) {  // a number beyond double
     return malformed_json(error.what());
   }
-  if (too_deep) return malformed_json(kTooDeep);
+  if (too_deep) return malformed_json(deep);
   if (!out->is_object())
     return malformed_json("must be an object, is " + std::string(out->type_name()));
   return {};

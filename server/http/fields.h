@@ -4,17 +4,15 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "server/api/api_error.h"
+#include "server/http/json.h"
 
 namespace tern::http {
-
-using Json = nlohmann::ordered_json;
 
 /// `body` as an object. MALFORMED_JSON naming the byte where it is no JSON.
 std::optional<ApiError> parse_body(const std::string& body, Json* out);

@@ -5,8 +5,6 @@
 namespace tern::http {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string_view bytes_of(int32_t id, const Tokenizer* tokenizer) {
   return tokenizer ? tokenizer->token_bytes(id) : std::string_view();
 }

@@ -1,8 +1,7 @@
 // The two shapes of OpenAI's answers.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
+#include "server/http/json.h"
 #include "server/http/pieces.h"
 
 namespace tern::http {
@@ -21,16 +20,15 @@ struct Format {
   const char* object;
   const char* chunk_object;
   /// An element of `choices`: of a whole answer, or of a chunk.
-  nlohmann::ordered_json (*choice)(const Piece&, const ChoiceContext&, bool is_chunk);
+  Json (*choice)(const Piece&, const ChoiceContext&, bool is_chunk);
   /// What a stream begins each choice with; null: nothing.
-  nlohmann::ordered_json (*opening)(int32_t choice_index);
+  Json (*opening)(int32_t choice_index);
 };
 
 extern const Format kCompletionFormat;
 extern const Format kChatFormat;
 
 /// Log-probabilities of prompt tokens, an object a token by id; null for the first.
-nlohmann::ordered_json prompt_logprobs_json(const std::vector<TokenLogprobs>& logprobs,
-                                            const Tokenizer* tokenizer);
+Json prompt_logprobs_json(const std::vector<TokenLogprobs>& logprobs, const Tokenizer* tokenizer);
 
 }  // namespace tern::http

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/runtime/engine.h"
+
 namespace tern::http {
 namespace {
 
-constexpr int64_t kMaxUint32 = std::numeric_limits<uint32_t>::max();
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr size_t kMaxPrompts = 128;  // of one body
 
@@ -91,7 +92,7 @@ void read_response(Fields& fields, v1::GenerateRequest* out, AnswerOptions* opti
   if (const auto v = fields.boolean("spaces_between_special_tokens"))
     out->mutable_response()->set_spaces_between_special_tokens(*v);
   options->return_token_ids = fields.boolean("return_token_ids").value_or(false);
-  if (const auto v = fields.integer("prompt_logprobs", 0, kMaxUint32)) {
+  if (const auto v = fields.integer("prompt_logprobs", 0, kMaxInt32)) {
     out->mutable_response()->set_prompt_logprobs(static_cast<uint32_t>(*v));
     options->prompt_logprobs = true;
     if (options->stream) fields.fail("prompt_logprobs", "does not go with stream");
@@ -152,7 +153,7 @@ void read_prompts(Fields& fields, const v1::GenerateRequest& common,
 }
 
 void read_max_tokens(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options) {
-  const auto most = fields.integer("max_tokens", 0, kMaxUint32);
+  const auto most = fields.integer("max_tokens", 0, kMaxInt32);
   if (!most) return;
   options->prompt_only = *most == 0 && options->echo;
   out->mutable_sampling()->mutable_stopping()->set_max_tokens(
@@ -160,7 +161,7 @@ void read_max_tokens(Fields& fields, v1::GenerateRequest* out, AnswerOptions* op
 }
 
 void read_completion_logprobs(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options) {
-  const auto num = fields.integer("logprobs", 0, kMaxUint32);
+  const auto num = fields.integer("logprobs", 0, kMaxInt32);
   if (!num) return;
   options->logprobs = true;
   out->mutable_response()->set_logprobs(static_cast<uint32_t>(*num));
@@ -214,13 +215,13 @@ std::optional<ApiError> parse_chat(const Json& body, GenerateBody* out) {
   AnswerOptions& options = out->options;
   read_common(fields, &request, &options);
   // The older name; where both are given the newer holds.
-  const auto older = fields.integer("max_tokens", 0, kMaxUint32);
-  const auto newer = fields.integer("max_completion_tokens", 0, kMaxUint32);
+  const auto older = fields.integer("max_tokens", 1, kMaxInt32);
+  const auto newer = fields.integer("max_completion_tokens", 1, kMaxInt32);
   if (newer || older)
     request.mutable_sampling()->mutable_stopping()->set_max_tokens(
         static_cast<uint32_t>(newer ? *newer : *older));
   options.logprobs = fields.boolean("logprobs").value_or(false);
-  const auto num_top = fields.integer("top_logprobs", 0, kMaxUint32);
+  const auto num_top = fields.integer("top_logprobs", 0, SamplingParams::kMaxLogprobs);
   if (num_top && *num_top > 0 && !options.logprobs)
     fields.fail("top_logprobs", "goes with logprobs: true only");
   if (options.logprobs)

@@ -8,14 +8,8 @@
 namespace tern::http {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr Seconds kLookForClient{0.1};  // how soon a client that left is noticed
 constexpr Seconds kPing{15};            // an idle stream shows that often that it lives
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string event(const Json& data) {
   return "data: " + dump(data) + "\n\n";

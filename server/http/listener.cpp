@@ -24,7 +24,7 @@ namespace {
 using State = ConnectionTable::State;
 
 constexpr size_t kMaxKeepAlive = 1'000'000;  // requests of one connection: no limit
-constexpr size_t kMaxIdle = 256;            // connections beside those that have a thread
+constexpr size_t kMaxIdle = 256;             // connections beside those that have a thread
 constexpr int kLookMs = 100;                 // how often idle and slow connections are looked at
 constexpr int kRetryAcceptMs = 20;           // where the process has no file descriptor left
 
@@ -121,7 +121,8 @@ class Listener::Impl final : public httplib::Server {
         pool_(size_t(options.num_threads)) {
     for (const BoundSocket& socket : sockets_) addresses_.push_back(socket.address());
     svr_sock_ = sockets_[0].fd();  // any: httplib takes none for a server that was stopped
-    set_keep_alive_timeout(static_cast<time_t>(timeouts_.idle.count()));  // in a header only
+    set_keep_alive_timeout(
+        static_cast<time_t>(options_.timeouts.idle.count()));  // in a header only
     set_keep_alive_max_count(kMaxKeepAlive);
     set_handlers();
     watch(stop_, EPOLL_CTL_ADD, 0);
@@ -169,7 +170,7 @@ class Listener::Impl final : public httplib::Server {
       }
       const TimePoint now = std::chrono::steady_clock::now();
       if (now - last_look < std::chrono::milliseconds(kLookMs)) continue;
-      table_.evict_waiting(timeouts_.idle);
+      table_.evict_waiting(options_.timeouts.idle);
       last_look = now;
     }
   }
@@ -204,7 +205,7 @@ class Listener::Impl final : public httplib::Server {
 
   // The request that has begun to come, and those that came right behind it.
   void serve(int fd) {
-    Connection connection(fd, timeouts_);
+    Connection connection(fd, options_.timeouts);
     t_connection = &connection;
     bool alive = serve_request(connection);
     while (alive && connection.has_unread()) alive = serve_request(connection);
@@ -316,7 +317,6 @@ class Listener::Impl final : public httplib::Server {
 
   const ListenerOptions options_;
   const http::Handler handler_;
-  const ConnectionTimeouts timeouts_;
   std::vector<BoundSocket> sockets_;
   std::vector<std::string> addresses_;
   const int stop_;  // readable: stop accepting

@@ -11,10 +11,19 @@
 
 namespace tern::http {
 
+/// Waits of a connection. A client that sends a byte now and then gets no more time by it.
+struct ConnectionTimeouts {
+  Seconds idle{15};    ///< between two requests
+  Seconds header{10};  ///< a request's first byte to the end of its header
+  Seconds body{60};    ///< a request's body
+  Seconds write{30};   ///< until a client that reads nothing is given up
+};
+
 struct ListenerOptions {
   std::vector<std::string> listen;  ///< HOST:PORT (0 = any free), [IPV6]:PORT or unix:PATH
   int32_t num_threads = 64;         ///< connections that are served at once; others wait
   uint64_t max_body_bytes = 16 << 20;
+  ConnectionTimeouts timeouts;
 };
 
 /// Any thread.

@@ -1,15 +1,9 @@
 #include "server/http/pieces.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace tern::http {
 namespace {
-
-template <class T>
-void append(std::vector<T>&& from, std::vector<T>* to) {
-  to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
 
 std::string new_call_id() {
   std::string id = "call_" + uuid_v7();

@@ -1,17 +1,15 @@
 #include "server/http/tool_call_parser.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
+
+#include "server/http/json.h"
 
 namespace tern::http {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::string_view kOpen = "<tool_call>", kClose = "</tool_call>";
 constexpr const char* kBlank = " \t\r\n";
-constexpr int kMaxDepth = 100;
 
 // How many bytes at the end of `text` may begin `tag`.
 size_t partial_tag(std::string_view text, std::string_view tag) {
@@ -22,11 +20,7 @@ size_t partial_tag(std::string_view text, std::string_view tag) {
 
 std::optional<ToolCall> parse_call(const std::string& text) {
   bool too_deep = false;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep |= depth > kMaxDepth;
-    return depth <= kMaxDepth;
-  };
-  const Json call = Json::parse(text, limit_depth, false);
+  const Json call = Json::parse(text, limit_depth(&too_deep), false);
   if (too_deep || !call.is_object()) return {};
   const auto name = call.find("name"), arguments = call.find("arguments");
   if (name == call.end() || !name->is_string()) return {};

@@ -216,7 +216,7 @@ TEST_CASE("wrong types name the field", "[http]") {
     CHECK(refused(parse_chat, chat_with(member)).code == Code::kInvalidArgument);
   }
   CHECK(refused(parse_completion, completion_with(R"("max_tokens": -1)")).message ==
-        "max_tokens: must be in [0, 4294967295], is -1");
+        "max_tokens: must be in [0, 2147483647], is -1");
   CHECK(refused(parse_completion, completion_with(R"("no_such_field": 1)")).reason ==
         "UNKNOWN_FIELD");
 }
@@ -262,6 +262,9 @@ TEST_CASE("wrong messages and tools name their place", "[http]") {
   CHECK(field(kHi + R"(, "tools": {})") == "tools");
   CHECK(field(kHi + R"(, "tool_choice": "maybe")") == "tool_choice");
   CHECK(field(kHi + R"(, "top_logprobs": 2)") == "top_logprobs");
+  CHECK(field(kHi + R"(, "logprobs": true, "top_logprobs": 21)") == "top_logprobs");
+  CHECK(field(kHi + R"(, "max_tokens": 0)") == "max_tokens");
+  CHECK(field(kHi + R"(, "max_completion_tokens": 0)") == "max_completion_tokens");
   CHECK(field(kHi + R"(, "chat_template_kwargs": 3)") == "chat_template_kwargs");
 }
 
