@@ -264,6 +264,8 @@ class Listener::Impl final : public httplib::Server {
     const std::string encoding = lower(request.get_header_value("Content-Encoding"));
     if (!encoding.empty() && encoding != "identity")
       return refuse(415, malformed("Content-Encoding '" + encoding + "' is not taken"), response);
+    if (request.is_multipart_form_data())
+      return refuse(415, malformed("a form is not taken; send the body as JSON"), response);
     if (!has_clear_length(request))
       return refuse(400, malformed("Content-Length or Transfer-Encoding: not clear"), response);
     const uint64_t limit = options_.max_body_bytes;

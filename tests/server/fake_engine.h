@@ -106,8 +106,12 @@ class FakeEngine final : public Engine {
       wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
-    for (auto& [id, live] : live_) finish(live, Status(Code::kUnavailable, "shut down"));
-    live_.clear();
+    std::map<uint64_t, Live> ended;
+    {
+      std::lock_guard lock(mutex_);  // cancel() still comes
+      ended.swap(live_);
+    }
+    for (auto& [id, live] : ended) finish(live, Status(Code::kUnavailable, "shut down"));
   }
   EngineStats stats() const override {
     std::lock_guard lock(mutex_);

@@ -259,6 +259,8 @@ TEST_CASE("bodies that are too large, unclear or packed are refused", "[http]") 
   CHECK(answer("Content-Length: 2\r\nContent-Length: 3\r\n", "{}") == "HTTP/1.1 400 ");
   CHECK(answer("Content-Length: two\r\n", "{}") == "HTTP/1.1 400 ");
   CHECK(answer("Content-Length: 2\r\nContent-Encoding: gzip\r\n", "{}") == "HTTP/1.1 415 ");
+  CHECK(answer("Content-Length: 2\r\nContent-Type: multipart/form-data; boundary=x\r\n", "{}") ==
+        "HTTP/1.1 415 ");
   CHECK(answer("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n") == "HTTP/1.1 408 ");
   CHECK(answer("", "") == "HTTP/1.1 400 ");
   CHECK(answer("X: " + std::string(100'000, 'x') + "\r\n", "") == "HTTP/1.1 400 ");

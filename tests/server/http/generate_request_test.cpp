@@ -2,6 +2,7 @@
 #include "server/http/generate_request.h"
 
 #include <catch2/catch.hpp>
+#include <random>
 
 using namespace tern;
 using namespace tern::http;
@@ -284,4 +285,47 @@ TEST_CASE("a body that is no JSON names the byte", "[http]") {
   CHECK(message("{\"a\": 1e999}").find("out_of_range") != std::string::npos);
   CHECK(message("{\"a\":" + std::string(1'000'000, '[')).find("nested deeper than 100") !=
         std::string::npos);
+}
+
+TEST_CASE("bodies with bytes changed at random are taken or refused, never worse", "[http]") {
+  const std::string kSeeds[] = {
+      R"({"prompt":["a",[1,2]],"max_tokens":3,"logit_bias":{"5":-1},"stop":["x"],"stream":true,)"
+      R"("stream_options":{"include_usage":true},"logprobs":2,"echo":true,"n":2,"seed":-7})",
+      R"({"messages":[{"role":"user","content":[{"type":"text","text":"é"}]},{"role":"assistant",)"
+      R"("content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f",)"
+      R"("arguments":"{}"}}]}],"tools":[{"type":"function","function":{"name":"f","parameters":)"
+      R"({"a":[1e3]}}}],"tool_choice":"auto","chat_template_kwargs":{"x":null},"top_logprobs":1})"};
+  std::mt19937 random(1);
+  int num_taken = 0, num_refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = kSeeds[i % 2];
+    for (int change = 0; change <= i % 4; ++change) {
+      const size_t at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 5);
+          break;
+        case 2:
+          text.insert(at, text.substr(random() % text.size(), random() % 20));
+          break;
+        default:
+          text[at] = R"({}[],:"0-.eEtfn\)"[random() % 16];
+      }
+      if (text.empty()) text = "{";
+    }
+    for (Parse* parse : {parse_completion, parse_chat}) {
+      Json json;
+      GenerateBody body;
+      std::optional<ApiError> error = parse_body(text, &json);
+      if (!error) error = parse(json, &body);
+      ++(error ? num_refused : num_taken);
+      if (error && (error->message.empty() || error->reason.empty())) FAIL(text);
+      if (!error && body.requests.empty()) FAIL(text);
+    }
+  }
+  CHECK(num_taken > 100);
+  CHECK(num_refused > 1000);
 }
