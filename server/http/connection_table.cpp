@@ -27,6 +27,17 @@ bool ConnectionTable::add(int fd) {
 
 bool ConnectionTable::set(int fd, State state) {
   std::lock_guard lock(mutex_);
+  return set_locked(fd, state);
+}
+
+bool ConnectionTable::set_idle(int fd, const std::function<void()>& watch) {
+  std::lock_guard lock(mutex_);
+  if (!set_locked(fd, State::kIdle)) return false;
+  watch();
+  return true;
+}
+
+bool ConnectionTable::set_locked(int fd, State state) {
   Entry& entry = entries_.at(fd);
   if (entry.state == State::kEvicted) return false;
   if (closing_ && state != State::kBusy) return false;

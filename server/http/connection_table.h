@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -34,6 +35,9 @@ class ConnectionTable {
   /// is not read yet.
   bool set(int fd, State state);
 
+  /// set(kIdle), and `watch()` before anybody else hears of the connection.
+  bool set_idle(int fd, const std::function<void()>& watch);
+
   /// Closes the socket too.
   void remove(int fd);
 
@@ -55,6 +59,7 @@ class ConnectionTable {
   };
   using Entries = std::map<int, Entry>;
 
+  bool set_locked(int fd, State state);
   bool evict_longest(State state, Seconds at_least);
   void evict(Entries::value_type& entry);
   size_t num_excess() const;

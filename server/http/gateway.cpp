@@ -19,7 +19,6 @@ namespace {
 // while all streams are taken.
 constexpr int32_t kReservedThreads = 32;
 constexpr const char* kRequestId = "X-Request-Id";
-constexpr size_t kMaxRequestIdBytes = 128;
 constexpr std::string_view kModels = "/v1/models/";
 
 ApiError no_route(const std::string& path) {
@@ -37,11 +36,6 @@ Response wrong_method(const Request& request, const std::string& allowed) {
 }
 
 }  // namespace
-
-bool is_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= kMaxRequestIdBytes &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
 
 class Gateway::Impl {
  public:

@@ -69,7 +69,7 @@ class Generation {
     return {};
   }
 
-  // The whole answer, or nothing where the client has left.
+  // The whole answer, or how it failed; CANCELLED where the client has left.
   Response wait(const std::function<bool()>& client_gone) {
     std::vector<Piece> choices(num_choices());
     for (Piece& choice : choices) choice.is_first = true;

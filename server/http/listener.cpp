@@ -210,7 +210,7 @@ class Listener::Impl final : public httplib::Server {
     bool alive = serve_request(connection);
     while (alive && connection.has_unread()) alive = serve_request(connection);
     t_connection = nullptr;
-    if (alive && table_.set(fd, State::kIdle)) return watch(fd, EPOLL_CTL_MOD, EPOLLONESHOT);
+    if (alive && table_.set_idle(fd, [&] { watch(fd, EPOLL_CTL_MOD, EPOLLONESHOT); })) return;
     if (connection.unusable()) connection.linger();
     table_.remove(fd);
   }
