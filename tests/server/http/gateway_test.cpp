@@ -1,5 +1,6 @@
 // The gateway over real sockets: routes, limits, clients that leave, stall or never speak.
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "tests/server/http/http_wire.h"
 
@@ -319,7 +320,8 @@ TEST_CASE("unix sockets, and addresses that cannot be bound", "[http]") {
         "cannot listen on " + options.listen[0] + ": Address already in use");
   options.listen = {"here"};
   CHECK(http::Gateway::start(options, wire.state).status().code() == Code::kInvalidArgument);
-  const std::string path = "/tmp/tern_http_test_" + std::to_string(::getpid()) + ".sock";
+  const std::string path = std::filesystem::temp_directory_path() /
+                           ("tern_http_test_" + std::to_string(::getpid()) + ".sock");
   options.listen = {"unix:" + path};
   {
     auto unix_gateway = http::Gateway::start(options, wire.state);
