@@ -53,13 +53,13 @@ Status unknown_key(const std::string& path) {
   return invalid_argument("unknown key" + suggestion(path));
 }
 
-Status read_list(const YAML::Node& node, std::vector<std::string>* out) {
+Status read_list(const YAML::Node& node, const ConfigKey& key, std::vector<std::string>* out) {
   std::vector<std::string> items;
   for (const YAML::Node& item : node) {
     if (!item.IsScalar()) return invalid_argument("must be a list of strings");
     items.push_back(item.Scalar());
   }
-  if (items.empty()) return invalid_argument("must not be empty");
+  if (items.size() < key.min) return invalid_argument("must not be empty");
   *out = std::move(items);
   return {};
 }
@@ -68,7 +68,7 @@ Status read_value(const YAML::Node& node, const ConfigKey& key, Config& config) 
   const ConfigSlot slot = key.slot(config);
   const bool is_text = std::holds_alternative<std::string*>(slot);
   const auto* list = std::get_if<std::vector<std::string>*>(&slot);
-  if (node.IsSequence() && list) return read_list(node, *list);
+  if (node.IsSequence() && list) return read_list(node, key, *list);
   if (node.IsNull() || !node.IsDefined()) return invalid_argument("has no value");
   if (!node.IsScalar())
     return invalid_argument(node.IsMap() ? "must be a value, is a map"

@@ -59,13 +59,21 @@ constexpr ConfigKey kKeys[] = {
     {"scheduler.reserved_seqs_interactive", LIVE(engine.scheduler.reserved_seqs_interactive),
      "Of max_num_seqs, for the classes system and interactive; policy priority only.", 0, 65535},
 
-    {"server.listen", SLOT(server.listen), "Addresses: HOST:PORT, [IPV6]:PORT or unix:PATH."},
+    {"server.listen", SLOT(server.listen), "Addresses: HOST:PORT, [IPV6]:PORT or unix:PATH.", 1},
     {"server.max_receive_bytes", SLOT(server.max_receive_bytes), "One request message.", 1024,
      1 << 30},
     {"server.min_ping_interval", SLOT(server.min_ping_interval),
      "Clients and routers may ping idle connections this often.", 0.1, kDay},
     {"server.reflection", SLOT(server.reflection),
      "Serve grpc.reflection: tools can list the API."},
+
+    {"http.listen", SLOT(server.http.listen),
+     "Addresses of the OpenAI-compatible HTTP API, as in server.listen; []: no HTTP."},
+    {"http.max_body_bytes", SLOT(server.http.max_body_bytes), "One request's body.", 1024, 1 << 30},
+    {"http.max_streams", SLOT(server.http.max_streams),
+     "Completions over HTTP at once, a thread each; more are refused.", 1, 16384},
+    {"http.cors_origin", SLOT(server.http.cors_origin),
+     "Web pages of this origin may use the API (*: of any); empty: of none."},
 
     {"admin.listen", SLOT(server.admin_listen),
      "Where operators reach tern.v1.Admin; auto: a unix socket named after server.listen; empty: "

@@ -21,9 +21,9 @@ using ConfigSlot = std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, 
 struct ConfigKey {
   std::string_view path;  ///< "section.key"
   ConfigSlot (*slot)(Config&);
-  bool reloadable;                ///< a reload changes it; else it counts at start only
-  std::string_view doc;           ///< one sentence
-  double min = 0, max = 0;        ///< of numbers, sizes (bytes) and durations (seconds)
+  bool reloadable;          ///< a reload changes it; else it counts at start only
+  std::string_view doc;     ///< one sentence
+  double min = 0, max = 0;  ///< of numbers, sizes (bytes), durations (seconds); of lists: items
   std::string_view choices = {};  ///< of strings: "a|b"; empty = any
 };
 

@@ -101,6 +101,7 @@ struct Server::Impl {
   Health health;
   std::unique_ptr<grpc::Service> inference, control, admin, tune;
   std::unique_ptr<grpc::Server> server, admin_server;
+  std::unique_ptr<http::Gateway> http;
   HealthMonitor monitor;  // last: it stops first
 };
 
@@ -125,6 +126,13 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Admi
     admin_builder.RegisterService(impl->tune.get());
     TERN_ASSIGN(impl->admin_server, listen(admin_builder, {admin_address}, &impl->admin_addresses));
   }
+  if (!options.http.listen.empty()) {
+    Result<std::unique_ptr<http::Gateway>> http = http::Gateway::start(options.http, impl->state);
+    if (!http.ok()) return http.status().with_context("http.listen");
+    impl->http = *std::move(http);
+    for (const metrics::Observability::Route& route : impl->observability.routes())
+      impl->http->add_text_route(route.path, route.content_type, route.text);
+  }
   impl->state.set_listen(impl->addresses, impl->admin_addresses);
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -137,6 +145,10 @@ Server::~Server() {
 
 const std::vector<std::string>& Server::addresses() const {
   return impl_->addresses;
+}
+
+http::Gateway* Server::http() {
+  return impl_->http.get();
 }
 
 void Server::set_load_progress(const std::string& stage, double fraction) {
@@ -169,6 +181,7 @@ void Server::shutdown(Seconds grace) {
   start_draining();
   impl_->state.close();
   impl_->health.shutdown();
+  if (impl_->http) impl_->http->shutdown(grace);
   close(*impl_->server, grace);
   if (impl_->admin_server) close(*impl_->admin_server, grace);
 }

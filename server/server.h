@@ -1,4 +1,5 @@
-// The gRPC server: listeners, services, health. Knows the engine's facade and shows no gRPC.
+// The server: the listeners of gRPC and HTTP, services, health. Knows the engine's facade and shows
+// no gRPC.
 #pragma once
 
 #include <map>
@@ -12,6 +13,7 @@
 #include "server/api/admin.h"
 #include "server/api/convert.h"
 #include "server/health_monitor.h"
+#include "server/http/gateway.h"
 #include "server/metrics/observability.h"
 
 namespace tern {
@@ -25,6 +27,7 @@ struct ServerOptions {
   /// after the first of `listen` (see admin_address.h); empty = nowhere.
   std::string admin_listen = "auto";
   HealthOptions health;
+  http::GatewayOptions http;
   RequestLimits limits;
   metrics::MetricsOptions metrics;
   bool log_prompts = false;  ///< the line of a finished request shows the start of its prompt
@@ -42,9 +45,12 @@ class Server {
   /// Shuts down at once.
   ~Server();
 
-  /// As bound: the port in place of 0.
+  /// Of gRPC, as bound: the port in place of 0.
   const std::vector<std::string>& addresses() const;
   const std::vector<std::string>& admin_addresses() const;
+
+  /// Null where the options name no address for it.
+  http::Gateway* http();
 
   void set_load_progress(const std::string& stage, double fraction);
 
@@ -58,7 +64,7 @@ class Server {
   /// The same, and new requests get UNAVAILABLE (DRAINING); live ones go on.
   void start_draining();
 
-  /// Generate calls that have not reached their client whole.
+  /// Generate calls, of gRPC and HTTP, that have not reached their client whole.
   int num_live_calls() const;
 
   /// Ends what still lives after `grace` and closes the listeners. Idempotent.

@@ -22,7 +22,7 @@ namespace {
 constexpr Seconds kCloseGrace{2.0};  // for the last bytes of ended calls
 
 struct Arguments {
-  std::string config_file, model, listen, chat_template;
+  std::string config_file, model, listen, http, chat_template;
   std::vector<std::string> set;
   bool check = false, print_config = false;
 };
@@ -34,6 +34,7 @@ Result<Config> make_config(const Arguments& arguments) {
   for (const std::string& assignment : arguments.set) TERN_TRY(set_config(assignment, config));
   if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
   if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
+  if (!arguments.http.empty()) config.server.http.listen = {arguments.http};
   if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
   return config;
 }
@@ -48,10 +49,12 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 // Scripts wait for this line, whatever the log level.
-void announce(const Server& server, const ModelInfo& info) {
-  std::cerr << "ternd ready: listening on " << join(server.addresses()) << ", model " << info.name
-            << ", " << info.num_parameters << " parameters (" << info.weight_format << "), context "
-            << info.max_model_len << " tokens" << std::endl;
+void announce(Server& server, const ModelInfo& info) {
+  std::cerr << "ternd ready: listening on " << join(server.addresses());
+  if (const http::Gateway* http = server.http())
+    std::cerr << ", HTTP on " << join(http->addresses());
+  std::cerr << ", model " << info.name << ", " << info.num_parameters << " parameters ("
+            << info.weight_format << "), context " << info.max_model_len << " tokens" << std::endl;
 }
 
 // Health says so first; after the notice new requests are refused, and live ones finish, until the
@@ -199,7 +202,7 @@ Status arm_fail_points_of_environment() {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Serves a language model over gRPC.", "ternd");
+  CLI::App app("Serves a language model over gRPC and HTTP.", "ternd");
   app.set_version_flag("--version", "ternd " TERN_VERSION);
   Arguments arguments;
   app.add_option("--config", arguments.config_file,
@@ -209,6 +212,7 @@ int run(int argc, char** argv) {
       ->take_all();
   app.add_option("--model", arguments.model, "Shorthand for model.path");
   app.add_option("--listen", arguments.listen, "Shorthand for server.listen");
+  app.add_option("--http", arguments.http, "Shorthand for http.listen");
   app.add_option("--chat-template", arguments.chat_template, "Shorthand for model.chat_template");
   app.add_flag("--check", arguments.check, "Check the configuration and leave");
   app.add_flag("--print-config", arguments.print_config,

@@ -8,7 +8,7 @@ set -euo pipefail
 libraries=(
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libpcre2-dev libutf8proc-dev libcli11-dev libssl-dev
-  prometheus-cpp-dev libnghttp2-dev
+  libnghttp2-dev libcpp-httplib-dev prometheus-cpp-dev
   catch2
 )
 packages=(g++ cmake ninja-build pkg-config ccache python3 "${libraries[@]}")

@@ -19,7 +19,7 @@ using ConvertFn = std::function<std::optional<ApiError>(const Engine&, GenerateC
 /// resume() from any thread after it; finish() on the engine's thread.
 class Call {
  public:
-  explicit Call(ServingState& state, Transport transport = Transport::kGrpc) : state_(state) {
+  Call(ServingState& state, Transport transport) : state_(state) {
     record_.transport = transport;
     ++state_.num_live_calls;
   }

@@ -33,16 +33,25 @@ inline constexpr std::array<std::string_view, 7> kFinishNames = {
 Finish finish_of(const RequestRecord& record);
 
 /// The reasons of refusals that are told apart, and "other" for all that are not: last.
-inline constexpr std::array<std::string_view, 18> kReasons = {
-    "PARAM_OUT_OF_RANGE", "CONSTRAINT_CONFLICT",
-    "CONTEXT_EXCEEDED",   "CHAT_TEMPLATE",
-    "MODEL_NOT_FOUND",    "FEATURE_DISABLED",
-    "MALFORMED_MESSAGE",  "MALFORMED_JSON",
-    "INVALID_UTF8",       "REQUEST_ID_IN_USE",
-    "QUEUE_FULL",         "QUEUE_TOKENS_FULL",
-    "QUEUE_TIMEOUT",      "DEADLINE_INFEASIBLE",
-    "TOO_MANY_STREAMS",   "LOADING",
-    "DRAINING",           "other"};
+inline constexpr std::array<std::string_view, 19> kReasons = {"PARAM_OUT_OF_RANGE",
+                                                              "CONSTRAINT_CONFLICT",
+                                                              "CONTEXT_EXCEEDED",
+                                                              "CHAT_TEMPLATE",
+                                                              "MODEL_NOT_FOUND",
+                                                              "FEATURE_DISABLED",
+                                                              "MALFORMED_MESSAGE",
+                                                              "MALFORMED_JSON",
+                                                              "INVALID_UTF8",
+                                                              "REQUEST_ID_IN_USE",
+                                                              "QUEUE_FULL",
+                                                              "QUEUE_TOKENS_FULL",
+                                                              "QUEUE_TIMEOUT",
+                                                              "DEADLINE_INFEASIBLE",
+                                                              "TOO_MANY_STREAMS",
+                                                              "LOADING",
+                                                              "DRAINING",
+                                                              "UNKNOWN_FIELD",
+                                                              "other"};
 
 /// Index into kReasons.
 size_t reason_index(std::string_view reason);

@@ -17,11 +17,14 @@ MODEL = SOURCE / "models/tern-stories"
 class Daemon:
     """ternd on the bundled model and a socket of its own. `with Daemon() as d: d.tern("status")`."""
 
-    def __init__(self, *args, model=MODEL, listen=None, config=None, program=(BIN / "ternd",), env=None):
+    def __init__(self, *args, model=MODEL, listen=None, http=None, config=None, program=(BIN / "ternd",), env=None):
         self.dir = tempfile.mkdtemp()
         self.address = listen or f"unix:{self.dir}/ternd.sock"
         self.log_path = f"{self.dir}/ternd.log"
         command = [*map(str, program), "--listen", self.address]
+        self.http = http  # an address like "127.0.0.1:0"; as bound once it is ready
+        if http:
+            command += ["--http", http]
         if model:
             command += ["--model", str(model)]
         if config is not None:
@@ -40,6 +43,8 @@ class Daemon:
             ready = re.search(r"ternd ready: listening on ([^\s,]+)", self.log())
             if ready:
                 self.address = ready.group(1)
+                http = re.search(r"HTTP on ([^\s,]+)", self.log())
+                self.http = http and http.group(1)
                 return self
             if self.process.poll() is not None:
                 raise AssertionError(f"ternd ended with {self.process.returncode}:\n{self.log()}")

@@ -55,6 +55,8 @@ def counts_come_out():
                 live = total(samples, "tern_requests_waiting") + total(samples, "tern_requests_running")
                 assert ended + live <= total(samples, "tern_requests_accepted_total")
             codes = list(codes)
+        codes += [complete(daemon, prompt="x", hostile_field=1), complete(daemon, prompt=7)]
+        codes.append(complete(daemon, {"X-Request-Timeout-Ms": "soon"}, prompt="x"))
         samples = scrape(daemon)
         count = lambda *statuses: sum(codes.count(status) for status in statuses)  # noqa: E731
         assert total(samples, "tern_requests_total", code="OK") == count(200)
@@ -62,6 +64,8 @@ def counts_come_out():
         accepted = total(samples, "tern_requests_accepted_total")
         assert accepted == total(samples, "tern_requests_total") - total(samples, "tern_requests_total", finish="refused")
         assert total(samples, "tern_requests_total") == len(codes)
+        assert total(samples, "tern_requests_rejected_total", reason="UNKNOWN_FIELD") == 1
+        assert total(samples, "tern_requests_total", code="INVALID_ARGUMENT", finish="refused") == count(400) == 3
         assert total(samples, "tern_deadline_missed_total") == count(429, 504) > 0
         assert accepted == total(samples, "tern_e2e_request_latency_seconds_count")
         assert total(samples, "vllm:request_success_total") == accepted

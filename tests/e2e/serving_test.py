@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 from harness import Daemon, find_key
 
@@ -31,15 +33,25 @@ def live(daemon):
     return find_key(daemon.json("status"), "num_live_requests")
 
 
+def health(daemon):
+    url = re.search(r"http://[^\s,]+", daemon.log()).group(0)
+    try:
+        with urllib.request.urlopen(url + "/health") as response:
+            return response.status, json.load(response)["status"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["status"]
+
+
 def environment(points):
     return {"env": {**os.environ, "TERN_FAIL_POINTS": points}}
 
 
 def hung_engine_turns_health_and_leaves_its_state():
-    config = SIMULATED + "health: {max_silence: 300ms, watchdog_timeout: 1500ms}\n"
+    config = SIMULATED + "health: {max_silence: 300ms, watchdog_timeout: 1500ms}\nhttp: {listen: 127.0.0.1:0}\n"
     with Daemon(model=None, config=config, **environment("engine.step=hang@20")) as daemon:
         first = generate(daemon, tokens=1000)
         wait_for("not healthy", lambda: "not healthy" in daemon.log())
+        assert health(daemon) == (503, "stuck")
         daemon.process.wait(20)
         assert daemon.process.returncode == -signal.SIGABRT, daemon.process.returncode
         log = daemon.log()

@@ -135,8 +135,12 @@ class FakeEngine final : public Engine {
       wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
-    for (auto& [id, live] : live_) finish(live, Status(Code::kUnavailable, "shut down"));
-    live_.clear();
+    std::map<uint64_t, Live> ended;
+    {
+      std::lock_guard lock(mutex_);  // cancel() still comes
+      ended.swap(live_);
+    }
+    for (auto& [id, live] : ended) finish(live, Status(Code::kUnavailable, "shut down"));
   }
   EngineStats stats() const override {
     std::lock_guard lock(mutex_);
@@ -159,6 +163,8 @@ class FakeEngine final : public Engine {
   std::atomic<double> silent{0};    ///< seconds, as stats() tells
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0}, num_pauses{0}, num_resumes{0};
+  std::vector<std::string> script;  ///< texts of the tokens, in place of t0 t1 …, while it lasts
+  FinishReason end = FinishReason::kLength;  ///< of answers
   Status refusal;        ///< of the next submits. Set before they come
   Request last_request;  ///< as submitted. Read when no submit runs
 
@@ -190,7 +196,8 @@ class FakeEngine final : public Engine {
     if (live.num_tokens == 0) begin(live);
     for (int32_t index = 0; index < request.sampling.n; ++index) {
       TokenEvent event{.index = index};
-      event.text = "t" + std::to_string(live.num_tokens) + " ";
+      const bool scripted = size_t(live.num_tokens) < script.size();
+      event.text = scripted ? script[live.num_tokens] : "t" + std::to_string(live.num_tokens) + " ";
       event.token_ids = {live.num_tokens % 256};
       if (request.sampling.wants_logprobs())
         event.logprobs = {logprobs(live.num_tokens % 256, -double(live.num_tokens),
@@ -220,11 +227,13 @@ class FakeEngine final : public Engine {
     return out;
   }
 
-  static bool finish(Live& live, const Status& status) {
+  bool finish(Live& live, const Status& status) {
     for (int32_t index = 0; index < live.request.sampling.n; ++index) {
       TokenEvent event{.index = index};
       event.finished.emplace();
       event.finished->status = status;
+      event.finished->reason = end;
+      if (end == FinishReason::kStopString) event.finished->matched_stop = "stop!";
       event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
                                .completion_tokens = live.num_tokens,
                                .cached_tokens = 3};

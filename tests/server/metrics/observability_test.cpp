@@ -145,7 +145,8 @@ TEST_CASE("what clients send is no label", "[metrics]") {
     hostile.clear_model();
     hostile.set_request_id("\"},evil{id=\"" + std::to_string(i));
     service.answer(hostile);
-    Call(service.state).refuse({.code = Code::kNotFound, .reason = "EVIL_" + std::to_string(i)});
+    Call(service.state, Transport::kGrpc)
+        .refuse({.code = Code::kNotFound, .reason = "EVIL_" + std::to_string(i)});
   }
   const std::string text = service.get("/metrics");
   CHECK(parse(text).samples.size() <= before + 1);  // an answer may end in one more way

@@ -158,7 +158,8 @@ TEST_CASE("requests refused before the engine are reported", "[metrics]") {
   v1::GenerateRequest bad = sim_request("x", 1);
   bad.mutable_sampling()->set_n(1000000);
   CHECK(submit(bad) == "PARAM_OUT_OF_RANGE");
-  Call(state).refuse({.code = Code::kInvalidArgument, .reason = "MALFORMED_MESSAGE"});
+  Call(state, Transport::kGrpc)
+      .refuse({.code = Code::kInvalidArgument, .reason = "MALFORMED_MESSAGE"});
   const RequestTotals totals = observability.requests().totals();
   CHECK(totals.num_ended() == 0);
   CHECK(totals.num_refused() == 3);

@@ -1,0 +1,141 @@
+#include <google/protobuf/util/json_util.h>
+
+#include "server/http/generate_request.h"
+
+namespace tern::http {
+namespace {
+
+std::string element(const std::string& name, size_t i) {
+  return name + "[" + std::to_string(i) + "]";
+}
+
+// "text", or [{"type": "text", "text": "…"}, …]: parts stand on lines of their own.
+std::string read_content(Fields& message) {
+  const Json* content = message.find("content");
+  if (!content) return "";
+  if (content->is_string()) return content->get<std::string>();
+  if (!content->is_array()) {
+    message.fail("content", "must be a string or an array of text parts");
+    return "";
+  }
+  std::string out;
+  for (size_t i = 0; i < content->size() && message.ok(); ++i) {
+    Fields part((*content)[i], message.full_name(element("content", i)));
+    const std::string type = part.string("type").value_or("");
+    if (part.ok() && type != "text") {
+      message.fail(unsupported(part.full_name("type"), "only text, is '" + type + "'"));
+      break;
+    }
+    out += (i > 0 ? "\n" : "") + part.string("text").value_or("");
+    if (auto error = part.finish()) message.fail(*std::move(error));
+  }
+  return out;
+}
+
+// {"id", "type": "function", "function": {"name", "arguments": "<JSON>"}}
+void read_tool_call(const Json& in, const std::string& path, Fields& message, v1::ToolCall* out) {
+  Fields call(in, path);
+  out->set_id(call.string("id").value_or(""));
+  call.only("type", {"function"}, "only functions");
+  call.ignore({"index"});
+  if (const Json* function = call.find("function")) {
+    Fields members(*function, path + ".function");
+    out->set_name(members.string("name").value_or(""));
+    // Text as OpenAI has it, or the object itself.
+    if (const Json* arguments = members.find("arguments"))
+      out->set_arguments_json(arguments->is_string() ? arguments->get<std::string>()
+                                                     : arguments->dump());
+    if (auto error = members.finish()) call.fail(*std::move(error));
+  }
+  if (auto error = call.finish()) message.fail(*std::move(error));
+}
+
+void read_message(const Json& in, const std::string& path, Fields& body, v1::ChatMessage* out) {
+  Fields message(in, path);
+  std::string role = message.string("role").value_or("");
+  if (role == "developer") role = "system";  // OpenAI's newer name of it; templates know the old
+  out->set_role(std::move(role));
+  out->set_content(read_content(message));
+  out->set_name(message.string("name").value_or(""));
+  out->set_tool_call_id(message.string("tool_call_id").value_or(""));
+  if (const Json* calls = message.find("tool_calls")) {
+    if (!calls->is_array()) message.fail("tool_calls", "must be an array");
+    for (size_t i = 0; calls->is_array() && i < calls->size(); ++i)
+      read_tool_call((*calls)[i], path + "." + element("tool_calls", i), message,
+                     out->add_tool_calls());
+  }
+  // An answer of this or another server, sent back as it came.
+  for (const char* name :
+       {"refusal", "audio", "function_call", "annotations", "reasoning_content", "reasoning"})
+    message.only(name, {"", Json::array()}, "has no place in the prompt");
+  if (auto error = message.finish()) body.fail(*std::move(error));
+}
+
+// {"type": "function", "function": {"name", "description", "parameters"}}
+void read_tool(const Json& in, const std::string& path, Fields& body, v1::Tool* out) {
+  Fields tool(in, path);
+  tool.only("type", {"function"}, "only functions");
+  const Json* function = tool.find("function");
+  if (!function) {
+    tool.fail("function", "missing");
+  } else {
+    Fields members(*function, path + ".function");
+    out->set_name(members.string("name").value_or(""));
+    out->set_description(members.string("description").value_or(""));
+    if (const Json* parameters = members.find("parameters")) {
+      if (!parameters->is_object()) members.fail("parameters", "must be an object");
+      out->set_parameters_json(parameters->dump());
+    }
+    members.only("strict", {false}, "the answer is not held to the schema");
+    if (auto error = members.finish()) tool.fail(*std::move(error));
+  }
+  if (auto error = tool.finish()) body.fail(*std::move(error));
+}
+
+// "auto" leaves it to the model; of "none" it does not hear of the tools.
+bool may_call_tools(Fields& body) {
+  const Json* choice = body.find("tool_choice");
+  if (!choice || *choice == "auto") return true;
+  if (*choice == "none") return false;
+  if (*choice == "required" || choice->is_object())
+    body.fail(unsupported("tool_choice", "only none and auto: the model cannot be made to call"));
+  else
+    body.fail("tool_choice", "must be none or auto");
+  return false;
+}
+
+void read_tools(Fields& body, v1::ChatInput* out, bool* wants_tools) {
+  const bool may_call = may_call_tools(body);
+  body.only("parallel_tool_calls", {true}, "the number of calls cannot be limited");
+  const Json* tools = body.find("tools");
+  *wants_tools = tools && may_call && !tools->empty();
+  if (!tools) return;
+  if (!tools->is_array()) return body.fail("tools", "must be an array");
+  for (size_t i = 0; i < tools->size() && body.ok(); ++i)
+    read_tool((*tools)[i], element("tools", i), body, out->add_tools());
+  if (!may_call) out->clear_tools();
+}
+
+void read_variables(Fields& body, v1::ChatInput* out) {
+  const Json* variables = body.find("chat_template_kwargs");
+  if (!variables) return;
+  if (!variables->is_object()) return body.fail("chat_template_kwargs", "must be an object");
+  const auto status = google::protobuf::util::JsonStringToMessage(
+      variables->dump(), out->mutable_template_variables());
+  if (!status.ok()) body.fail("chat_template_kwargs", "holds what cannot be taken");
+}
+
+}  // namespace
+
+void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools) {
+  const Json* messages = fields.find("messages");
+  if (!messages) return fields.fail("messages", "missing");
+  if (!messages->is_array()) return fields.fail("messages", "must be an array");
+  for (size_t i = 0; i < messages->size() && fields.ok(); ++i)
+    read_message((*messages)[i], element("messages", i), fields, out->add_messages());
+  read_tools(fields, out, wants_tools);
+  read_variables(fields, out);
+  if (const auto v = fields.boolean("add_generation_prompt")) out->set_add_generation_prompt(*v);
+}
+
+}  // namespace tern::http

@@ -1,0 +1,178 @@
+#include "server/http/fields.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tern::http {
+namespace {
+
+ApiError malformed_json(const std::string& why) {
+  return {.code = Code::kInvalidArgument,
+          .reason = "MALFORMED_JSON",
+          .message = "the body is not JSON: " + why};
+}
+
+}  // namespace
+
+std::optional<ApiError> parse_body(const std::string& body, Json* out) {
+  bool too_deep = false;
+  const std::string deep = "nested deeper than " + std::to_string(kMaxJsonDepth);
+  try {
+    *out = Json::parse(body, limit_depth(&too_deep));
+  } catch (const Json::parse_error& error) {
+    if (too_deep) return malformed_json(deep);
+    // nlohmann: "[json.exception.parse_error.101] parse error at line 1, column 2: why"
+    const std::string what = error.what();
+    const size_t why = what.find(": ");
+    return malformed_json("byte " + std::to_string(error.byte) +
+                          (why == std::string::npos ? "" : what.substr(why)));
+  } catch (const Json::exception& error) {  // a number beyond double
+    return malformed_json(error.what());
+  }
+  if (too_deep) return malformed_json(deep);
+  if (!out->is_object())
+    return malformed_json("must be an object, is " + std::string(out->type_name()));
+  return {};
+}
+
+ApiError unsupported(std::string field, const std::string& why) {
+  return {.code = Code::kFailedPrecondition,
+          .reason = "FEATURE_DISABLED",
+          .message = field + ": " + why,
+          .field = field};
+}
+
+Fields::Fields(const Json& object, std::string path)
+    : object_(object), path_(path.empty() ? "" : std::move(path) + ".") {
+  if (!object.is_object())
+    fail(bad_field(path_.substr(0, path_.size() - 1),
+                   "must be an object, is " + std::string(object.type_name())));
+}
+
+const Json* Fields::find(const char* name) {
+  known_.insert(name);
+  if (error_) return nullptr;
+  const auto found = object_.find(name);
+  return found == object_.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::optional<bool> Fields::boolean(const char* name) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (value->is_boolean()) return value->get<bool>();
+  wrong_type(name, "true or false", *value);
+  return {};
+}
+
+std::optional<double> Fields::number(const char* name) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (value->is_number()) return value->get<double>();
+  wrong_type(name, "a number", *value);
+  return {};
+}
+
+std::optional<int64_t> Fields::integer(const char* name, int64_t low, int64_t high) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (!value->is_number_integer()) {
+    wrong_type(name, "a whole number", *value);
+    return {};
+  }
+  const bool beyond = value->is_number_unsigned() &&
+                      value->get<uint64_t>() > uint64_t(std::numeric_limits<int64_t>::max());
+  const int64_t number = beyond ? std::numeric_limits<int64_t>::max() : value->get<int64_t>();
+  if (!beyond && number >= low && number <= high) return number;
+  fail(name, "must be in [" + std::to_string(low) + ", " + std::to_string(high) + "], is " +
+                 value->dump());
+  return {};
+}
+
+std::optional<std::string> Fields::string(const char* name) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (value->is_string()) return value->get<std::string>();
+  wrong_type(name, "a string", *value);
+  return {};
+}
+
+std::vector<std::string> Fields::strings(const char* name) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (value->is_string()) return {value->get<std::string>()};
+  if (!value->is_array()) {
+    wrong_type(name, "a string or an array of strings", *value);
+    return {};
+  }
+  std::vector<std::string> out;
+  for (const Json& item : *value) {
+    if (!item.is_string()) {
+      wrong_type(name + ("[" + std::to_string(out.size()) + "]"), "a string", item);
+      return {};
+    }
+    out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+std::vector<uint32_t> Fields::ids(const char* name) {
+  const Json* value = find(name);
+  if (!value) return {};
+  if (!value->is_array()) {
+    wrong_type(name, "an array of token ids", *value);
+    return {};
+  }
+  std::vector<uint32_t> out;
+  for (const Json& item : *value) {
+    const std::optional<uint32_t> id = to_id(item);
+    if (!id) {
+      wrong_type(name + ("[" + std::to_string(out.size()) + "]"), "a token id", item);
+      return {};
+    }
+    out.push_back(*id);
+  }
+  return out;
+}
+
+void Fields::ignore(std::initializer_list<const char*> names) {
+  known_.insert(names.begin(), names.end());
+}
+
+void Fields::only(const char* name, std::initializer_list<Json> neutral, const char* why) {
+  const Json* value = find(name);
+  if (value && std::find(neutral.begin(), neutral.end(), *value) == neutral.end())
+    fail(unsupported(full_name(name), why));
+}
+
+void Fields::fail(const std::string& name, const std::string& why) {
+  fail(bad_field(full_name(name), why));
+}
+
+void Fields::fail(ApiError error) {
+  if (!error_) error_ = std::move(error);
+}
+
+void Fields::wrong_type(const std::string& name, const char* wanted, const Json& value) {
+  constexpr size_t kShown = 40;
+  std::string shown = value.is_structured() ? "" : " " + value.dump();
+  if (shown.size() > kShown) shown.clear();
+  fail(name, std::string("must be ") + wanted + ", is " + value.type_name() + shown);
+}
+
+std::optional<ApiError> Fields::finish() {
+  if (error_) return error_;
+  for (const auto& [name, value] : object_.items()) {
+    if (known_.count(name)) continue;
+    ApiError error = bad_field(full_name(name), "no such field here (docs/http-api.md lists them)");
+    error.reason = "UNKNOWN_FIELD";
+    return error;
+  }
+  return {};
+}
+
+std::optional<uint32_t> to_id(const Json& value) {
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > 0xFFFFFFFFu) return {};
+  return static_cast<uint32_t>(value.get<uint64_t>());
+}
+
+}  // namespace tern::http

@@ -1,0 +1,199 @@
+#include "server/http/gateway.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+
+#include "server/api/call.h"
+#include "server/http/endpoints.h"
+#include "server/http/error.h"
+#include "server/http/generation.h"
+#include "server/http/listener.h"
+
+namespace tern::http {
+namespace {
+
+// Threads for what is quick, beside those that completions may hold: health and metrics answer
+// while all streams are taken.
+constexpr int32_t kReservedThreads = 32;
+constexpr const char* kRequestId = "X-Request-Id";
+constexpr std::string_view kModels = "/v1/models/";
+
+ApiError no_route(const std::string& path) {
+  return {.code = Code::kNotFound, .reason = "NO_SUCH_ROUTE", .message = "no such route: " + path};
+}
+
+Response wrong_method(const Request& request, const std::string& allowed) {
+  Response response =
+      error_response({.code = Code::kInvalidArgument,
+                      .reason = "METHOD_NOT_ALLOWED",
+                      .message = request.path + " takes " + allowed + ", not " + request.method});
+  response.status = 405;
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace
+
+class Gateway::Impl {
+ public:
+  Impl(const GatewayOptions& options, ServingState& state)
+      : state_(state), cors_origin_(options.cors_origin), max_streams_(options.max_streams) {
+    add_routes();
+  }
+
+  Status start(const GatewayOptions& options) {
+    const ListenerOptions listen{.listen = options.listen,
+                                 .num_threads = options.max_streams + kReservedThreads,
+                                 .max_body_bytes = options.max_body_bytes};
+    auto started =
+        Listener::start(listen, [this](const Request& request) { return answer(request); });
+    if (!started.ok()) return started.status();
+    listener_ = *std::move(started);
+    return {};
+  }
+
+  Listener& listener() { return *listener_; }
+
+  void add(const std::string& path, const std::string& method, Handler handler) {
+    std::unique_lock lock(mutex_);
+    routes_[path] = {method, std::move(handler)};
+  }
+
+ private:
+  struct Route {
+    std::string method;
+    Handler handler;
+  };
+
+  void add_routes() {
+    add("/v1/models", "GET", [this](const Request&) { return list_models(state_, created_); });
+    add("/v1/completions", "POST", [this](const Request& request) {
+      return complete(request, parse_completion, kCompletionFormat);
+    });
+    add("/v1/chat/completions", "POST",
+        [this](const Request& request) { return complete(request, parse_chat, kChatFormat); });
+    add("/tokenize", "POST", [this](const Request& request) { return tokenize(request, state_); });
+    add("/detokenize", "POST",
+        [this](const Request& request) { return detokenize(request, state_); });
+    add("/health", "GET", [this](const Request&) { return health(state_); });
+    add("/health/live", "GET", [](const Request&) { return live(); });
+    add("/version", "GET", [](const Request&) { return version(); });
+  }
+
+  Response answer(const Request& request) {
+    Response response = route(request);
+    const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
+                                    [](const auto& header) { return header.first == kRequestId; });
+    if (const std::string id = request.header("x-request-id"); !has_id && is_request_id(id))
+      response.headers.emplace_back(kRequestId, id);
+    if (!cors_origin_.empty()) allow_origin(request, &response);
+    return response;
+  }
+
+  Response route(const Request& request) {
+    const std::optional<Route> route = find(request.path);
+    if (!route) return error_response(no_route(request.path));
+    if (request.method == route->method) return route->handler(request);
+    if (request.method == "HEAD" && route->method == "GET") return route->handler(request);
+    if (request.method == "OPTIONS" && !cors_origin_.empty()) return {.status = 204};
+    return wrong_method(request, route->method);
+  }
+
+  std::optional<Route> find(const std::string& path) const {
+    if (path.starts_with(kModels) && path.size() > kModels.size())
+      return Route{"GET", [this](const Request& request) {
+                     return get_model(state_, request.path.substr(kModels.size()), created_);
+                   }};
+    std::shared_lock lock(mutex_);
+    const auto found = routes_.find(path);
+    return found == routes_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  void allow_origin(const Request& request, Response* response) const {
+    response->headers.emplace_back("Access-Control-Allow-Origin", cors_origin_);
+    response->headers.emplace_back("Access-Control-Expose-Headers",
+                                   "X-Request-Id, Retry-After, Retry-After-Ms");
+    if (request.method != "OPTIONS") return;
+    response->headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    response->headers.emplace_back(
+        "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms, X-Stainless-Arch, "
+        "X-Stainless-Lang, X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Retry-Count, "
+        "X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Timeout");
+    response->headers.emplace_back("Access-Control-Max-Age", "86400");
+  }
+
+  using Parse = std::optional<ApiError>(const Json&, GenerateBody*);
+
+  Response complete(const Request& request, Parse& parse, const Format& format) {
+    Json json;
+    if (auto error = parse_body(request.body, &json)) return refuse(*std::move(error));
+    GenerateBody body;
+    if (auto error = parse(json, &body)) return refuse(*std::move(error));
+    std::shared_ptr<void> slot = take_slot();
+    if (!slot) return refuse(all_taken());
+    return generate(request, std::move(body), format, state_, std::move(slot));
+  }
+
+  Response refuse(ApiError error) {
+    return error_response(Call(state_, Transport::kHttp).refuse(std::move(error)));
+  }
+
+  // Null where all are taken. Given back by its end.
+  std::shared_ptr<void> take_slot() {
+    if (num_streams_.fetch_add(1) < max_streams_) return {this, [this](void*) { --num_streams_; }};
+    --num_streams_;
+    return {};
+  }
+
+  ApiError all_taken() const {
+    return {.code = Code::kResourceExhausted,
+            .reason = "TOO_MANY_STREAMS",
+            .message = "all " + std::to_string(max_streams_) +
+                       " completions that may be under way at once are (http.max_streams)",
+            .retry_after = Seconds(1)};
+  }
+
+  ServingState& state_;
+  const std::string cors_origin_;
+  const int32_t max_streams_;
+  const int64_t created_ = std::chrono::duration_cast<std::chrono::seconds>(
+                               std::chrono::system_clock::now().time_since_epoch())
+                               .count();
+  std::atomic<int32_t> num_streams_{0};
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, Route> routes_;  // by path; guarded by mutex_
+  std::unique_ptr<Listener> listener_;   // last: its threads use the rest
+};
+
+Result<std::unique_ptr<Gateway>> Gateway::start(const GatewayOptions& options,
+                                                ServingState& state) {
+  auto impl = std::make_unique<Impl>(options, state);
+  TERN_TRY(impl->start(options));
+  return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
+}
+
+Gateway::Gateway(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Gateway::~Gateway() = default;
+
+const std::vector<std::string>& Gateway::addresses() const {
+  return impl_->listener().addresses();
+}
+
+void Gateway::add_text_route(const std::string& path, const std::string& content_type,
+                             std::function<std::string()> text) {
+  impl_->add(path, "GET", [content_type, text = std::move(text)](const Request&) {
+    return Response{.content_type = content_type, .body = text()};
+  });
+}
+
+void Gateway::shutdown(Seconds grace) {
+  impl_->listener().shutdown(grace);
+}
+
+}  // namespace tern::http

@@ -1,0 +1,201 @@
+#include "server/http/generation.h"
+
+#include <charconv>
+#include <chrono>
+
+#include "server/http/error.h"
+
+namespace tern::http {
+namespace {
+
+constexpr Seconds kLookForClient{0.1};  // how soon a client that left is noticed
+constexpr Seconds kPing{15};            // an idle stream shows that often that it lives
+
+std::string event(const Json& data) {
+  return "data: " + dump(data) + "\n\n";
+}
+
+int64_t unix_seconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// The header x-request-timeout-ms.
+std::optional<ApiError> read_deadline(const Request& request, std::optional<TimePoint>* out) {
+  constexpr const char* kName = "x-request-timeout-ms";
+  const std::string text = request.header(kName);
+  if (text.empty()) return {};
+  int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  constexpr int64_t kMaxMs = int64_t{1000} * 86400 * 365;
+  if (error != std::errc() || end != text.data() + text.size() || ms < 1 || ms > kMaxMs)
+    return bad_field(kName, "must be a whole number of milliseconds in [1, " +
+                                std::to_string(kMaxMs) + "], is '" + text + "'");
+  *out = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+  return {};
+}
+
+// The body's, the header's, or a new one; of several prompts each gets its number behind it.
+std::string set_request_ids(const Request& request, std::vector<v1::GenerateRequest>* requests) {
+  std::string id = requests->front().request_id();
+  if (id.empty()) id = request.header("x-request-id");
+  if (id.empty()) id = uuid_v7();
+  for (size_t i = 0; i < requests->size(); ++i)
+    (*requests)[i].set_request_id(requests->size() == 1 ? id : id + "-" + std::to_string(i));
+  return id;
+}
+
+// One HTTP request's answers on their way out. The handler's thread.
+class Generation {
+ public:
+  Generation(GenerateBody body, const Format& format, std::shared_ptr<void> slot)
+      : body_(std::move(body)), format_(format), slot_(std::move(slot)) {}
+
+  std::optional<ApiError> submit(ServingState& state, const std::optional<TimePoint>& deadline,
+                                 const std::string& id) {
+    if (auto error = answers_.submit(state, body_.requests, deadline)) return error;
+    const AnswerOptions& options = body_.options;
+    head_ = Json{{"id", format_.id_prefix + id},
+                 {"object", options.stream ? format_.chunk_object : format_.object},
+                 {"created", unix_seconds()},
+                 {"model", answers_.accepted(0).model()}};
+    for (int32_t i = 0; i < num_choices(); ++i) {
+      PieceMaker& maker = makers_.emplace_back(answers_, options, prompt_of(i));
+      if (options.echo)
+        maker.set_echo(PieceMaker::prompt_text(
+            body_.requests[prompt_of(i)], answers_.accepted(prompt_of(i)), answers_.tokenizer()));
+    }
+    return {};
+  }
+
+  // The whole answer, or how it failed; CANCELLED where the client has left.
+  Response wait(const std::function<bool()>& client_gone) {
+    std::vector<Piece> choices(num_choices());
+    for (Piece& choice : choices) choice.is_first = true;
+    while (!answers_.done()) {
+      std::vector<Delta> deltas = answers_.fetch(kLookForClient);
+      for (Delta& delta : deltas) {
+        const int32_t choice = choice_of(delta);
+        join(next(std::move(delta)), &choices[choice]);
+      }
+      if (deltas.empty() && client_gone()) answers_.cancel();
+    }
+    if (const auto error = answers_.error()) return error_response(*error);
+    Json out = head_;
+    out["choices"] = Json::array();
+    for (int32_t i = 0; i < num_choices(); ++i)
+      out["choices"].push_back(format_.choice(choices[i], context(i), false));
+    out["usage"] = usage();
+    if (&format_ == &kChatFormat && body_.options.prompt_logprobs)
+      out["prompt_logprobs"] =
+          prompt_logprobs_json(answers_.prompt_logprobs(0), answers_.tokenizer());
+    return {.body = dump(out)};
+  }
+
+  void write(const Write& write, const std::function<bool()>& client_gone) {
+    std::string out;
+    for (int32_t i = 0; format_.opening && i < num_choices(); ++i) out += chunk(format_.opening(i));
+    TimePoint last_write = std::chrono::steady_clock::now();
+    for (bool open = true; open;) {
+      for (Delta& delta : answers_.fetch(kLookForClient)) {
+        const int32_t choice = choice_of(delta);
+        const Piece piece = next(std::move(delta));
+        if (!piece.is_empty()) out += chunk(format_.choice(piece, context(choice), true));
+      }
+      if (answers_.done()) {
+        open = false;
+        out += ending();
+      }
+      const TimePoint now = std::chrono::steady_clock::now();
+      if (out.empty() && now - last_write > to_duration(kPing)) out = ": waiting\n\n";
+      if (out.empty() ? client_gone() : !write(out)) return answers_.cancel();
+      if (!out.empty()) last_write = now;
+      out.clear();
+    }
+  }
+
+ private:
+  int32_t num_choices() const { return answers_.num_prompts() * answers_.n(); }
+  int32_t choice_of(const Delta& delta) const { return delta.prompt * answers_.n() + delta.index; }
+  int32_t prompt_of(int32_t choice) const { return choice / answers_.n(); }
+  ChoiceContext context(int32_t choice) const {
+    return {answers_, body_.options, prompt_of(choice), choice};
+  }
+
+  Piece next(Delta&& delta) {
+    if (delta.finished) {
+      const v1::Usage& usage = delta.finished->usage();
+      if (!body_.options.prompt_only) num_completion_tokens_ += usage.completion_tokens();
+      if (delta.index == 0) num_cached_tokens_ += usage.cached_tokens();
+    }
+    return makers_[choice_of(delta)].next(std::move(delta));
+  }
+
+  std::string chunk(Json choice) const {
+    Json out = head_;
+    out["choices"] = Json::array({std::move(choice)});
+    if (body_.options.include_usage) out["usage"] = nullptr;
+    return event(out);
+  }
+
+  std::string ending() const {
+    if (const auto error = answers_.error()) return event(error_json(*error));
+    std::string out;
+    if (body_.options.include_usage) {
+      Json last = head_;
+      last["choices"] = Json::array();
+      last["usage"] = usage();
+      out = event(last);
+    }
+    return out + "data: [DONE]\n\n";
+  }
+
+  Json usage() const {
+    uint32_t num_prompt_tokens = 0;
+    for (int32_t i = 0; i < answers_.num_prompts(); ++i)
+      num_prompt_tokens += answers_.accepted(i).prompt_tokens();
+    return Json{{"prompt_tokens", num_prompt_tokens},
+                {"completion_tokens", num_completion_tokens_},
+                {"total_tokens", num_prompt_tokens + num_completion_tokens_},
+                {"prompt_tokens_details", {{"cached_tokens", num_cached_tokens_}}}};
+  }
+
+  const GenerateBody body_;
+  const Format& format_;
+  const std::shared_ptr<void> slot_;
+  Answers answers_;
+  Json head_;
+  std::vector<PieceMaker> makers_;  // one a choice
+  uint32_t num_completion_tokens_ = 0, num_cached_tokens_ = 0;
+};
+
+}  // namespace
+
+Response generate(const Request& request, GenerateBody body, const Format& format,
+                  ServingState& state, std::shared_ptr<void> slot) {
+  const bool stream = body.options.stream;
+  std::optional<TimePoint> deadline;
+  if (auto error = read_deadline(request, &deadline))
+    return error_response(Call(state, Transport::kHttp).refuse(*std::move(error)));
+  const std::string id = set_request_ids(request, &body.requests);
+  const auto generation = std::make_shared<Generation>(std::move(body), format, std::move(slot));
+  Response response;
+  if (auto error = generation->submit(state, deadline, id)) {
+    response = error_response(with_json_names(*std::move(error)));
+  } else if (!stream) {
+    response = generation->wait(request.client_gone);
+  } else {
+    response.content_type = "text/event-stream; charset=utf-8";
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    response.headers.emplace_back("X-Accel-Buffering", "no");  // proxies of nginx's kind
+    response.stream = [generation, client_gone = request.client_gone](const Write& write) {
+      generation->write(write, client_gone);
+    };
+  }
+  response.keep = generation;
+  if (is_request_id(id)) response.headers.emplace_back("X-Request-Id", id);
+  return response;
+}
+
+}  // namespace tern::http

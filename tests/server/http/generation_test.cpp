@@ -1,0 +1,306 @@
+// Answers in OpenAI's shapes: what a stream adds up to is the unary answer.
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "tests/server/http/http_wire.h"
+
+using namespace tern;
+
+namespace {
+
+Json unary(const HttpWire& wire, const std::string& path, Json body) {
+  body["stream"] = false;
+  const httplib::Response response = wire.post(path, body.dump());
+  CAPTURE(response.body);
+  REQUIRE(response.status == 200);
+  return Json::parse(response.body);
+}
+
+// The chunks of a stream, without the [DONE] that must end it.
+std::vector<Json> chunks(const HttpWire& wire, const std::string& path, Json body) {
+  body["stream"] = true;
+  std::vector<std::string> events = wire.stream(path, body.dump());
+  REQUIRE_FALSE(events.empty());
+  CHECK(events.back() == "[DONE]");
+  events.pop_back();
+  std::vector<Json> out;
+  for (const std::string& event : events) out.push_back(Json::parse(event));
+  return out;
+}
+
+void append(const Json& from, Json* to) {
+  if (to->is_null()) *to = Json::array();
+  for (const Json& item : from) to->push_back(item);
+}
+
+// Adds the members of a completion's logprobs.
+void add_logprobs(const Json& from, Json* to) {
+  if (from.is_null()) return;
+  for (const auto& [name, values] : from.items()) append(values, &(*to)[name]);
+}
+
+// One choice, put together of its chunks, in the shape of a unary one.
+Json joined_completion(const std::vector<Json>& all, int index) {
+  Json out{{"index", index}, {"text", ""}, {"logprobs", nullptr}};
+  for (const Json& chunk : all) {
+    for (const Json& choice : chunk["choices"]) {
+      if (choice["index"] != index) continue;
+      CHECK_FALSE(out.contains("finish_reason"));  // nothing after the end
+      out["text"] = out["text"].get<std::string>() + choice["text"].get<std::string>();
+      add_logprobs(choice["logprobs"], &out["logprobs"]);
+      if (choice["finish_reason"].is_null()) continue;
+      out["finish_reason"] = choice["finish_reason"];
+      out["stop_reason"] = choice["stop_reason"];
+    }
+  }
+  return out;
+}
+
+Json joined_chat(const std::vector<Json>& all, int index) {
+  Json message = Json::object(), logprobs, calls = Json::array(), out;
+  std::string content;
+  for (const Json& chunk : all) {
+    for (const Json& choice : chunk["choices"]) {
+      if (choice["index"] != index) continue;
+      const Json& delta = choice["delta"];
+      if (delta.contains("role")) {
+        CHECK(message.empty());  // once, and first
+        message["role"] = delta["role"];
+      }
+      REQUIRE(message.contains("role"));
+      content += delta.value("content", "");
+      for (const Json& call : delta.value("tool_calls", Json::array())) {
+        CHECK(call["index"] == calls.size());
+        calls.push_back({{"type", call["type"]}, {"function", call["function"]}});
+        CHECK(call["id"].get<std::string>().starts_with("call_"));
+      }
+      if (!choice["logprobs"].is_null())
+        append(choice["logprobs"]["content"], &logprobs["content"]);
+      if (!choice["finish_reason"].is_null()) out = choice["finish_reason"];
+    }
+  }
+  message["content"] = content.empty() && !calls.empty() ? Json(nullptr) : Json(content);
+  if (!calls.empty()) message["tool_calls"] = calls;
+  return Json{
+      {"index", index}, {"message", message}, {"logprobs", logprobs}, {"finish_reason", out}};
+}
+
+// Ids of calls are minted anew each time.
+Json without_ids(Json choice) {
+  choice.erase("stop_reason");
+  Json& message = choice["message"];
+  if (message.contains("tool_calls"))
+    for (Json& call : message["tool_calls"]) call.erase("id");
+  return choice;
+}
+
+const Json kTools = Json::parse(
+    R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}])");
+
+}  // namespace
+
+TEST_CASE("a completion", "[http]") {
+  HttpWire wire;
+  const Json out = unary(wire, "/v1/completions", {{"prompt", "hi"}, {"max_tokens", 4}});
+  CHECK(out["object"] == "text_completion");
+  CHECK(out["model"] == "fake");
+  CHECK(out["choices"] == Json::parse(R"([{"index": 0, "text": "t0 t1 t2 t3 ", "logprobs": null,
+                                           "finish_reason": "length", "stop_reason": null}])"));
+  CHECK(out["usage"] == Json::parse(R"({"prompt_tokens": 3, "completion_tokens": 4,
+         "total_tokens": 7, "prompt_tokens_details": {"cached_tokens": 3}})"));
+}
+
+TEST_CASE("a streamed completion adds up to the unary one", "[http]") {
+  HttpWire wire;
+  const Json body{{"prompt", {"ab", "c"}}, {"n", 3},    {"max_tokens", 20},
+                  {"logprobs", 2},         {"seed", 1}, {"temperature", 1}};
+  for (const bool echo : {false, true}) {
+    Json wanted = body;
+    wanted["echo"] = echo;
+    const Json whole = unary(wire, "/v1/completions", wanted);
+    wanted["stream_options"] = {{"include_usage", true}};
+    const std::vector<Json> parts = chunks(wire, "/v1/completions", [&] {
+      wanted["stream"] = true;
+      return wanted;
+    }());
+    REQUIRE(whole["choices"].size() == 6);
+    for (int i = 0; i < 6; ++i) CHECK(joined_completion(parts, i) == whole["choices"][i]);
+    CHECK(whole["choices"][5]["text"].get<std::string>().starts_with(echo ? "ct0 t1 " : "t0 t1 "));
+    for (size_t i = 0; i + 1 < parts.size(); ++i) {
+      CHECK(parts[i]["usage"].is_null());
+      CHECK(parts[i]["id"] == parts[0]["id"]);
+      CHECK(parts[i]["object"] == "text_completion");
+    }
+    CHECK(parts.back()["choices"].empty());
+    CHECK(parts.back()["usage"] == whole["usage"]);
+    CHECK(whole["usage"]["prompt_tokens"] == 3 + 2);  // <bos> before each
+    CHECK(whole["usage"]["completion_tokens"] == 2 * 3 * 20);
+  }
+}
+
+TEST_CASE("logprobs of a completion, with those of the prompt", "[http]") {
+  HttpWire wire;
+  const Json choice = unary(wire, "/v1/completions",
+                            {{"prompt", "ab"}, {"max_tokens", 2}, {"logprobs", 1}, {"echo", true}})
+                          .at("choices")[0];
+  CHECK(choice["text"] == "abt0 t1 ");
+  CHECK(choice["logprobs"]["tokens"] ==
+        Json::array({"<bos>", "a", "b", std::string(1, '\0'), "\x01"}));
+  CHECK(choice["logprobs"]["token_logprobs"] == Json::array({nullptr, -1.0, -2.0, -0.0, -1.0}));
+  CHECK(choice["logprobs"]["text_offset"] == Json::array({0, 5, 6, 7, 8}));
+  CHECK(choice["logprobs"]["top_logprobs"][0].is_null());
+  CHECK(choice["logprobs"]["top_logprobs"][2] == Json{{std::string(1, '\0'), -10.0}, {"b", -2.0}});
+  // The prompt alone, as evaluations ask for it.
+  const Json only = unary(wire, "/v1/completions",
+                          {{"prompt", "ab"}, {"max_tokens", 0}, {"logprobs", 0}, {"echo", true}});
+  CHECK(only["choices"][0]["text"] == "ab");
+  CHECK(only["choices"][0]["logprobs"]["token_logprobs"] == Json::array({nullptr, -1.0, -2.0}));
+  CHECK(only["choices"][0]["finish_reason"] == "length");
+  CHECK(only["usage"]["completion_tokens"] == 0);
+}
+
+TEST_CASE("token ids and prompt logprobs, where asked for", "[http]") {
+  HttpWire wire;
+  const Json ids = unary(wire, "/v1/completions",
+                         {{"prompt", {7, 8}}, {"max_tokens", 2}, {"return_token_ids", true}})
+                       .at("choices")[0];
+  CHECK(ids["token_ids"] == Json::array({0, 1}));
+  CHECK(ids["prompt_token_ids"] == Json::array({7, 8}));
+  std::vector<int> streamed;
+  for (const Json& chunk :
+       chunks(wire, "/v1/completions",
+              {{"prompt", {7, 8}}, {"max_tokens", 30}, {"return_token_ids", true}}))
+    for (const Json& id : chunk["choices"][0]["token_ids"]) streamed.push_back(id);
+  CHECK(streamed.size() == 30);
+  const Json wanted =
+      Json::parse(R"([null, {"8": {"logprob": -1.0, "rank": 1, "decoded_token": "\b"},
+                                             "0": {"logprob": -10.0, "rank": 1,
+                                                   "decoded_token": "\u0000"}}])");
+  CHECK(unary(wire, "/v1/completions",
+              {{"prompt", {7, 8}}, {"max_tokens", 1}, {"prompt_logprobs", 1}})
+            .at("choices")[0]["prompt_logprobs"] == wanted);
+  const Json chat = unary(wire, "/v1/chat/completions",
+                          {{"messages", {{{"role", "user"}, {"content", "x"}}}},
+                           {"max_tokens", 1},
+                           {"prompt_logprobs", 0}});
+  CHECK(chat["prompt_logprobs"].size() == chat["usage"]["prompt_tokens"]);
+}
+
+TEST_CASE("a chat, whole and streamed", "[http]") {
+  HttpWire wire;
+  const Json body{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
+                  {"n", 2},
+                  {"max_completion_tokens", 15},
+                  {"logprobs", true},
+                  {"top_logprobs", 1}};
+  const Json whole = unary(wire, "/v1/chat/completions", body);
+  CHECK(whole["object"] == "chat.completion");
+  const std::vector<Json> parts = chunks(wire, "/v1/chat/completions", body);
+  for (const Json& part : parts) CHECK(part["object"] == "chat.completion.chunk");
+  for (int i = 0; i < 2; ++i) CHECK(joined_chat(parts, i) == without_ids(whole["choices"][i]));
+  CHECK(whole["choices"][0]["message"]["content"] == FakeEngine::answer(15));
+  CHECK(whole["choices"][0]["logprobs"]["content"][2] ==
+        Json::parse(R"({"token": "\u0002", "logprob": -2.0, "bytes": [2], "top_logprobs":
+                        [{"token": "\u0000", "logprob": -10.0, "bytes": [0]}]})"));
+  CHECK(std::string(wire.engine.last_request.prompt_token_ids.begin(),
+                    wire.engine.last_request.prompt_token_ids.end()) == "[user]hi[assistant]");
+}
+
+TEST_CASE("tool calls, whole and streamed, however tokens cut them", "[http]") {
+  const std::string answer =
+      "I look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"q\": \"né\", \"k\": 1}}\n"
+      "</tool_call>\n<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+  for (const size_t step : {size_t{1}, size_t{2}, size_t{7}, answer.size()}) {
+    HttpWire wire;
+    for (size_t at = 0; at < answer.size(); at += step)
+      wire.engine.script.push_back(answer.substr(at, step));
+    Json body{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
+              {"tools", kTools},
+              {"max_tokens", wire.engine.script.size()}};
+    const Json choice = unary(wire, "/v1/chat/completions", body).at("choices")[0];
+    CHECK(choice["message"]["content"] == "I look.");
+    REQUIRE(choice["message"]["tool_calls"].size() == 2);
+    const Json& call = choice["message"]["tool_calls"][0];
+    CHECK(call["type"] == "function");
+    CHECK(call["id"] != choice["message"]["tool_calls"][1]["id"]);
+    CHECK(call["function"]["name"] == "f");
+    CHECK(Json::parse(call["function"]["arguments"].get<std::string>()) ==
+          Json{{"q", "né"}, {"k", 1}});
+    CHECK(joined_chat(chunks(wire, "/v1/chat/completions", body), 0) == without_ids(choice));
+    // Without tools the same answer is text.
+    body.erase("tools");
+    const Json text = unary(wire, "/v1/chat/completions", body).at("choices")[0];
+    CHECK(text["message"]["content"] == answer);
+    CHECK_FALSE(text["message"].contains("tool_calls"));
+  }
+}
+
+TEST_CASE("finish reasons", "[http]") {
+  HttpWire wire;
+  const Json chat{{"messages", {{{"role", "user"}, {"content", "hi"}}}}, {"max_tokens", 1}};
+  Json with_tools = chat;
+  with_tools["tools"] = kTools;
+  const auto reason = [&](const Json& body) {
+    const Json choice = unary(wire, "/v1/chat/completions", body).at("choices")[0];
+    CHECK(joined_chat(chunks(wire, "/v1/chat/completions", body), 0) == without_ids(choice));
+    return choice["finish_reason"].get<std::string>();
+  };
+  wire.engine.script = {R"(<tool_call>{"name": "f"}</tool_call>)"};
+  CHECK(reason(chat) == "length");
+  CHECK(reason(with_tools) == "length");
+  wire.engine.end = FinishReason::kEos;
+  CHECK(reason(chat) == "stop");
+  CHECK(reason(with_tools) == "tool_calls");
+  wire.engine.script = {"text"};
+  CHECK(reason(with_tools) == "stop");
+  wire.engine.end = FinishReason::kStopString;
+  const Json choice =
+      unary(wire, "/v1/completions", {{"prompt", "x"}, {"max_tokens", 1}}).at("choices")[0];
+  CHECK(choice["finish_reason"] == "stop");
+  CHECK(choice["stop_reason"] == "stop!");
+}
+
+TEST_CASE("tools reach the template, unless none may be called", "[http]") {
+  HttpWire wire;
+  Json body{
+      {"messages", {{{"role", "user"}, {"content", "hi"}}}}, {"tools", kTools}, {"max_tokens", 1}};
+  const auto prompt = [&] {
+    unary(wire, "/v1/chat/completions", body);
+    const std::vector<int32_t>& ids = wire.engine.last_request.prompt_token_ids;
+    return std::string(ids.begin(), ids.end());
+  };
+  CHECK(prompt().starts_with("[tools]"));
+  body["tool_choice"] = "none";
+  CHECK(prompt() == "[user]hi[assistant]");
+}
+
+TEST_CASE("tokenize and detokenize", "[http]") {
+  HttpWire wire;
+  const auto post = [&](const std::string& path, const std::string& body) {
+    const httplib::Response response = wire.post(path, body);
+    CHECK(response.status == 200);
+    return Json::parse(response.body);
+  };
+  CHECK(post("/tokenize", R"({"prompt": "ab", "model": "fake"})") ==
+        Json::parse(R"({"count": 3, "max_model_len": 4096, "tokens": [257, 97, 98],
+                        "token_strs": null})"));
+  const Json pieces = post(
+      "/tokenize", R"({"prompt": "a", "add_special_tokens": false, "return_token_strs": true})");
+  CHECK(pieces["token_strs"] == Json::array({"a"}));
+  const Json chat = post("/tokenize", R"({"messages": [{"role": "user", "content": "x"}],
+                                          "add_generation_prompt": false})");
+  CHECK(chat["count"] == 7);  // [user]x
+  CHECK(post("/detokenize", R"({"tokens": [97, 98]})")["prompt"] == "ab");
+  const auto param = [&](const std::string& path, const std::string& body) {
+    const httplib::Response response = wire.post(path, body);
+    CHECK(response.status == 400);
+    return Json::parse(response.body)["error"]["param"];
+  };
+  CHECK(param("/tokenize", "{}") == "prompt");
+  CHECK(param("/tokenize", R"({"prompt": "a", "messages": []})") == "messages");
+  CHECK(param("/tokenize", R"({"prompt": 1})") == "prompt");
+  CHECK(param("/detokenize", R"({"tokens": [999]})") == "tokens[0]");
+  CHECK(param("/detokenize", R"({"tokens": "a"})") == "tokens");
+  CHECK(param("/detokenize", "{}") == "tokens");
+  CHECK(wire.post("/tokenize", R"({"prompt": "a", "model": "x"})").status == 404);
+}
