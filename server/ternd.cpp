@@ -158,8 +158,10 @@ int serve(Config config, LiveConfig::Read read) {
     spdlog::error("{}", server.status().message());
     return 1;
   }
-  spdlog::info("ternd {} listening on {}, admin on {}, loading {}", TERN_VERSION,
-               join((*server)->addresses()), join((*server)->admin_addresses()),
+  const http::Gateway* http = (*server)->http();
+  spdlog::info("ternd {} listening on {}{}, admin on {}, loading {}", TERN_VERSION,
+               join((*server)->addresses()), http ? ", HTTP on " + join(http->addresses()) : "",
+               join((*server)->admin_addresses()),
                config.engine.simulate ? "the simulated model" : config.engine.model_dir);
 
   std::optional<Result<std::unique_ptr<Engine>>> engine;

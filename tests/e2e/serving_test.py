@@ -34,7 +34,7 @@ def live(daemon):
 
 
 def health(daemon):
-    url = re.search(r"http://[^\s,]+", daemon.log()).group(0)
+    url = "http://" + re.search(r"HTTP on ([^\s,]+)", daemon.log()).group(1)
     try:
         with urllib.request.urlopen(url + "/health") as response:
             return response.status, json.load(response)["status"]
