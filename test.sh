@@ -3,7 +3,8 @@
 #   ./test.sh          unit, property, parity, wire and end-to-end tests
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
-#                      for 64-bit ARM in qemu; and the load and memory test of 5 minutes. Takes an hour or more.
+#                      for 64-bit ARM in qemu; independent clients against the wire's contract; and ten minutes of
+#                      mixed load. Takes two hours or more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,7 +12,7 @@ full=false
 case "${1:-}" in
   "") ;;
   --full) full=true ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) echo "test.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
 esac
 
@@ -19,12 +20,10 @@ if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  for stage in sanitizers clang memcheck aarch64; do
+  for stage in sanitizers clang memcheck aarch64 conformance openai soak; do
     echo "== stage $stage"
     "tests/full/$stage.sh"
   done
-  echo "== stage soak"
-  python3 tests/e2e/soak.py --bin build/release --minutes 5
   echo "== stage release"
 fi
 ctest --test-dir build/release --output-on-failure -j "$(nproc)"

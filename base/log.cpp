@@ -1,10 +1,13 @@
 #include "base/log.h"
 
+#include <spdlog/async.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 namespace tern {
 
 namespace {
+
+constexpr size_t kQueuedLines = 8192;
 
 Result<spdlog::level::level_enum> parse_level(const std::string& level) {
   const spdlog::level::level_enum parsed = spdlog::level::from_str(level);
@@ -24,12 +27,19 @@ std::string level_name(spdlog::level::level_enum level) {
 
 Status init_logging(const std::string& level) {
   TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
-  auto logger = spdlog::stderr_color_mt("tern");
+  spdlog::init_thread_pool(kQueuedLines, 1);
+  auto logger = std::make_shared<spdlog::async_logger>(
+      "tern", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(), spdlog::thread_pool(),
+      spdlog::async_overflow_policy::overrun_oldest);
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
   logger->set_level(parsed);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
   return {};
+}
+
+void close_logging() {
+  spdlog::shutdown();
 }
 
 Result<std::string> set_log_level(const std::string& level) {

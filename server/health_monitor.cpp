@@ -65,7 +65,7 @@ void HealthMonitor::look(const Engine& engine) {
     return;
   spdlog::critical("watchdog: the engine stands still, this process ends\n{}",
                    describe_engine(engine));
-  spdlog::default_logger()->flush();
+  close_logging();
   std::abort();
 }
 

@@ -85,7 +85,7 @@ void drain(Server& server, Engine& engine, Signals& signals, const Config& confi
   signals.wait(kStopLimit, [&](const Signals::Seen&) { return stopped.load(); });
   if (!stopped) {
     spdlog::critical("the engine does not stop, leaving it\n{}", describe_engine(engine));
-    spdlog::default_logger()->flush();
+    close_logging();
     std::_Exit(1);
   }
   stopper.join();
@@ -139,6 +139,15 @@ Signals::Seen wait_for_stop(Signals& signals, LiveConfig& live, Engine& engine) 
   }
 }
 
+// Faults that tests ask for; nobody else sets this.
+Status arm_fail_points_of_environment() {
+  const char* spec = std::getenv("TERN_FAIL_POINTS");
+  if (!spec || !*spec) return {};
+  TERN_TRY(arm_fail_points(spec).with_context("TERN_FAIL_POINTS"));
+  spdlog::warn("fail points are armed: {}", spec);
+  return {};
+}
+
 // 0 after a signal, 1 where it cannot serve.
 int serve(Config config, LiveConfig::Read read) {
   Signals signals;
@@ -146,8 +155,14 @@ int serve(Config config, LiveConfig::Read read) {
   LiveConfig live(config, std::move(read));
   if (config.engine.num_threads == 0)
     config.engine.num_threads = serving_threads(cpu_info().num_cpus);
-  // gRPC's threads, started from here, stay off the CPUs that compute.
+  // The log's and gRPC's threads, started from here, stay off the CPUs that compute.
   (void)bind_thread(plan_cpus(cpu_info().cpus, config.engine.num_threads).others);
+  Status status = init_logging(config.log_level);
+  if (status.ok()) status = arm_fail_points_of_environment();
+  if (!status.ok()) {
+    std::cerr << "ternd: " << status.message() << std::endl;
+    return 1;
+  }
   std::atomic<Engine*> loaded_engine{nullptr};
   // Bound before the model is loaded: a port in use is known at once, and health is answered.
   Result<std::unique_ptr<Server>> server = Server::start(
@@ -158,8 +173,10 @@ int serve(Config config, LiveConfig::Read read) {
     spdlog::error("{}", server.status().message());
     return 1;
   }
-  spdlog::info("ternd {} listening on {}, admin on {}, loading {}", TERN_VERSION,
-               join((*server)->addresses()), join((*server)->admin_addresses()),
+  const http::Gateway* http = (*server)->http();
+  spdlog::info("ternd {} listening on {}{}, admin on {}, loading {}", TERN_VERSION,
+               join((*server)->addresses()), http ? ", HTTP on " + join(http->addresses()) : "",
+               join((*server)->admin_addresses()),
                config.engine.simulate ? "the simulated model" : config.engine.model_dir);
 
   std::optional<Result<std::unique_ptr<Engine>>> engine;
@@ -173,6 +190,7 @@ int serve(Config config, LiveConfig::Read read) {
   if (seen.stops > 0) {
     spdlog::info("stopped while loading");
     (*server)->shutdown(kCloseGrace);
+    close_logging();
     std::_Exit(0);  // the loader cannot be interrupted
   }
   loader.join();
@@ -190,15 +208,6 @@ int serve(Config config, LiveConfig::Read read) {
   drain(**server, running, signals, in_force, stop.drain_timeout.value_or(in_force.drain_timeout));
   server = Status(Code::kCancelled, "stopped");  // before the engine that its calls refer to
   return 0;
-}
-
-// Faults that tests ask for; nobody else sets this.
-Status arm_fail_points_of_environment() {
-  const char* spec = std::getenv("TERN_FAIL_POINTS");
-  if (!spec || !*spec) return {};
-  TERN_TRY(arm_fail_points(spec).with_context("TERN_FAIL_POINTS"));
-  spdlog::warn("fail points are armed: {}", spec);
-  return {};
 }
 
 int run(int argc, char** argv) {
@@ -238,8 +247,6 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (status.ok()) status = check_config(*config);
-  if (status.ok() && !arguments.check) status = init_logging(config->log_level);
-  if (status.ok()) status = arm_fail_points_of_environment();
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;

@@ -81,7 +81,7 @@ std::string serialize_details(const ApiError& error) {
   info.mutable_metadata()->insert(error.metadata.begin(), error.metadata.end());
   status.add_details()->PackFrom(info);
 
-  if (!error.field.empty()) {
+  if (!error.field.empty() && error.model.empty()) {  // a missing model is no malformed request
     google::rpc::BadRequest bad;
     auto* violation = bad.add_field_violations();
     violation->set_field(error.field);

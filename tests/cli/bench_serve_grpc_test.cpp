@@ -27,23 +27,16 @@ LoadResult run_2000_a_second(Transport& transport) {
                   transport, {});
 }
 
-// What the client saw beyond the server's times, as shares of these.
-struct Overhead {
-  double least = 0, p10 = 0;
-};
-
-Overhead ttft_overhead(const std::vector<RequestRecord>& records) {
-  std::vector<double> shares;
-  for (const RequestRecord& r : records)
-    shares.push_back((r.ttft_s() - r.server->ttft_s) / r.server->ttft_s);
-  std::sort(shares.begin(), shares.end());
-  return {shares.front(), percentile(shares, 10)};
+// The least that the client saw beyond the server's times, in seconds.
+double least_ttft_overhead(const std::vector<RequestRecord>& records) {
+  double least = 1e9;
+  for (const RequestRecord& r : records) least = std::min(least, r.ttft_s() - r.server->ttft_s);
+  return least;
 }
 
 }  // namespace
 
-TEST_CASE("2,000 streams a second over a socket: client and server tell the same times",
-          "[bench][serve][grpc]") {
+TEST_CASE("2,000 streams a second over a socket all arrive", "[bench][serve][grpc]") {
   const test::TempDir dir;
   const std::string path = dir.path() + "/s";
   test::KnownServer server(path, Seconds(0.02));
@@ -53,30 +46,37 @@ TEST_CASE("2,000 streams a second over a socket: client and server tell the same
   const auto facts = transport->connect({});
   REQUIRE(facts.ok());
   CHECK((facts->model == "known" && facts->vocab_size == 100));
-  // On an idle machine the means are within 1 % (docs/benchmarking.md). On a busy one both threads
-  // wait for their turns: there the luckier requests of the best of three runs have to do.
-  Overhead best{.p10 = 1e9};
-  double best_itl = 1e9;
-  for (int i = 0; i < 3 && (best.p10 > 0.05 || best_itl > 0.02); ++i) {
+  const LoadResult result = run_2000_a_second(*transport);
+  const Metrics m = compute_metrics(result.records, result.duration_s, {});
+  CHECK(m.completed == kCount);
+  CHECK(m.failed == 0);
+  CHECK(m.total_output_tokens == 4 * kCount);
+  CHECK(m.itl.count == 3 * kCount);
+  CHECK(m.server_ttft.count == kCount);
+  CHECK(least_ttft_overhead(result.records) > 0);  // nothing is seen before it is written
+}
+
+// A measurement, so it runs when it is named: on an idle machine the means are within 1 %
+// (docs/benchmarking.md). On a busy one both threads wait for their turns.
+TEST_CASE("client and server tell the same times at 2,000 streams a second", "[.][measure]") {
+  const test::TempDir dir;
+  const std::string path = dir.path() + "/s";
+  test::KnownServer server(path, Seconds(0.02));
+  const auto transport = make_grpc_transport({.address = "unix:" + path, .num_connections = 1});
+  REQUIRE(transport->connect({}).ok());
+  double best_ttft = 1e9, best_itl = 1e9;
+  for (int i = 0; i < 5 && (best_ttft > 0.02 || best_itl > 0.02); ++i) {
     const LoadResult result = run_2000_a_second(*transport);
     const Metrics m = compute_metrics(result.records, result.duration_s, {});
-    REQUIRE(m.completed == kCount);
-    CHECK(m.failed == 0);
-    CHECK(m.total_output_tokens == 4 * kCount);
-    CHECK(m.itl.count == 3 * kCount);
-    REQUIRE(m.server_ttft.count == kCount);
-    const Overhead overhead = ttft_overhead(result.records);
-    CHECK(overhead.least > 0);  // nothing is seen before it is written
-    if (overhead.p10 < best.p10) best = overhead;
+    const double ttft = m.ttft.mean / m.server_ttft.mean - 1;
     const double itl = m.itl.mean / m.server_tpot.mean - 1;
+    best_ttft = std::min(best_ttft, std::abs(ttft));
     best_itl = std::min(best_itl, std::abs(itl));
     std::printf(
-        "2,000 streams/s, %d connections: TTFT %.2f ms, off by %.2f %%; ITL off by %.3f %%; "
-        "sent late by %.3f ms\n",
-        connections, m.server_ttft.mean * 1e3, (m.ttft.mean / m.server_ttft.mean - 1) * 100,
-        itl * 100, m.send_delay.mean * 1e3);
+        "2,000 streams/s: TTFT %.2f ms, off by %.2f %%; ITL off by %.3f %%; late by %.3f ms\n",
+        m.server_ttft.mean * 1e3, ttft * 100, itl * 100, m.send_delay.mean * 1e3);
   }
-  CHECK(best.p10 < 0.05);
+  CHECK(best_ttft < 0.02);
   CHECK(best_itl < 0.02);
 }
 

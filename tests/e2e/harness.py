@@ -17,7 +17,7 @@ MODEL = SOURCE / "models/tern-stories"
 class Daemon:
     """ternd on the bundled model and a socket of its own. `with Daemon() as d: d.tern("status")`."""
 
-    def __init__(self, *args, model=MODEL, listen=None, http=None, config=None, program=(BIN / "ternd",), env=None):
+    def __init__(self, *args, model=MODEL, listen=None, http=None, config=None, program=(BIN / "ternd",), env=None, stderr=None):
         self.dir = tempfile.mkdtemp()
         self.address = listen or f"unix:{self.dir}/ternd.sock"
         self.log_path = f"{self.dir}/ternd.log"
@@ -31,7 +31,7 @@ class Daemon:
             path = f"{self.dir}/ternd.yaml"
             pathlib.Path(path).write_text(config)
             command += ["--config", path]
-        self.process = subprocess.Popen(command + list(args), stderr=open(self.log_path, "w"),
+        self.process = subprocess.Popen(command + list(args), stderr=stderr or open(self.log_path, "w"),
                                         stdout=subprocess.DEVNULL, env=env)
 
     def log(self):

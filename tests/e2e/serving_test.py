@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What operators rely on: health by progress, the watchdog, draining, reloading, abort."""
+import fcntl
 import json
 import os
 import pathlib
@@ -34,7 +35,7 @@ def live(daemon):
 
 
 def health(daemon):
-    url = re.search(r"http://[^\s,]+", daemon.log()).group(0)
+    url = "http://" + re.search(r"HTTP on ([^\s,]+)", daemon.log()).group(1)
     try:
         with urllib.request.urlopen(url + "/health") as response:
             return response.status, json.load(response)["status"]
@@ -164,6 +165,26 @@ def failing_request_ends_alone():
         assert daemon.used_blocks() == 0
 
 
+def nobody_waits_for_who_reads_the_log():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)  # full after some twenty lines
+    daemon = Daemon(model=None, config=SIMULATED, stderr=writer)
+    os.close(writer)
+    try:
+        wait_for("ready", lambda: daemon.tern("status").returncode == 0)
+        log_level = daemon.tern("log-level", "trace")  # gRPC's own lines too
+        assert log_level.returncode == 0, log_level.stderr
+        for _ in range(40):  # each line with a long name
+            done = daemon.tern("generate", "--request-id", "x" * 120, "--raw", "--prompt", "hello", "--max-tokens", "3")
+            assert done.returncode == 0, done.stderr
+        status = daemon.tern("status")
+        assert status.returncode == 0 and live(daemon) == 0, status
+    finally:
+        daemon.process.kill()
+        daemon.process.wait()
+        os.close(reader)
+
+
 def fail_points_that_cannot_be():
     daemon = Daemon(model=None, config=SIMULATED, **environment("engine.step=explode"))
     assert daemon.process.wait(20) == 1
@@ -174,7 +195,8 @@ if __name__ == "__main__":
     for test in (hung_engine_turns_health_and_leaves_its_state, slow_is_not_stuck,
                  sigterm_finishes_what_runs_and_refuses_what_comes, second_signal_ends_now,
                  drain_waits_for_a_notice_and_reports, sighup_reloads_the_scheduling_or_says_why_not,
-                 abort_ends_a_request_of_another_client, failing_request_ends_alone, fail_points_that_cannot_be):
+                 abort_ends_a_request_of_another_client, failing_request_ends_alone,
+                 nobody_waits_for_who_reads_the_log, fail_points_that_cannot_be):
         start = time.time()
         test()
         print(f"{test.__name__}: ok in {time.time() - start:.1f} s", flush=True)

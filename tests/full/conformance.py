@@ -45,7 +45,7 @@ class Server:
         self.channel = grpc.insecure_channel(self.daemon.address)
         self.inference = inference_pb2_grpc.InferenceStub(self.channel)
         self.control = control_pb2_grpc.ControlStub(self.channel)
-        self.http = re.search(r"http://[^\s,]+", self.daemon.log()).group(0)
+        self.http = "http://" + re.search(r"HTTP on ([^\s,]+)", self.daemon.log()).group(1)
         return self
 
     def __exit__(self, *exception):
@@ -201,7 +201,7 @@ def queue_tokens_full():
 
 
 def deadline_infeasible():
-    with Server(points="engine.step=delay:20") as s:
+    with Server(SIMULATED + "simulate: {step_base: 20ms}\n") as s:
         busy = s.busy()
         time.sleep(0.5)  # it learns what steps cost
         request = s.request()
