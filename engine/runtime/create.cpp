@@ -10,6 +10,7 @@
 #include "engine/runtime/memory_plan.h"
 #include "engine/runtime/model_runner.h"
 #include "engine/runtime/sim_engine.h"
+#include "engine/runtime/warm_up.h"
 
 namespace tern {
 namespace {
@@ -144,6 +145,8 @@ Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
   if (const auto failure = fail_point("engine.load")) return *failure;
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
+  if (on_progress) on_progress({.stage = "warm-up"});
+  TERN_TRY(warm_up(parts.assets, parts.scheduler, steady_clock(), *parts.runner));
   return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
                              std::move(parts.runner));
 }

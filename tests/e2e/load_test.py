@@ -66,7 +66,7 @@ def test_memory_is_as_planned():
 def test_stages_are_logged():
     with Daemon() as daemon:
         stages = re.search(r"loaded: config [\d.]+ s, tokenizer [\d.]+ s, weights [\d.]+ s \([\d.]+ GB, [\d.]+ GB/s\), "
-                           r"memory [\d.]+ s", daemon.log())
+                           r"memory [\d.]+ s, warm-up [\d.]+ s", daemon.log())
         assert stages, daemon.log()
 
 
