@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -25,6 +26,12 @@ void notify_service_manager(const std::string& state) {
   (void)sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
                reinterpret_cast<const sockaddr*>(&address), size);
   close(fd);
+}
+
+void notify_reloading() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();  // CLOCK_MONOTONIC
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  notify_service_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(micros));
 }
 
 }  // namespace tern

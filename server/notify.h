@@ -9,4 +9,8 @@ namespace tern {
 /// where there is none. Any thread.
 void notify_service_manager(const std::string& state);
 
+/// Sends that a reload begins, with the monotonic time that Type=notify-reload asks for; READY=1
+/// ends it. Any thread.
+void notify_reloading();
+
 }  // namespace tern

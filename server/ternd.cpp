@@ -132,7 +132,7 @@ Signals::Seen wait_for_stop(Signals& signals, LiveConfig& live, Engine& engine) 
     const Signals::Seen seen = signals.wait(
         kForever, [&](const Signals::Seen& s) { return s.stops > 0 || s.reloads > reloads; });
     if (seen.stops > 0) return seen;
-    notify_service_manager("RELOADING=1");
+    notify_reloading();
     if (const auto changes = reload(live, &engine); !changes.ok())
       spdlog::error("reload: {}; the old configuration stays", changes.status().message());
     notify_service_manager("READY=1");
@@ -188,6 +188,7 @@ int serve(Config config, LiveConfig::Read read) {
   const Signals::Seen seen =
       signals.wait(kForever, [&](const Signals::Seen& s) { return s.stops > 0 || loaded.load(); });
   if (seen.stops > 0) {
+    notify_service_manager("STOPPING=1");
     spdlog::info("stopped while loading");
     (*server)->shutdown(kCloseGrace);
     close_logging();
