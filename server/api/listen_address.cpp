@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 namespace tern {
@@ -43,6 +44,14 @@ Status check_unix(const std::string& address) {
   return {};
 }
 
+// Why no socket came to be at `path`: what the system says of its folder.
+std::string why_not_created(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const std::string folder = parent.empty() ? "." : parent;
+  if (access(folder.c_str(), W_OK | X_OK) != 0) return folder + ": " + std::strerror(errno);
+  return "the path cannot be created";
+}
+
 // Host and port of "host:port" or "[v6]:port"; an empty port where there is none.
 std::pair<std::string, std::string> split(const std::string& address) {
   const size_t colon = address.rfind(':');
@@ -68,8 +77,10 @@ Status check_listen_address(const std::string& address) {
 }
 
 Status cannot_listen(const std::string& address) {
-  std::string why = "the path cannot be created";
-  if (!is_unix(address)) {
+  std::string why;
+  if (is_unix(address)) {
+    why = why_not_created(address.substr(kUnix.size()));
+  } else {
     const auto [host, port] = split(address);
     const addrinfo hints{.ai_flags = AI_PASSIVE,
                          .ai_family = AF_UNSPEC,

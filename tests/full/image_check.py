@@ -3,6 +3,7 @@
 no capabilities; root read-only but for a tmpfs on /run/tern) and checks what operators meet.
 Needs root, and a network and a mount namespace of its own: tests/full/image.sh makes them."""
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -95,13 +96,16 @@ class Container:
     def stop(self):
         os.kill(self.pid(), self.image.stop_signal)
 
+    def kill(self):
+        os.kill(self.pid(), signal.SIGKILL)
+        self.process.wait(30)  # for its port, too
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()  # --kill-child ends what is in it
-            self.process.wait()
+            self.kill()
         for mount in reversed(self.mounts):
             run("umount", "--lazy", mount)
         self.dir.cleanup()
@@ -169,9 +173,13 @@ def drains_under_load(image):
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                     env=image.environment) for _ in range(16)]
 
+        pool = concurrent.futures.ThreadPoolExecutor(4)
+        over_http = [pool.submit(post, "/v1/completions", {"prompt": "Once upon a time", "ignore_eos": True,
+                                                           "max_tokens": 400, "temperature": 0}) for _ in range(4)]
+
         def live():
             return json.loads(image.exec("tern", "status", "--json").stdout)["stats"].get("num_live_requests", 0)
-        wait_for("all live", lambda: live() == len(running))
+        wait_for("all live", lambda: live() == len(running) + len(over_http))
         container.stop()
         wait_for("draining", lambda: "draining:" in container.log())
         assert health() == (503, "draining")
@@ -182,6 +190,8 @@ def drains_under_load(image):
             out, error = process.communicate(timeout=120)
             assert process.returncode == 0, error
             assert json.loads(out)["usage"]["completion_tokens"] == 400, out
+        for answer in over_http:
+            assert answer.result(120)["usage"]["completion_tokens"] == 400
         assert container.process.wait(30) == 0, container.log()
         drained = re.search(r"draining: (\d+) live", container.log()).group(1)
         print(f"  {drained} live at SIGTERM, all finished")
@@ -214,7 +224,7 @@ def says_what_is_wrong(image):
     ends_with("/models/none", "--config", path, "--model", "/models/none")
     ends_with("/nowhere.yaml", "--config", "/nowhere.yaml")
     # Without the tmpfs there is no place for the admin socket.
-    ends_with("unix:/run/tern/admin.sock", tmpfs=False)
+    ends_with("unix:/run/tern/admin.sock: /run/tern: Read-only file system", tmpfs=False)
     with Container(image) as container:
         container.wait_ready()
         ends_with("0.0.0.0:50051: Address already in use", "--config", path, "--set",
@@ -226,8 +236,7 @@ def starts_over_what_a_killed_one_left(image):
     """A volume outlives its container, and with it the admin socket."""
     with Container(image) as first:
         first.wait_ready()
-        os.kill(first.pid(), signal.SIGKILL)
-        first.process.wait()
+        first.kill()
         assert (pathlib.Path(image.root) / "run/tern/admin.sock").exists()
         with Container(image, tmpfs=False) as second:
             second.wait_ready()
