@@ -111,6 +111,13 @@ def test_port_in_use():
         expect(first.tern("status"), 0)
 
 
+def test_socket_that_cannot_be():
+    address = "unix:/nowhere/ternd.sock"
+    for listen, extra in ((address, ()), ("127.0.0.1:0", ("--http", address)),
+                          ("127.0.0.1:0", ("--set", f"admin.listen={address}"))):
+        expect(ternd("--model", MODEL, "--listen", listen, *extra), 1, f"{address}: /nowhere: No such file or directory")
+
+
 def test_sigterm_drains():
     with Daemon() as daemon:
         client = subprocess.Popen(daemon.command("generate", "--prompt", "Tell me a story about a fox.", "--max-tokens",
@@ -126,7 +133,7 @@ def test_sigterm_drains():
 
 
 def main():
-    for test in (test_models, test_configs, test_requests, test_port_in_use, test_sigterm_drains):
+    for test in (test_models, test_configs, test_requests, test_port_in_use, test_socket_that_cannot_be, test_sigterm_drains):
         test()
         print(f"{test.__name__}: ok")
 
