@@ -3,8 +3,8 @@
 #   ./test.sh          unit, property, parity, wire and end-to-end tests
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
-#                      for 64-bit ARM in qemu; independent clients against the wire's contract; and ten minutes of
-#                      mixed load. Takes two hours or more.
+#                      for 64-bit ARM in qemu; independent clients against the wire's contract; the container image,
+#                      where buildah is; and ten minutes of mixed load. Takes two hours or more.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -20,7 +20,7 @@ if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  for stage in sanitizers clang memcheck aarch64 conformance openai soak; do
+  for stage in sanitizers clang memcheck aarch64 conformance openai prometheus image soak; do
     echo "== stage $stage"
     "tests/full/$stage.sh"
   done
