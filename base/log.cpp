@@ -23,18 +23,28 @@ std::string level_name(spdlog::level::level_enum level) {
   return text == "warning" ? "warn" : text;
 }
 
+void set_default(std::shared_ptr<spdlog::logger> logger, spdlog::level::level_enum level) {
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+  logger->set_level(level);
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
 }  // namespace
 
 Status init_logging(const std::string& level) {
   TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
+  set_default(spdlog::stderr_color_mt("tern"), parsed);
+  return {};
+}
+
+Status init_daemon_logging(const std::string& level) {
+  TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
   spdlog::init_thread_pool(kQueuedLines, 1);
-  auto logger = std::make_shared<spdlog::async_logger>(
-      "tern", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(), spdlog::thread_pool(),
-      spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
-  logger->set_level(parsed);
-  logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
+  set_default(std::make_shared<spdlog::async_logger>(
+                  "tern", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(),
+                  spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest),
+              parsed);
   return {};
 }
 

@@ -10,11 +10,13 @@
 namespace tern {
 
 /// Sets the pattern of the default logger (stderr, UTC, level, thread) and its level.
-/// kInvalidArgument where `level` is none of trace, debug, info, warn, error, off. Lines are
-/// written by a thread of its own, started here with the caller's signal mask and CPUs: who logs
-/// never waits for whoever reads stderr; where that one is too slow, the oldest lines are lost.
-/// Call once.
+/// kInvalidArgument where `level` is none of trace, debug, info, warn, error, off. Call once.
 Status init_logging(const std::string& level);
+
+/// The same for a daemon: lines are written by a thread of its own, started here with the caller's
+/// signal mask and CPUs. Who logs never waits for whoever reads stderr; where that one is too slow,
+/// the oldest lines are lost.
+Status init_daemon_logging(const std::string& level);
 
 /// Writes what is queued and ends the thread; before the process ends other than by exit().
 void close_logging();

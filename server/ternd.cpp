@@ -157,7 +157,7 @@ int serve(Config config, LiveConfig::Read read) {
     config.engine.num_threads = serving_threads(cpu_info().num_cpus);
   // The log's and gRPC's threads, started from here, stay off the CPUs that compute.
   (void)bind_thread(plan_cpus(cpu_info().cpus, config.engine.num_threads).others);
-  Status status = init_logging(config.log_level);
+  Status status = init_daemon_logging(config.log_level);
   if (status.ok()) status = arm_fail_points_of_environment();
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
