@@ -4,7 +4,7 @@
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
 #                      for 64-bit ARM in qemu; independent clients against the wire's contract; the container image,
-#                      where buildah is; and ten minutes of mixed load. Takes two hours or more.
+#                      where buildah is; and ten minutes of mixed load. Takes hours.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
