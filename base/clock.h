@@ -30,6 +30,11 @@ class SteadyClock final : public Clock {
   TimePoint now() const override { return std::chrono::steady_clock::now(); }
 };
 
+inline const Clock& steady_clock() {
+  static const SteadyClock clock;
+  return clock;
+}
+
 /// A clock that stands still until it is advanced.
 class ManualClock final : public Clock {
  public:

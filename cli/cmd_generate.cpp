@@ -3,8 +3,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/support/client.h"
 #include "cli/commands.h"
+#include "cli/support/client.h"
 #include "cli/support/output.h"
 #include "cli/support/sampling_options.h"
 
@@ -15,7 +15,7 @@ using nlohmann::json;
 
 struct Options {
   std::string server, prompt, prompt_file;
-  bool raw = false, as_json = false;
+  bool raw = false, as_json = false, unary = false;
   SamplingOptions sampling;
   SchedulingOptions scheduling;
   std::string request_id;
@@ -129,6 +129,25 @@ void receive(const v1::GenerateEvent& event, Received* received) {
   append(delta.logprobs(), &answer.logprobs);
 }
 
+void receive(const v1::GenerateResult& result, Received* received) {
+  received->accepted = result.accepted();
+  append(result.prompt_logprobs(), &received->prompt_logprobs);
+  for (const v1::Output& output : result.outputs()) {
+    Answer& answer = received->answers.at(output.index());
+    answer.text = output.text();
+    answer.token_ids.assign(output.token_ids().begin(), output.token_ids().end());
+    append(output.logprobs(), &answer.logprobs);
+    answer.finished = output.finished();
+  }
+}
+
+void print_answers(const std::vector<Answer>& answers) {
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers.size() > 1) std::cout << "--- " << i << "\n";
+    std::cout << answers[i].text << std::endl;
+  }
+}
+
 int run(const Options& options) {
   std::string prompt = options.prompt;
   if (!options.prompt_file.empty()) {
@@ -143,17 +162,22 @@ int run(const Options& options) {
   Received received;
   received.answers.resize(options.n.value_or(1));
   // Several answers come side by side: they are shown one after the other, at the end.
-  const bool streams = !options.as_json && received.answers.size() == 1;
-  const CallStatus end =
-      client.generate(to_request(options, prompt), deadline, [&](const v1::GenerateEvent& event) {
-        receive(event, &received);
-        if (streams && event.has_delta()) std::cout << event.delta().text() << std::flush;
-      });
+  const bool streams = !options.as_json && !options.unary && received.answers.size() == 1;
+  const v1::GenerateRequest request = to_request(options, prompt);
+  CallStatus end;
+  if (options.unary) {
+    v1::GenerateResult result;
+    end = client.generate_unary(request, deadline, &result);
+    receive(result, &received);
+  } else {
+    end = client.generate(request, deadline, [&](const v1::GenerateEvent& event) {
+      receive(event, &received);
+      if (streams && event.has_delta()) std::cout << event.delta().text() << std::flush;
+    });
+  }
   if (streams && received.accepted.prompt_tokens() > 0) std::cout << std::endl;
   if (options.as_json && end.ok()) print_json(to_document(options, received));
-  if (!options.as_json && !streams && end.ok())
-    for (size_t i = 0; i < received.answers.size(); ++i)
-      std::cout << "--- " << i << "\n" << received.answers[i].text << std::endl;
+  if (!options.as_json && !streams && end.ok()) print_answers(received.answers);
   return end.exit_code();
 }
 
@@ -172,6 +196,7 @@ void add_generate(CLI::App& app, Action& action) {
   add_sampling_options(*command, options->sampling);
   command->add_option("--n", options->n, "Answers; number i draws with seed + i [1]")
       ->check(CLI::Range(1, 128));
+  command->add_flag("--unary", options->unary, "Get the answer in one message, not as a stream");
   CLI::Option* as_json =
       command->add_flag("--json", options->as_json, "Print one JSON document at the end");
   command

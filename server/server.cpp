@@ -174,7 +174,11 @@ void Server::start_draining() {
 }
 
 int Server::num_live_calls() const {
-  return impl_->state.num_live_calls;
+  return impl_->state.num_live_calls();
+}
+
+uint64_t Server::num_calls() const {
+  return impl_->state.num_calls_created;
 }
 
 void Server::shutdown(Seconds grace) {

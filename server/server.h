@@ -67,6 +67,9 @@ class Server {
   /// Generate calls, of gRPC and HTTP, that have not reached their client whole.
   int num_live_calls() const;
 
+  /// All of them since start.
+  uint64_t num_calls() const;
+
   /// Ends what still lives after `grace` and closes the listeners. Idempotent.
   void shutdown(Seconds grace);
 

@@ -75,7 +75,7 @@ void drain(Server& server, Engine& engine, Signals& signals, const Config& confi
   signals.wait(timeout, [&](const Signals::Seen& seen) {
     return second_stop(seen) || server.num_live_calls() == 0;
   });
-  if (const int left = server.num_live_calls()) spdlog::warn("ending {} live requests", left);
+  if (const int live = server.num_live_calls()) spdlog::warn("ending {} live requests", live);
   std::atomic<bool> stopped{false};
   std::thread stopper([&] {
     engine.shutdown();
@@ -89,7 +89,9 @@ void drain(Server& server, Engine& engine, Signals& signals, const Config& confi
     std::_Exit(1);
   }
   stopper.join();
-  spdlog::info("ternd stopped");
+  const int left = server.num_live_calls();
+  spdlog::info("ternd stopped: {} calls, {}", server.num_calls(),
+               left == 0 ? "all released" : std::to_string(left) + " not released");
 }
 
 // What of `next` counts while running; called with reloads one by one.

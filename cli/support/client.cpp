@@ -32,6 +32,12 @@ sigset_t interrupts() {
   return set;
 }
 
+void set_deadline(std::optional<Seconds> deadline, grpc::ClientContext* context) {
+  if (!deadline) return;
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::duration_cast<std::chrono::system_clock::duration>(*deadline));
+}
+
 // Waits for Ctrl-C in a thread of its own: a signal handler could not cancel a call.
 class Interrupts {
  public:
@@ -193,15 +199,21 @@ const std::string& Client::address() const {
 CallStatus Client::generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
                             const std::function<void(const v1::GenerateEvent&)>& on_event) {
   grpc::ClientContext context;
-  if (deadline)
-    context.set_deadline(
-        std::chrono::system_clock::now() +
-        std::chrono::duration_cast<std::chrono::system_clock::duration>(*deadline));
+  set_deadline(deadline, &context);
   return impl_->run(context, [&](grpc::ClientContext& call) {
     auto reader = impl_->inference->Generate(&call, request);
     v1::GenerateEvent event;
     while (reader->Read(&event)) on_event(event);
     return reader->Finish();
+  });
+}
+
+CallStatus Client::generate_unary(const v1::GenerateRequest& request,
+                                  std::optional<Seconds> deadline, v1::GenerateResult* result) {
+  grpc::ClientContext context;
+  set_deadline(deadline, &context);
+  return impl_->run(context, [&](grpc::ClientContext& call) {
+    return impl_->inference->GenerateUnary(&call, request, result);
   });
 }
 

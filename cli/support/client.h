@@ -46,6 +46,10 @@ class Client {
   CallStatus generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
                       const std::function<void(const v1::GenerateEvent&)>& on_event);
 
+  /// In one message.
+  CallStatus generate_unary(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
+                            v1::GenerateResult* result);
+
   CallStatus get_server_info(v1::ServerInfo* info);
   CallStatus get_model_info(v1::ModelInfo* info);
   CallStatus list_models(v1::ListModelsResult* models);

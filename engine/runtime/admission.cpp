@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
+
 namespace tern {
 namespace {
 
@@ -105,6 +107,20 @@ void AdmissionControl::leave(uint64_t id) {
   by_class_[static_cast<size_t>(node.mapped().priority)].erase(id);
   --load_.num_requests;
   load_.num_tokens -= node.mapped().num_tokens;
+}
+
+void AdmissionControl::check_invariants() const {
+  int64_t num_tokens = 0;
+  for (const auto& [id, waiting] : waiting_) {
+    num_tokens += waiting.num_tokens;
+    TERN_CHECK(by_class_[static_cast<size_t>(waiting.priority)].contains(id),
+               "who waits is in its class");
+  }
+  size_t num_in_classes = 0;
+  for (const std::set<uint64_t>& ids : by_class_) num_in_classes += ids.size();
+  TERN_CHECK(num_in_classes == waiting_.size(), "who is in a class waits");
+  TERN_CHECK(load_.num_requests == int32_t(waiting_.size()), "waiting requests are counted");
+  TERN_CHECK(load_.num_tokens == num_tokens, "waiting tokens are counted");
 }
 
 }  // namespace tern

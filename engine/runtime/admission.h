@@ -35,6 +35,9 @@ class AdmissionControl {
   /// The request has left the queue, or ended in it. Ids that do not wait are ignored.
   void leave(uint64_t id);
 
+  /// Aborts the process where its sums and sets disagree. For tests.
+  void check_invariants() const;
+
   const QueueLoad& load() const { return load_; }
   const QueueLimits& limits() const { return limits_; }
   void set_limits(const QueueLimits& limits) { limits_ = limits; }

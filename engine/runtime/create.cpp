@@ -15,11 +15,6 @@
 namespace tern {
 namespace {
 
-const Clock& steady_clock() {
-  static const SteadyClock clock;
-  return clock;
-}
-
 RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
                              const ComputeOptions& compute) {
   return {.isa = compute.isa,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/fail_point.h"
 
 namespace tern {
@@ -409,6 +410,33 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   if (!is_last) return;
   const uint64_t request_id = submission.id;
   requests_.erase(request_id);
+}
+
+void EngineLoop::check_invariants() const {
+  scheduler_->check_invariants();
+  size_t num_deadlines = 0, num_pauses = 0, num_answers = 0, num_held = 0;
+  for (const auto& [id, request] : requests_) {
+    const std::optional<TimePoint>& deadline = request->submission.request.deadline;
+    num_deadlines += deadline.has_value();
+    TERN_CHECK(!deadline || deadlines_.contains({*deadline, id}), "a deadline is watched");
+    const std::optional<TimePoint>& pause = request->paused_until;
+    num_pauses += pause.has_value();
+    TERN_CHECK(!pause || pauses_.contains({*pause, id}), "the end of a pause is watched");
+    int32_t num_live = 0;
+    for (int32_t i = 0; i < request->num_answers(); ++i) {
+      if (!answers_.contains(id + i)) continue;
+      ++num_live;
+      num_held += request->holds_answers && i > 0;
+    }
+    TERN_CHECK(num_live > 0 && num_live == request->num_live, "a request's answers are counted");
+    num_answers += num_live;
+  }
+  TERN_CHECK(deadlines_.size() == num_deadlines, "no deadline is left of what has ended");
+  TERN_CHECK(pauses_.size() == num_pauses, "no pause is left of what has ended or goes on");
+  TERN_CHECK(answers_.size() == num_answers, "an answer belongs to a live request");
+  const SchedulerStats stats = scheduler_->stats();
+  TERN_CHECK(size_t(stats.num_waiting + stats.num_running) + num_held == num_answers,
+             "the scheduler has every answer that is not held");
 }
 
 }  // namespace tern

@@ -73,6 +73,9 @@ class EngineLoop {
   /// See Scheduler::flush_prefix_cache.
   int32_t flush_prefix_cache() { return scheduler_->flush_prefix_cache(); }
 
+  /// Aborts the process where its books and the scheduler's disagree. Between steps; for tests.
+  void check_invariants() const;
+
   bool has_work() const { return !requests_.empty(); }
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
   int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }

@@ -7,7 +7,7 @@
 
 #include "base/thread_pool.h"
 #include "engine/arch/registry.h"
-#include "engine/runtime/engine_thread.h"
+#include "engine/runtime/engine_core.h"
 
 namespace tern {
 

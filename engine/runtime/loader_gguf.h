@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "engine/runtime/engine_thread.h"
+#include "engine/runtime/engine_core.h"
 
 namespace tern {
 

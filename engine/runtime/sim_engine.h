@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "engine/runtime/engine_thread.h"
+#include "engine/runtime/engine_core.h"
 #include "engine/runtime/model_runner.h"
 #include "engine/runtime/sim_step_cost.h"
 

@@ -18,8 +18,7 @@ constexpr Seconds kMaxMargin{0.02};
 // that the error with its details and the usage still arrives. gRPC rounds a deadline up by as much
 // as 1 % on its way.
 std::optional<TimePoint> engine_deadline(const std::optional<TimePoint>& client,
-                                         const RequestLimits& limits) {
-  const TimePoint now = std::chrono::steady_clock::now();
+                                         const RequestLimits& limits, TimePoint now) {
   std::optional<TimePoint> deadline;
   if (limits.max_request_duration.count() > 0)
     deadline = now + to_duration(limits.max_request_duration);
@@ -49,7 +48,7 @@ std::string quote_start(std::span<const int32_t> token_ids, const Tokenizer* tok
 ApiError Call::refuse(ApiError error) {
   record_.code = error.code;
   record_.reason = error.reason;
-  report(std::chrono::steady_clock::now());
+  report(state_.clock.now());
   return error;
 }
 
@@ -67,7 +66,7 @@ std::optional<ApiError> Call::admit(const ConvertFn& convert,
   if (auto error = state_.check_serving()) return error;
   engine_ = state_.engine();
   if (auto error = convert(*engine_, &call_)) return error;
-  deadline_ = engine_deadline(client_deadline, state_.limits);
+  deadline_ = engine_deadline(client_deadline, state_.limits, state_.clock.now());
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);
   note_request();
@@ -81,7 +80,7 @@ void Call::cancel() {
   if (!id_) return;
   TimePoint::rep not_yet = 0;
   cancelled_at_.compare_exchange_strong(
-      not_yet, std::chrono::steady_clock::now().time_since_epoch().count());
+      not_yet, state_.clock.now().time_since_epoch().count());
   engine_->cancel(*id_);
 }
 
@@ -99,8 +98,7 @@ bool Call::finish(const TokenEvent& last_event) {
   Status status = event.status;
   // An expired call reaches us as a cancellation: the transport and the engine watch the same
   // clock.
-  if (status.code() == Code::kCancelled && deadline_ &&
-      std::chrono::steady_clock::now() >= *deadline_)
+  if (status.code() == Code::kCancelled && deadline_ && state_.clock.now() >= *deadline_)
     status = {Code::kDeadlineExceeded, "the request's deadline has passed"};
   log(event, last_event.index, status);
   note_answer(event);
@@ -108,7 +106,7 @@ bool Call::finish(const TokenEvent& last_event) {
   if (++num_finished_ < call_.n) return false;
   if (!first_failure_.ok())
     error_ = with_context(engine_error(first_failure_, record_.completion_tokens));
-  report(std::chrono::steady_clock::now());
+  report(state_.clock.now());
   if (!error_) return true;
   error_->metadata["prompt_tokens"] = std::to_string(event.usage.prompt_tokens);
   error_->metadata["completion_tokens"] = std::to_string(record_.completion_tokens);
@@ -124,7 +122,7 @@ void Call::note_request() {
   record_.max_tokens = request.sampling.max_tokens;
   record_.prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
   if (state_.log_prompts) prompt_start_ = quote_start(request.prompt_token_ids, tokenizer());
-  admission_ = std::chrono::steady_clock::now() - begun_;
+  admission_ = state_.clock.now() - begun_;
 }
 
 void Call::note_answer(const FinishedEvent& event) {

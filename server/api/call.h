@@ -21,9 +21,9 @@ class Call {
  public:
   Call(ServingState& state, Transport transport) : state_(state) {
     record_.transport = transport;
-    ++state_.num_live_calls;
+    ++state_.num_calls_created;
   }
-  ~Call() { --state_.num_live_calls; }
+  ~Call() { ++state_.num_calls_released; }
   Call(const Call&) = delete;
 
   /// Admission: the phase, every field, the queue. `client_deadline` is the client's own; the
@@ -63,7 +63,7 @@ class Call {
   void log(const FinishedEvent& event, int32_t index, const Status& status) const;
 
   ServingState& state_;
-  const TimePoint begun_ = std::chrono::steady_clock::now();
+  const TimePoint begun_ = state_.clock.now();
   Engine* engine_ = nullptr;
   GenerateCall call_;  // its request is moved into the engine
   std::optional<TimePoint> deadline_;

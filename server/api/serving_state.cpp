@@ -49,8 +49,10 @@ void ServingState::set_listen(std::vector<std::string> listen,
 void ServingState::describe(v1::ServerInfo* info) const {
   info->set_version(TERN_VERSION);
   info->set_state(phase());
-  const auto uptime = std::chrono::steady_clock::now() - started_;
-  info->set_uptime_seconds(to_seconds(uptime));
+  info->set_uptime_seconds(to_seconds(clock.now() - started_));
+  const uint64_t released = num_calls_released;  // first, so that it is never the larger one
+  info->set_num_calls_released(released);
+  info->set_num_calls_created(num_calls_created);
   if (const Engine* loaded = engine()) {
     info->set_model(loaded->model_info().name);
     *info->mutable_stats() = to_wire(loaded->stats());

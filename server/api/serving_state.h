@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -23,9 +22,12 @@ struct StreamCounters {
 /// Any thread. The phase goes LOADING → SERVING → DRAINING and never back.
 class ServingState {
  public:
-  explicit ServingState(const RequestLimits& limits) : limits(limits) {}
+  /// `clock` must outlive the state.
+  explicit ServingState(const RequestLimits& limits, const Clock& clock = steady_clock())
+      : limits(limits), clock(clock), started_(clock.now()) {}
 
   const RequestLimits limits;
+  const Clock& clock;  ///< the engine's
 
   /// UNAVAILABLE while there is no model (LOADING, with the stage) or none any more (DRAINING).
   std::optional<ApiError> check_serving() const;
@@ -61,8 +63,13 @@ class ServingState {
 
   StreamCounters streams;
 
-  /// Generate calls that gRPC has not let go of.
-  std::atomic<int> num_live_calls{0};
+  /// Generation calls since start, and those of them that no transport and no engine holds any
+  /// more. Whoever counts a call as live reads the second first.
+  std::atomic<uint64_t> num_calls_created{0}, num_calls_released{0};
+  int num_live_calls() const {
+    const uint64_t released = num_calls_released;
+    return static_cast<int>(num_calls_created - released);
+  }
 
   /// The addresses as bound, for describe().
   void set_listen(std::vector<std::string> listen, std::vector<std::string> admin_listen);
@@ -71,7 +78,7 @@ class ServingState {
   void describe(v1::ServerInfo* info) const;
 
  private:
-  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  const TimePoint started_;
   std::atomic<Engine*> engine_{nullptr};
   std::atomic<bool> draining_{false};
   std::atomic<bool> closing_{false};

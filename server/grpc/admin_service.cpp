@@ -69,13 +69,13 @@ class DrainWatcher final : public grpc::ServerWriteReactor<Buffer> {
   // Not one of gRPC's reactions: once Finish is called, this may be gone, the mutex with it.
   void on_alarm() {
     std::unique_lock lock(mutex_);
-    if (!cancelled_) return state_.num_live_calls == num_reported_ ? wait() : report();
+    if (!cancelled_) return state_.num_live_calls() == num_reported_ ? wait() : report();
     lock.unlock();
     Finish(grpc::Status::CANCELLED);
   }
 
   void report() {
-    num_reported_ = state_.num_live_calls;
+    num_reported_ = state_.num_live_calls();
     v1::DrainProgress progress;
     progress.set_num_live_requests(static_cast<uint32_t>(num_reported_));
     progress.set_done(num_reported_ == 0);

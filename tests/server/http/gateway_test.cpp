@@ -80,12 +80,12 @@ TEST_CASE("draining refuses new requests and finishes streams", "[http]") {
   CHECK(Json::parse(wire.get("/health").body)["status"] == "draining");
   CHECK(error_of(wire.post("/v1/completions", kPrompt), 503)["code"] == "DRAINING");
   CHECK(wire.get("/v1/models").status == 200);
-  CHECK(wire.state.num_live_calls == 1);
+  CHECK(wire.state.num_live_calls() == 1);
   wire.engine.paused = false;
   const std::string all = stream.read_until("[DONE]");
   CHECK(all.find("t4 ") != std::string::npos);
   CHECK(all.find("[DONE]") != std::string::npos);
-  CHECK(eventually([&] { return wire.state.num_live_calls == 0; }));
+  CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
 }
 
 TEST_CASE("errors have the status of their code and OpenAI's shape", "[http]") {
@@ -130,7 +130,7 @@ TEST_CASE("errors have the status of their code and OpenAI's shape", "[http]") {
   CHECK(error_of(wire.post("/v1/completions", R"({"prompt": "x", "model": "y"})"), 404)["code"] ==
         "model_not_found");
   CHECK(wire.engine.num_live() == 0);
-  CHECK(wire.state.num_live_calls == 0);
+  CHECK(wire.state.num_live_calls() == 0);
 }
 
 TEST_CASE("a deadline in a header", "[http]") {
@@ -190,7 +190,7 @@ TEST_CASE("64 streams at once, with health beside them and no room for one more"
     CHECK(all.find("t8 ") != std::string::npos);
     CHECK(all.find("[DONE]") != std::string::npos);
   }
-  CHECK(eventually([&] { return wire.state.num_live_calls == 0; }));
+  CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
   CHECK(wire.post("/v1/completions", kPrompt).status == 200);
 }
 
@@ -227,7 +227,7 @@ TEST_CASE("a client that leaves ends its request", "[http]") {
     REQUIRE(eventually([&] { return wire.engine.num_live() > 0; }));
     client.close();
     CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
-    CHECK(eventually([&] { return wire.state.num_live_calls == 0; }));
+    CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
   }
 }
 

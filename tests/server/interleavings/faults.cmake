@@ -1,0 +1,24 @@
+set(dir ${CMAKE_CURRENT_LIST_DIR})
+property_test(interleavings tern_server_http ${dir}/interleavings_test.cpp ${dir}/world.cpp ${dir}/clients.cpp
+              ${dir}/watched_engine.cpp)
+catch_discover_tests(interleavings_property TEST_PREFIX "server: " PROPERTIES TIMEOUT 300)
+
+property_fault(interleavings "place in the queue kept" engine/runtime/engine_core.cpp
+               "admission_.leave(submission.id)" "{}")
+property_fault(interleavings "request id kept" engine/runtime/engine_core.cpp
+               "live_ids_.erase(submission.request.request_id)" "{}")
+property_fault(interleavings "victim not ended" engine/runtime/engine_core.cpp
+               "if (decision.shed)" "if (decision.shed && id == 0)")
+property_fault(interleavings "end of a pause kept" engine/runtime/engine_loop.cpp
+               "if (request.paused_until) pauses_.erase" "if (false) pauses_.erase")
+property_fault(interleavings "deadline kept" engine/runtime/engine_loop.cpp
+               "deadlines_.erase({*submission.request.deadline, submission.id})" "{}")
+property_fault(interleavings "held answers not ended" engine/runtime/engine_loop.cpp
+               "= found->second->num_answers();  // the last"
+               "= found->second->holds_answers ? 1 : found->second->num_answers();  // the last")
+property_fault(interleavings "second terminal event" engine/runtime/engine_loop.cpp
+               "  submission.sink->on_event(std::move(event))"
+               "submission.sink->on_event(event), submission.sink->on_event(std::move(event))")
+property_fault(interleavings "resume lost" server/api/event_queue.cpp "call_.resume()" "{}")
+property_fault(interleavings "request without a client" server/http/answers.cpp
+               "sink->call().cancel()" "{}")
