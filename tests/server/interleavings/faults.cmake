@@ -11,8 +11,9 @@ property_fault(interleavings "victim not ended" engine/runtime/engine_core.cpp
                "if (decision.shed)" "if (decision.shed && id == 0)")
 property_fault(interleavings "end of a pause kept" engine/runtime/engine_loop.cpp
                "if (request.paused_until) pauses_.erase" "if (false) pauses_.erase")
-property_fault(interleavings "deadline kept" engine/runtime/engine_loop.cpp
-               "deadlines_.erase({*submission.request.deadline, submission.id})" "{}")
+property_fault(interleavings "deadline of a whole answer kept" engine/runtime/engine_loop.cpp
+               "if (submission.request.deadline)"
+               "if (submission.request.deadline && !finished.status.ok())")
 property_fault(interleavings "held answers not ended" engine/runtime/engine_loop.cpp
                "= found->second->num_answers();  // the last"
                "= found->second->holds_answers ? 1 : found->second->num_answers();  // the last")
@@ -21,4 +22,4 @@ property_fault(interleavings "second terminal event" engine/runtime/engine_loop.
                "submission.sink->on_event(event), submission.sink->on_event(std::move(event))")
 property_fault(interleavings "resume lost" server/api/event_queue.cpp "call_.resume()" "{}")
 property_fault(interleavings "request without a client" server/http/answers.cpp
-               "sink->call().cancel()" "{}")
+               "sink->call().cancel()" "sink->call()")
