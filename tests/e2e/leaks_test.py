@@ -70,7 +70,7 @@ class Http:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect((host, int(port)))
         body = json.dumps({"prompt": "hello", "max_tokens": tokens, "ignore_eos": True, "temperature": 0,
-                           "stream": not unary, **({"logprobs": 5} if wide else {})})
+                           "stream": not unary, **({"logprobs": 5, "n": 4, "temperature": 1} if wide else {})})
         timeout = f"x-request-timeout-ms: {int(deadline * 1000)}\r\n" if deadline else ""
         self.socket.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{timeout}"
                             f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
@@ -103,8 +103,8 @@ class Http:
 TRANSPORTS = {"unary": (Grpc, True), "stream": (Grpc, False), "HTTP unary": (Http, True), "HTTP stream": (Http, False)}
 
 
-def live(daemon):
-    return find_key(daemon.json("status"), "num_live_requests")
+def status(daemon, key):
+    return find_key(daemon.json("status"), key)
 
 
 class Cells:
@@ -122,10 +122,10 @@ class Cells:
             wait_for(f"{name}, {transport}: calls released", lambda: self.is_clean(name, transport))
 
     def is_clean(self, name, transport):
-        status = self.daemon.json("status")
-        created, released = find_key(status, "num_calls_created"), find_key(status, "num_calls_released")
+        now = self.daemon.json("status")
+        created, released = find_key(now, "num_calls_created"), find_key(now, "num_calls_released")
         assert released <= created <= self.num_created, (name, transport, created, self.num_created)
-        idle = find_key(status, "num_used_blocks") == 0 and find_key(status, "num_live_requests") == 0
+        idle = find_key(now, "num_used_blocks") == 0 and find_key(now, "num_live_requests") == 0
         return created == released == self.num_created and idle
 
 
@@ -135,40 +135,40 @@ def normal(make, unary):
 
 
 def deadline(make, unary):
-    reasons = {make(3000, deadline=0.15).end()}
-    assert reasons <= {"GENERATION_TIMEOUT", "QUEUE_TIMEOUT", "DEADLINE_INFEASIBLE"}, reasons
+    reason = make(3000, deadline=0.4).end()  # gRPC's client may see it first
+    assert reason in ("GENERATION_TIMEOUT", "QUEUE_TIMEOUT", "DEADLINE_INFEASIBLE") or "the deadline passed" in reason, reason
 
 
 def cancelling(daemon):
     def cancel(make, unary):
-        before = find_key(daemon.json("status"), "num_requests_submitted")
+        before, cancelled = status(daemon, "num_calls_created"), daemon.log().count("reason=CLIENT_CANCELLED")
         requests = [make(3000) for _ in range(3)]
-        requests[0].cancel()  # perhaps before it has arrived
-        wait_for("submitted", lambda: find_key(daemon.json("status"), "num_requests_submitted") >= before + 2)
+        wait_for("created", lambda: status(daemon, "num_calls_created") == before + 3)
+        requests[0].cancel()
         requests[1].cancel()
         requests[2].vanish()
         for r in requests:
             r.end()
+        wait_for("cancelled", lambda: daemon.log().count("reason=CLIENT_CANCELLED") == cancelled + 3)
     return cancel
 
 
 def reading_slowly(daemon):
     """The first goes on in the end and hears why, the second never does."""
-    def slow(make, unary):
-        before = daemon.log().count("reason=SLOW_CONSUMER")
+    def read_slowly(make, unary):
+        created, slow = status(daemon, "num_calls_created"), daemon.log().count("reason=SLOW_CONSUMER")
         requests = [make(300 if unary else 3000, wide=not unary) for _ in range(2)]
-        wait_for("generating", lambda: live(daemon) == 2)
+        wait_for("created", lambda: status(daemon, "num_calls_created") == created + 2)
         for r in requests:
             r.stop_reading()
-        if unary:  # one message, however slowly it is read
-            wait_for("generated", lambda: live(daemon) == 0)
-        else:
-            wait_for("slow", lambda: daemon.log().count("reason=SLOW_CONSUMER") >= before + 2)
+        wait_for("ended", lambda: status(daemon, "num_live_requests") == 0)
+        num_slow = daemon.log().count("reason=SLOW_CONSUMER") - slow
+        assert num_slow == 0 if unary else num_slow >= 2, num_slow  # one message is sent however it is read
         requests[0].go_on_reading()
         assert requests[0].end() == (None if unary else "SLOW_CONSUMER")
         requests[1].vanish()
         requests[1].end()
-    return slow
+    return read_slowly
 
 
 def error(make, unary):
@@ -208,12 +208,13 @@ def shutdown(points):
     for num_signals, tokens, reason in ((1, 400 if not points else 40, None), (2, 3500, "DRAINING")):
         with start(points) as daemon:
             requests = [kind(daemon, unary, tokens) for kind, unary in TRANSPORTS.values() for _ in range(2)]
-            wait_for("submitted", lambda: find_key(daemon.json("status"), "num_requests_submitted") == len(requests))
+            wait_for("submitted", lambda: status(daemon, "num_requests_submitted") == len(requests))
             daemon.process.send_signal(signal.SIGTERM)
             wait_for("draining", lambda: "draining:" in daemon.log())
             if num_signals == 2:
                 daemon.process.send_signal(signal.SIGTERM)
-            assert [r.end() for r in requests] == [reason] * len(requests)
+            reasons = {r.end() for r in requests}
+            assert reason in reasons and reasons <= {reason, None}, reasons  # some may have been whole
             check_stopped(daemon, len(requests))
 
 
