@@ -24,7 +24,7 @@ function(property_fault test name source text replacement)
   set(faulty ${CMAKE_CURRENT_BINARY_DIR}/faults/${target}.cpp)
   add_custom_command(
     OUTPUT ${faulty}
-    COMMAND ${tool} ${original} ${text} ${replacement} ${faulty}
+    COMMAND ${tool} ${original} "${text}" "${replacement}" ${faulty}
     DEPENDS ${original} ${tool}
     VERBATIM)
   # The faulty copy defines what the library's own object would, so the linker leaves that one out.

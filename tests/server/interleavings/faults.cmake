@@ -15,8 +15,8 @@ property_fault(interleavings "deadline of a whole answer kept" engine/runtime/en
                "if (submission.request.deadline)"
                "if (submission.request.deadline && !finished.status.ok())")
 property_fault(interleavings "held answers not ended" engine/runtime/engine_loop.cpp
-               "= found->second->num_answers();  // the last"
-               "= found->second->holds_answers ? 1 : found->second->num_answers();  // the last")
+               "= found->second->num_answers()"
+               "= found->second->holds_answers ? 1 : found->second->num_answers()")
 property_fault(interleavings "second terminal event" engine/runtime/engine_loop.cpp
                "  submission.sink->on_event(std::move(event))"
                "submission.sink->on_event(event), submission.sink->on_event(std::move(event))")
