@@ -79,8 +79,7 @@ std::optional<ApiError> Call::admit(const ConvertFn& convert,
 void Call::cancel() {
   if (!id_) return;
   TimePoint::rep not_yet = 0;
-  cancelled_at_.compare_exchange_strong(
-      not_yet, state_.clock.now().time_since_epoch().count());
+  cancelled_at_.compare_exchange_strong(not_yet, state_.clock.now().time_since_epoch().count());
   engine_->cancel(*id_);
 }
 

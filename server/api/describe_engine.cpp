@@ -24,8 +24,8 @@ std::string describe_engine(const Engine& engine) {
     out += fmt::format(
         "request id={} class={} {} age={:.3f}s n={} prompt_tokens={} computed_tokens={} "
         "completion_tokens={}\n",
-        r.request_id, priority_class_name(r.priority), r.is_queued ? "queued" : "admitted", r.age.count(), r.n,
-        r.prompt_tokens, r.computed_tokens, r.completion_tokens);
+        r.request_id, priority_class_name(r.priority), r.is_queued ? "queued" : "admitted",
+        r.age.count(), r.n, r.prompt_tokens, r.computed_tokens, r.completion_tokens);
   }
   if (live.size() > kMostRequests)
     out += fmt::format("and {} requests more\n", live.size() - kMostRequests);

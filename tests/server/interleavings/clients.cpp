@@ -15,8 +15,8 @@ class StreamClient final : public Client,
  public:
   explicit StreamClient(Service& service)
       : Client(service),
-        call_(std::make_unique<Call>(service.state)),
-        queue_(*call_, service.state.limits) {}
+        call_(std::make_unique<Call>(service.state, Transport::kGrpc)),
+        queue_(*call_, service.state.limits, service.state.streams) {}
 
   bool submit(const v1::GenerateRequest& request,
               const std::optional<TimePoint>& deadline) override {
@@ -90,7 +90,7 @@ class UnaryClient final : public Client,
                           public std::enable_shared_from_this<UnaryClient> {
  public:
   explicit UnaryClient(Service& service)
-      : Client(service), call_(std::make_unique<Call>(service.state)) {}
+      : Client(service), call_(std::make_unique<Call>(service.state, Transport::kGrpc)) {}
 
   bool submit(const v1::GenerateRequest& request,
               const std::optional<TimePoint>& deadline) override {
