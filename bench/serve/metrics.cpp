@@ -19,8 +19,10 @@ void add_server_times(const RequestRecord& record, Samples* to) {
   to->server_e2el.push_back(server.e2e_s);
   if (record.output_tokens > 1)
     to->server_tpot.push_back((server.e2e_s - server.ttft_s) / (record.output_tokens - 1));
-  if (!record.chunks.empty()) to->ttft_overhead.push_back(record.ttft_s() - server.ttft_s);
-  to->e2el_overhead.push_back(record.e2el_s() - server.e2e_s);
+  // Counted from the sending: what this client was late for costs no server.
+  if (!record.chunks.empty())
+    to->ttft_overhead.push_back(record.chunks.front().at_s - record.sent_s - server.ttft_s);
+  to->e2el_overhead.push_back(record.end_s - record.sent_s - server.e2e_s);
 }
 
 void add_completed(const RequestRecord& record, Samples* to) {

@@ -1,6 +1,7 @@
 #include "engine/runtime/engine_loop.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/check.h"
 #include "base/fail_point.h"
@@ -364,7 +365,8 @@ void EngineLoop::note_gap(Answer& answer, const TokenEvent& event, TimePoint now
 
 void EngineLoop::send_events() {
   const TimePoint now = clock_.now();
-  for (auto& [id, event] : events_) {
+  // The last of the plan are the last that were admitted: a first token is what someone waits for.
+  for (auto& [id, event] : events_ | std::views::reverse) {
     const auto found = answers_.find(id);
     if (found == answers_.end()) continue;  // another answer's failure has ended it
     Answer& answer = *found->second;

@@ -85,6 +85,11 @@ std::optional<v1::GenerateEvent> EventQueue::take(bool ended) {
   return event;
 }
 
+bool EventQueue::has_due() const {
+  return std::any_of(events_.begin(), events_.end(),
+                     [&](const v1::GenerateEvent& event) { return is_due(event); });
+}
+
 bool EventQueue::is_due(const v1::GenerateEvent& event) const {
   if (!event.has_delta()) return true;
   const GenerateCall& request = call_.request();

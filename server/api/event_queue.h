@@ -36,6 +36,9 @@ class EventQueue {
   /// everything is due.
   std::optional<v1::GenerateEvent> take(bool ended);
 
+  /// take(false) would give one.
+  bool has_due() const;
+
   bool empty() const { return events_.empty(); }
 
  private:

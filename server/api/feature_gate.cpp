@@ -3,7 +3,10 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "tern/v1/inference.pb.h"
 
@@ -48,32 +51,50 @@ double value_of(const pb::Message& message, const pb::FieldDescriptor& field) {
   }
 }
 
+using FieldPath = std::vector<const pb::FieldDescriptor*>;
+
+FieldPath resolve(std::string_view path) {
+  FieldPath out;
+  const pb::Descriptor* type = v1::GenerateRequest::descriptor();
+  for (std::string_view rest = path; !rest.empty();) {
+    const size_t dot = std::min(rest.find('.'), rest.size());
+    out.push_back(type->FindFieldByName(std::string(rest.substr(0, dot))));
+    TERN_CHECK(out.back(), path);
+    type = out.back()->message_type();
+    rest.remove_prefix(std::min(dot + 1, rest.size()));
+  }
+  return out;
+}
+
 // Is the field at `path` below `message` set to something that asks for the feature?
-bool asks_for(const pb::Message& message, std::string_view path, const Missing& row) {
-  const size_t dot = path.find('.');
-  const std::string name(path.substr(0, dot));
-  const pb::FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
-  TERN_CHECK(field, row.path);
+bool asks_for(const pb::Message& message, std::span<const pb::FieldDescriptor* const> path,
+              const Missing& row) {
+  const pb::FieldDescriptor* field = path.front();
   const pb::Reflection& reflection = *message.GetReflection();
-  const bool last = dot == std::string_view::npos;
+  const auto rest = path.subspan(1);
   if (field->is_repeated()) {
     const int size = reflection.FieldSize(message, field);
-    if (last) return size > 0;
+    if (rest.empty()) return size > 0;
     for (int i = 0; i < size; ++i)
-      if (asks_for(reflection.GetRepeatedMessage(message, field, i), path.substr(dot + 1), row))
-        return true;
+      if (asks_for(reflection.GetRepeatedMessage(message, field, i), rest, row)) return true;
     return false;
   }
   if (!reflection.HasField(message, field)) return false;
-  if (!last) return asks_for(reflection.GetMessage(message, field), path.substr(dot + 1), row);
+  if (!rest.empty()) return asks_for(reflection.GetMessage(message, field), rest, row);
   return !row.neutral || value_of(message, *field) != *row.neutral;
 }
 
 }  // namespace
 
 std::optional<ApiError> check_features(const v1::GenerateRequest& request) {
-  for (const Missing& row : kMissing) {
-    if (!asks_for(request, row.path, row)) continue;
+  static const std::vector<FieldPath> paths = [] {  // names are looked up once
+    std::vector<FieldPath> out;
+    for (const Missing& row : kMissing) out.push_back(resolve(row.path));
+    return out;
+  }();
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const Missing& row = kMissing[i];
+    if (!asks_for(request, paths[i], row)) continue;
     const std::string field(row.path);
     return ApiError{.code = Code::kUnimplemented,
                     .reason = "FEATURE_DISABLED",

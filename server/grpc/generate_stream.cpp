@@ -41,10 +41,13 @@ grpc::Status to_grpc(const std::optional<ApiError>& error) {
 
 // One streaming call. gRPC owns it until OnDone, the engine until its last event; whoever lets go
 // last destroys it.
-class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public TokenSink {
+class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                             public TokenSink,
+                             public Sender::Source {
  public:
-  explicit GenerateStream(ServingState& state)
+  GenerateStream(ServingState& state, Sender& sender)
       : limits_(state.limits),
+        sender_(sender),
         call_(std::make_unique<Call>(state, Transport::kGrpc)),
         queue_(*call_, state.limits, state.streams) {}
 
@@ -64,13 +67,13 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   void on_admitted(int32_t cached_tokens) override {
     std::unique_lock lock(mutex_);
     queue_.add_progress(cached_tokens);
-    advance(lock);
+    post(lock);
   }
 
   void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
     std::unique_lock lock(mutex_);
     queue_.add_prompt_logprobs(first, logprobs);
-    advance(lock);
+    post(lock);
   }
 
   void on_event(TokenEvent event) override {
@@ -79,6 +82,13 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
     std::unique_lock lock(mutex_);
     queue_.add(event);
     status_ = std::move(status);
+    post(lock);
+  }
+
+  // A thread of the sender.
+  void send() override {
+    std::unique_lock lock(mutex_);
+    posted_ = false;
     advance(lock);
   }
 
@@ -96,6 +106,15 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   }
 
  private:
+  // While busy_, the end of the write goes on.
+  void post(std::unique_lock<std::mutex>& lock) {
+    if (busy_ || posted_ || !(status_ || queue_.has_due())) return;
+    posted_ = true;
+    std::shared_ptr<GenerateStream> self = self_;  // there until busy_ and done
+    lock.unlock();
+    sender_.post(std::move(self));
+  }
+
   // gRPC allows one write at a time, and Finish once, after the last write.
   void advance(std::unique_lock<std::mutex>& lock) {
     if (busy_) return;
@@ -114,6 +133,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   }
 
   const RequestLimits& limits_;
+  Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   std::shared_ptr<GenerateStream> self_;
   std::mutex mutex_;
@@ -122,13 +142,15 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, 
   grpc::ByteBuffer buffer_;
   std::optional<grpc::Status> status_;  // set by the engine's last event
   bool busy_ = true;                    // until Accepted is queued
+  bool posted_ = false;                 // send() follows
 };
 
 // A call that is answered in one message; owned like GenerateStream.
-class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink {
+class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink, public Sender::Source {
  public:
-  UnaryCall(ServingState& state, grpc::ByteBuffer* response)
+  UnaryCall(ServingState& state, Sender& sender, grpc::ByteBuffer* response)
       : limits_(state.limits),
+        sender_(sender),
         call_(std::make_unique<Call>(state, Transport::kGrpc)),
         response_(response) {}
 
@@ -143,7 +165,11 @@ class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink {
   // Engine thread.
   void on_event(TokenEvent event) override {
     add(event);
-    if (!event.finished || !call_->finish(event)) return;
+    if (event.finished && call_->finish(event)) sender_.post(self_);
+  }
+
+  // A thread of the sender, after the last event.
+  void send() override {
     if (!call_->error()) *response_ = to_buffer(result());
     Finish(to_grpc(call_->error()));
   }
@@ -163,6 +189,7 @@ class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink {
 
  private:
   const RequestLimits& limits_;
+  Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   grpc::ByteBuffer* response_;  // gRPC's, valid until Finish
   std::shared_ptr<UnaryCall> self_;
@@ -194,7 +221,7 @@ class GenerateUnary final : public UnaryCall {
     return result_;
   }
 
-  v1::GenerateResult result_;  // engine thread only
+  v1::GenerateResult result_;  // the engine thread's, then the sender's
 };
 
 class ScoreCall final : public UnaryCall {
@@ -213,29 +240,31 @@ class ScoreCall final : public UnaryCall {
     return result_;
   }
 
-  v1::ScoreResult result_;  // engine thread only
+  v1::ScoreResult result_;  // the engine thread's, then the sender's
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state, Sender& sender,
                                                          grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) {
-  auto stream = std::make_shared<GenerateStream>(state);
+  auto stream = std::make_shared<GenerateStream>(state, sender);
   stream->start(context, *request, stream);
   return stream.get();
 }
 
-grpc::ServerUnaryReactor* start_unary(ServingState& state, grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* start_unary(ServingState& state, Sender& sender,
+                                      grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  auto call = std::make_shared<GenerateUnary>(state, response);
+  auto call = std::make_shared<GenerateUnary>(state, sender, response);
   call->start(context, *request, call, to_call);
   return call.get();
 }
 
-grpc::ServerUnaryReactor* start_score(ServingState& state, grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* start_score(ServingState& state, Sender& sender,
+                                      grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  auto call = std::make_shared<ScoreCall>(state, response);
+  auto call = std::make_shared<ScoreCall>(state, sender, response);
   call->start(context, *request, call, to_score_call);
   return call.get();
 }

@@ -29,15 +29,15 @@ class InferenceService final : public Base {
   explicit InferenceService(ServingState& state) : state_(state) {}
 
   grpc::ServerWriteReactor<Buffer>* Generate(Context* context, const Buffer* in) override {
-    return start_stream(state_, context, in);
+    return start_stream(state_, sender_, context, in);
   }
 
   Reactor* GenerateUnary(Context* context, const Buffer* in, Buffer* out) override {
-    return start_unary(state_, context, in, out);
+    return start_unary(state_, sender_, context, in, out);
   }
 
   Reactor* Score(Context* context, const Buffer* in, Buffer* out) override {
-    return start_score(state_, context, in, out);
+    return start_score(state_, sender_, context, in, out);
   }
 
   Reactor* Tokenize(Context* context, const Buffer* in, Buffer* out) override {
@@ -106,6 +106,7 @@ class InferenceService final : public Base {
   const Engine& engine() const { return *state_.engine(); }
 
   ServingState& state_;
+  Sender sender_;
 };
 
 }  // namespace

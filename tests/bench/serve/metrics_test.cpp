@@ -128,7 +128,8 @@ TEST_CASE("goodput needs every limit kept", "[bench][serve][metrics]") {
 }
 
 TEST_CASE("the server's own times stand beside the client's", "[bench][serve][metrics]") {
-  RequestRecord r = completed(0, {{0.5, 1}, {0.6, 1}, {0.9, 1}}, 1.0);
+  RequestRecord r = completed(0, {{0.6, 1}, {0.7, 1}, {1.0, 1}}, 1.1);
+  r.sent_s = 0.1;  // late
   r.server = ServerTimings{.ttft_s = 0.4, .e2e_s = 0.8};
   const Metrics m = compute_metrics({r, completed(0, {{1, 1}}, 1)}, 1, {});
   CHECK(m.server_ttft.count == 1);

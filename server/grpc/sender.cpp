@@ -1,0 +1,52 @@
+#include "server/grpc/sender.h"
+
+namespace tern {
+namespace {
+
+// A third gains nothing: gRPC lets one thread write to a connection, the second finds it in use.
+constexpr size_t kNumThreads = 2;
+
+}  // namespace
+
+Sender::Sender() : num_idle_(kNumThreads) {
+  for (size_t i = 0; i < kNumThreads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+Sender::~Sender() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Sender::post(std::shared_ptr<Source> source) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(source));
+    wake = num_idle_ > 0;
+  }
+  if (wake) wake_.notify_one();  // who is woken on this CPU must not find the lock taken
+}
+
+void Sender::run() {
+  std::vector<std::shared_ptr<Source>> taken;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !posted_.empty(); });
+    if (posted_.empty()) return;
+    --num_idle_;
+    while (!posted_.empty()) {
+      taken.swap(posted_);
+      lock.unlock();
+      for (const auto& source : taken) source->send();
+      taken.clear();
+      lock.lock();
+    }
+    ++num_idle_;
+  }
+}
+
+}  // namespace tern

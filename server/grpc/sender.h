@@ -1,0 +1,43 @@
+// The threads that send what the engine has told of.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace tern {
+
+/// gRPC takes a write as far as the socket before it returns: 64 answers would hold the next step
+/// up by a millisecond. And where two threads write, one finds the connection in use, leaves its
+/// message to the other, and many go out at once.
+class Sender {
+ public:
+  class Source {
+   public:
+    virtual ~Source() = default;
+    /// On one of the sender's threads.
+    virtual void send() = 0;
+  };
+
+  Sender();
+  /// What has been posted is still sent.
+  ~Sender();
+
+  /// Any thread; does not wait. The source's send() follows, soon and once.
+  void post(std::shared_ptr<Source> source);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  // Guarded by mutex_.
+  std::vector<std::shared_ptr<Source>> posted_;
+  size_t num_idle_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;  // last: they use the above
+};
+
+}  // namespace tern
