@@ -11,10 +11,8 @@
 namespace tern {
 namespace {
 
-struct Options {
-  std::string server, admin;
+struct Options : AdminOptions {
   std::optional<double> timeout;
-  bool json = false;
 };
 
 int run(Options options) {
@@ -43,11 +41,9 @@ void add_drain(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("drain", "Let a server finish its requests, refuse new ones, and end");
-  add_server_option(*command, options->server);
-  add_admin_option(*command, options->admin);
+  add_admin_options(*command, *options);
   command->add_option("--timeout", options->timeout,
                       "Seconds after which live requests are ended [the server's]");
-  command->add_flag("--json", options->json, "Print one JSON document");
   command->footer("Example:\n  tern drain --timeout 60");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -55,9 +55,16 @@ inline void add_server_option(CLI::App& command, std::string& server) {
                      "HOST:PORT or unix:PATH [$TERN_SERVER, else 127.0.0.1:50051]");
 }
 
-/// --admin, of commands that change a server.
-inline void add_admin_option(CLI::App& command, std::string& admin) {
-  command.add_option("--admin", admin, "Its admin address [as the server at --server says]");
+/// Of commands that change a server: --server, --admin, --json.
+struct AdminOptions {
+  std::string server, admin;
+  bool json = false;
+};
+inline void add_admin_options(CLI::App& command, AdminOptions& options) {
+  add_server_option(command, options.server);
+  command.add_option("--admin", options.admin,
+                     "Its admin address [as the server at --server says]");
+  command.add_flag("--json", options.json, "Print one JSON document");
 }
 
 /// The subcommand `name` that itself has subcommands ("eval"): made at the first call, found at the

@@ -37,9 +37,6 @@ struct GrpcStatus {
   void take_header(std::string_view name, std::string_view value);
 };
 
-/// "RESOURCE_EXHAUSTED"; of a code that is none: "UNKNOWN".
-const char* grpc_code_name(int code);
-
 /// "%20" is a space; what is no escape stays.
 std::string percent_decode(std::string_view text);
 

@@ -1,11 +1,9 @@
 // tern.v1.Admin: what changes a running server. On its own listener, which is the only lock there
 // is.
-#include <grpcpp/alarm.h>
-
-#include <cmath>
-#include <mutex>
+#include <utility>
 
 #include "base/log.h"
+#include "server/grpc/polled_stream.h"
 #include "server/grpc/services.h"
 #include "server/grpc/wire.h"
 #include "tern/v1/admin.grpc.pb.h"
@@ -22,76 +20,26 @@ using Rpc = v1::Admin;
 constexpr auto kReportInterval = std::chrono::milliseconds(100);
 constexpr double kLongestDrain = 86400;  // seconds
 
-// Drain: a number whenever it has changed, then done. Gone clients change nothing: the process
-// drains on.
-class DrainWatcher final : public grpc::ServerWriteReactor<Buffer> {
- public:
-  DrainWatcher(ServingState& state, const AdminHandlers& handlers)
-      : state_(state), handlers_(handlers) {}
+Error check(const v1::DrainRequest& request) {
+  const double seconds = request.timeout_seconds();
+  if (!request.has_timeout_seconds() || (seconds >= 0 && seconds <= kLongestDrain)) return {};
+  return bad_field("timeout_seconds", "must be in [0, " + std::to_string(int(kLongestDrain)) +
+                                          "], is " + std::to_string(seconds));
+}
 
-  void start(const Buffer& bytes) {
-    v1::DrainRequest request;
-    Error error = parse_buffer(bytes, &request);
-    if (!error) error = check(request);
-    if (error) return Finish(to_grpc(*error));
-    handlers_.drain(request.has_timeout_seconds()
-                        ? std::optional<Seconds>(request.timeout_seconds())
-                        : std::nullopt);
-    std::lock_guard lock(mutex_);
-    report();
-  }
-
-  void OnWriteDone(bool ok) override {
-    std::unique_lock lock(mutex_);
-    if (!ok || cancelled_) return Finish(grpc::Status::CANCELLED);
-    if (num_reported_ == 0) return Finish(grpc::Status::OK);
-    wait();
-  }
-  void OnCancel() override {
-    std::lock_guard lock(mutex_);
-    cancelled_ = true;
-    alarm_.Cancel();
-  }
-  void OnDone() override { delete this; }
-
- private:
-  static Error check(const v1::DrainRequest& request) {
-    const double seconds = request.timeout_seconds();
-    if (!request.has_timeout_seconds() || (seconds >= 0 && seconds <= kLongestDrain)) return {};
-    return bad_field("timeout_seconds", "must be in [0, " + std::to_string(int(kLongestDrain)) +
-                                            "], is " + std::to_string(seconds));
-  }
-
-  void wait() {
-    alarm_.Set(std::chrono::system_clock::now() + kReportInterval, [this](bool) { on_alarm(); });
-  }
-
-  // Not one of gRPC's reactions: once Finish is called, this may be gone, the mutex with it.
-  void on_alarm() {
-    std::unique_lock lock(mutex_);
-    if (!cancelled_) return state_.num_live_calls() == num_reported_ ? wait() : report();
-    lock.unlock();
-    Finish(grpc::Status::CANCELLED);
-  }
-
-  void report() {
-    num_reported_ = state_.num_live_calls();
-    v1::DrainProgress progress;
-    progress.set_num_live_requests(static_cast<uint32_t>(num_reported_));
-    progress.set_done(num_reported_ == 0);
-    buffer_ = to_buffer(progress);
-    StartWrite(&buffer_);
-  }
-
-  ServingState& state_;
-  const AdminHandlers& handlers_;
-  std::mutex mutex_;
-  // Guarded by mutex_; gRPC reads buffer_ during a write.
-  Buffer buffer_;
-  grpc::Alarm alarm_;
-  int num_reported_ = -1;
-  bool cancelled_ = false;
-};
+// How many requests are live whenever that has changed, until none is and none can come.
+PolledStream::Turn report_drain(const ServingState& state, int* num_reported) {
+  const bool takes_none = state.phase() == v1::SERVER_STATE_DRAINING;
+  const int num_live = state.num_live_calls();
+  const bool done = takes_none && num_live == 0;
+  if (num_live == std::exchange(*num_reported, num_live) && !done) return {};
+  v1::DrainProgress progress;
+  progress.set_num_live_requests(static_cast<uint32_t>(num_live));
+  progress.set_done(done);
+  PolledStream::Turn turn{.message = to_buffer(progress)};
+  if (done) turn.end = grpc::Status::OK;
+  return turn;
+}
 
 // Requests come in raw, see wire.h.
 using Base = Rpc::WithRawCallbackMethod_LoadModel<Rpc::WithRawCallbackMethod_UnloadModel<
@@ -106,10 +54,18 @@ class AdminService final : public Base {
   AdminService(ServingState& state, const AdminHandlers& handlers)
       : state_(state), handlers_(handlers) {}
 
-  grpc::ServerWriteReactor<Buffer>* Drain(Context*, const Buffer* in) override {
-    auto* watcher = new DrainWatcher(state_, handlers_);
-    watcher->start(*in);
-    return watcher;
+  grpc::ServerWriteReactor<Buffer>* Drain(Context* context, const Buffer* in) override {
+    v1::DrainRequest request;
+    Error error = parse_buffer(*in, &request);
+    if (!error) error = check(request);
+    if (error) return refuse_stream(*error);
+    handlers_.drain(request.has_timeout_seconds()
+                        ? std::optional<Seconds>(request.timeout_seconds())
+                        : std::nullopt);
+    // Clients that leave change nothing: the process drains on.
+    return PolledStream::start(*context, kReportInterval, [this, num_reported = -1]() mutable {
+      return report_drain(state_, &num_reported);
+    });
   }
 
   Reactor* ReloadConfig(Context* context, const Buffer* in, Buffer* out) override {

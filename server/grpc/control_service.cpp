@@ -82,8 +82,8 @@ class ControlService final : public Base {
         });
   }
 
-  grpc::ServerWriteReactor<Buffer>* WatchLoad(Context*, const Buffer* in) override {
-    return watch_load(state_, *in);
+  grpc::ServerWriteReactor<Buffer>* WatchLoad(Context* context, const Buffer* in) override {
+    return watch_load(state_, context, *in);
   }
 
   grpc::ServerWriteReactor<Buffer>* WatchKvEvents(Context*, const Buffer*) override {

@@ -10,6 +10,7 @@ namespace tern {
 /// Takes the call over: a Load at once and then one an interval, until the client or the server
 /// ends. `state` must outlive the call.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* watch_load(const ServingState& state,
-                                                       const grpc::ByteBuffer& request);
+                                                       grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer& bytes);
 
 }  // namespace tern

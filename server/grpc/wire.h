@@ -64,28 +64,31 @@ grpc::ServerUnaryReactor* reply_later(grpc::CallbackServerContext* context,
   return reactor;
 }
 
-inline grpc::Status no_such_feature(const std::string& what) {
-  return to_grpc({.code = Code::kUnimplemented,
-                  .reason = "FEATURE_DISABLED",
-                  .message = "this server has no " + what});
-}
-
-/// Refuses a unary call whose feature is missing.
-inline grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* context,
-                                        const std::string& what) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(no_such_feature(what));
-  return reactor;
-}
-
-/// The same of a streaming call.
-inline grpc::ServerWriteReactor<grpc::ByteBuffer>* refuse_stream(const std::string& what) {
+/// Refuses a streaming call.
+inline grpc::ServerWriteReactor<grpc::ByteBuffer>* refuse_stream(const ApiError& error) {
   class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
    public:
     explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
     void OnDone() override { delete this; }
   };
-  return new Refusal(no_such_feature(what));
+  return new Refusal(to_grpc(error));
+}
+
+inline ApiError no_such_feature(const std::string& what) {
+  return {.code = Code::kUnimplemented,
+          .reason = "FEATURE_DISABLED",
+          .message = "this server has no " + what};
+}
+
+/// Refuses a call whose feature is missing.
+inline grpc::ServerWriteReactor<grpc::ByteBuffer>* refuse_stream(const std::string& what) {
+  return refuse_stream(no_such_feature(what));
+}
+inline grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* context,
+                                        const std::string& what) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(to_grpc(no_such_feature(what)));
+  return reactor;
 }
 
 }  // namespace tern

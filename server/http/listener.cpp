@@ -17,6 +17,7 @@
 #include "server/http/connection.h"
 #include "server/http/connection_table.h"
 #include "server/http/error.h"
+#include "server/http/thread_pool.h"
 
 namespace tern::http {
 namespace {
@@ -164,7 +165,7 @@ class Listener::Impl final : public httplib::Server {
         if (is_listening(fd))
           accept_one(fd);
         else if (table_.set(fd, State::kQueued))
-          pool_.enqueue([this, fd] { serve(fd); });
+          pool_.run([this, fd] { serve(fd); });
         else
           table_.remove(fd);
       }
@@ -324,7 +325,7 @@ class Listener::Impl final : public httplib::Server {
   const int stop_;  // readable: stop accepting
   const int epoll_;
   ConnectionTable table_;
-  httplib::ThreadPool pool_;
+  ThreadPool pool_;
   std::thread acceptor_;
 };
 

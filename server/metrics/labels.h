@@ -6,16 +6,12 @@
 #include <optional>
 #include <string_view>
 
-#include "base/status.h"
+#include "base/code_name.h"
 #include "server/api/request_record.h"
 
 namespace tern::metrics {
 
-inline constexpr size_t kNumCodes = 17;
 inline constexpr size_t kNumClasses = 4;
-
-/// gRPC's name of a code: "DEADLINE_EXCEEDED".
-std::string_view code_name(Code code);
 
 /// How a request ended, apart from its code.
 enum class Finish : uint8_t {

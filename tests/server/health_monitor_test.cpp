@@ -7,18 +7,9 @@
 #include "base/log.h"
 #include "server/api/admin.h"
 #include "tests/server/fake_engine.h"
+#include "tests/support/eventually.h"
 
 using namespace tern;
-
-namespace {
-
-bool eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 10000 && !condition(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return condition();
-}
-
-}  // namespace
 
 TEST_CASE("an expected long step may take its time", "[health]") {
   EngineStats stats;
@@ -39,16 +30,16 @@ TEST_CASE("health follows the engine's progress", "[health]") {
   monitor.watch(engine);
   CHECK(serving == 1);
   engine.silent = 6;
-  CHECK(eventually([&] { return serving == 0; }));
+  CHECK(test::eventually([&] { return serving == 0; }));
   CHECK(state.stuck());
   engine.silent = 0;
-  CHECK(eventually([&] { return serving == 1; }));
+  CHECK(test::eventually([&] { return serving == 1; }));
   CHECK(!state.stuck());
   monitor.stop_serving();
   CHECK(serving == 0);
   engine.silent = 6;  // draining does not become serving again
-  CHECK(eventually([&] { return state.stuck(); }));
+  CHECK(test::eventually([&] { return state.stuck(); }));
   engine.silent = 0;
-  CHECK(eventually([&] { return !state.stuck(); }));
+  CHECK(test::eventually([&] { return !state.stuck(); }));
   CHECK(serving == 0);
 }

@@ -89,14 +89,4 @@ inline v1::GenerateRequest text_request(const std::string& text, int max_tokens)
   return request;
 }
 
-/// Waits up to 10 s: a bound, not a measurement.
-template <class Condition>
-bool eventually(Condition&& condition) {
-  for (int i = 0; i < 10000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
-
 }  // namespace tern

@@ -1,5 +1,6 @@
 // Generate over real gRPC with a fake engine: events, errors, cancellation, many clients.
 #include "tests/server/wire.h"
+#include "tests/support/eventually.h"
 
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -143,7 +144,7 @@ TEST_CASE("n answers come side by side, each with its index and its end", "[wire
     CHECK(result.outputs(i).logprobs_size() == 25);
     CHECK(result.outputs(i).finished().index() == uint32_t(i));
   }
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
 TEST_CASE("cancelling a call of n answers ends all of them", "[wire]") {
@@ -156,7 +157,7 @@ TEST_CASE("cancelling a call of n answers ends all of them", "[wire]") {
   for (int i = 0; i < 5; ++i) REQUIRE(reader->Read(&event));
   context.TryCancel();
   CHECK(reader->Finish().error_code() == grpc::CANCELLED);
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
 TEST_CASE("prompt logprobs come before the answer, the first without a value", "[wire]") {
@@ -227,9 +228,9 @@ TEST_CASE("cancelling a stream reaches the engine", "[wire]") {
   CHECK(wire.engine.num_live() == 1);
   context.TryCancel();
   CHECK(reader->Finish().error_code() == grpc::CANCELLED);
-  CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
+  CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
   CHECK(wire.engine.num_cancels >= 1);
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
 TEST_CASE("cancelling a unary call reaches the engine", "[wire]") {
@@ -237,7 +238,7 @@ TEST_CASE("cancelling a unary call reaches the engine", "[wire]") {
   wire.engine.paused = true;
   grpc::ClientContext context;
   std::thread canceller([&] {
-    eventually([&] { return wire.engine.num_live() == 1; });
+    test::eventually([&] { return wire.engine.num_live() == 1; });
     context.TryCancel();
   });
   v1::GenerateResult result;
@@ -245,7 +246,7 @@ TEST_CASE("cancelling a unary call reaches the engine", "[wire]") {
       wire.inference->GenerateUnary(&context, text_request("hello", 100), &result);
   canceller.join();
   CHECK(status.error_code() == grpc::CANCELLED);
-  CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
+  CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
 }
 
 TEST_CASE("the client's deadline is the engine's", "[wire]") {
@@ -257,7 +258,7 @@ TEST_CASE("the client's deadline is the engine's", "[wire]") {
   v1::GenerateEvent event;
   while (reader->Read(&event)) CHECK(event.has_accepted());
   CHECK(reader->Finish().error_code() == grpc::DEADLINE_EXCEEDED);
-  CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
+  CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
   REQUIRE(wire.engine.last_request.deadline.has_value());
 }
 
@@ -309,7 +310,7 @@ TEST_CASE("the engine's refusals keep their code and say when to come back", "[w
     CHECK((detail<google::rpc::RetryInfo>(status).retry_delay().seconds() == 1) == retry);
     CHECK(detail<google::rpc::ErrorInfo>(status).metadata().at("model") == "fake");
   }
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
 TEST_CASE("a live request_id is refused, a finished one is free again", "[wire]") {
@@ -377,12 +378,12 @@ TEST_CASE("LOADING and DRAINING are UNAVAILABLE with a reason, and show in healt
   status = wire.generate(text_request("hello", 5));
   CHECK(status.error_code() == grpc::UNAVAILABLE);
   CHECK(reason(status) == "DRAINING");
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 1; }));  // the refused one is gone
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 1; }));  // the refused one is gone
   wire.engine.paused = false;                                             // the live one finishes
   while (live->Read(&event)) {
   }
   CHECK(live->Finish().ok());
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
   wire.server->shutdown(Seconds(5));
   CHECK_FALSE(watch->Read(&watched));
 }
@@ -434,8 +435,8 @@ TEST_CASE("many clients, a quarter of which cancel", "[wire]") {
   CHECK(complete + cancelled == kClients * kCalls);
   CHECK(complete >= kClients * kCalls * 3 / 4);
   CHECK(wire.engine.stats().max_step_seqs > 1);
-  CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
-  CHECK(eventually([&] { return wire.server->num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
+  CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
 TEST_CASE("a reader that stops pauses its request, one that goes on resumes it", "[wire]") {
@@ -453,7 +454,7 @@ TEST_CASE("a reader that stops pauses its request, one that goes on resumes it",
   auto reader = stub->Generate(&context, request);
   v1::GenerateEvent event;
   REQUIRE(reader->Read(&event));
-  CHECK(eventually([&] { return wire.engine.num_pauses > 0; }));
+  CHECK(test::eventually([&] { return wire.engine.num_pauses > 0; }));
   CHECK(wire.engine.num_resumes == 0);
   uint32_t num_tokens = 0;
   while (reader->Read(&event)) num_tokens += event.delta().num_tokens();

@@ -2,6 +2,7 @@
 // each message and wakes several threads for it, and a client beside its server on a small machine
 // would measure itself. A message costs this one about a tenth of that.
 #include "bench/serve/grpc/grpc_transport.h"
+#include "base/code_name.h"
 
 #include <condition_variable>
 #include <mutex>
@@ -226,7 +227,7 @@ Status GenerateCall::on_message(TimePoint at, std::string_view message) {
 
 void GenerateCall::on_end(TimePoint at, GrpcStatus status) {
   if (status.code != 0) {
-    end_.code = grpc_code_name(status.code);
+    end_.code = code_name(static_cast<Code>(status.code));
     end_.reason = error_reason(status.details);
     end_.message = std::move(status.message);
   }

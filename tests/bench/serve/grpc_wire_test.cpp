@@ -54,12 +54,10 @@ TEST_CASE("statuses in trailers", "[bench][serve][grpc]") {
   status.take_header("grpc-message", "queue%20full: 5%25 %zz %");
   status.take_header("grpc-status-details-bin", "aGVsbG8");
   CHECK(status.code == 8);
-  CHECK(std::string(grpc_code_name(8)) == "RESOURCE_EXHAUSTED");
   CHECK(status.message == "queue full: 5% %zz %");
   CHECK(status.details == "hello");
   status.take_header("grpc-status", "what");
   CHECK(status.code == 2);
-  CHECK(std::string(grpc_code_name(99)) == "UNKNOWN");
   CHECK(base64_decode("aGVsbG8h") == "hello!");
   CHECK(base64_decode("aA==") == "h");
   CHECK(base64_decode("aGk=") == "hi");

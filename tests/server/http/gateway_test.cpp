@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "tests/server/http/http_wire.h"
+#include "tests/support/eventually.h"
 
 using namespace tern;
 
@@ -75,7 +76,7 @@ TEST_CASE("draining refuses new requests and finishes streams", "[http]") {
   RawClient stream(wire.port);
   stream.send(raw_post("/v1/completions", R"({"prompt": "x", "max_tokens": 5, "stream": true})"));
   stream.read_until("\r\n\r\n");
-  REQUIRE(eventually([&] { return wire.engine.num_live() == 1; }));
+  REQUIRE(test::eventually([&] { return wire.engine.num_live() == 1; }));
   wire.state.start_draining();
   CHECK(Json::parse(wire.get("/health").body)["status"] == "draining");
   CHECK(error_of(wire.post("/v1/completions", kPrompt), 503)["code"] == "DRAINING");
@@ -85,7 +86,7 @@ TEST_CASE("draining refuses new requests and finishes streams", "[http]") {
   const std::string all = stream.read_until("[DONE]");
   CHECK(all.find("t4 ") != std::string::npos);
   CHECK(all.find("[DONE]") != std::string::npos);
-  CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.state.num_live_calls() == 0; }));
 }
 
 TEST_CASE("errors have the status of their code and OpenAI's shape", "[http]") {
@@ -176,7 +177,7 @@ TEST_CASE("64 streams at once, with health beside them and no room for one more"
     streams.back().send(
         raw_post("/v1/completions", R"({"prompt": "x", "max_tokens": 9, "stream": true})"));
   }
-  REQUIRE(eventually([&] { return wire.engine.num_live() == 64; }));
+  REQUIRE(test::eventually([&] { return wire.engine.num_live() == 64; }));
   httplib::Client prober = wire.client();
   prober.set_keep_alive(true);
   for (int i = 0; i < 10; ++i) CHECK(HttpWire::take(prober.Get("/health")).status == 200);
@@ -190,7 +191,7 @@ TEST_CASE("64 streams at once, with health beside them and no room for one more"
     CHECK(all.find("t8 ") != std::string::npos);
     CHECK(all.find("[DONE]") != std::string::npos);
   }
-  CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
+  CHECK(test::eventually([&] { return wire.state.num_live_calls() == 0; }));
   CHECK(wire.post("/v1/completions", kPrompt).status == 200);
 }
 
@@ -224,10 +225,10 @@ TEST_CASE("a client that leaves ends its request", "[http]") {
     wire.engine.paused = true;  // no token shows that it has left
     RawClient client(wire.port);
     client.send(raw_post("/v1/completions", body));
-    REQUIRE(eventually([&] { return wire.engine.num_live() > 0; }));
+    REQUIRE(test::eventually([&] { return wire.engine.num_live() > 0; }));
     client.close();
-    CHECK(eventually([&] { return wire.engine.num_live() == 0; }));
-    CHECK(eventually([&] { return wire.state.num_live_calls() == 0; }));
+    CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
+    CHECK(test::eventually([&] { return wire.state.num_live_calls() == 0; }));
   }
 }
 
@@ -236,7 +237,7 @@ TEST_CASE("an engine that stops ends a stream with an error event", "[http]") {
   wire.engine.paused = true;
   RawClient client(wire.port);
   client.send(raw_post("/v1/completions", kEndless));
-  REQUIRE(eventually([&] { return wire.engine.num_live() == 1; }));
+  REQUIRE(test::eventually([&] { return wire.engine.num_live() == 1; }));
   wire.engine.shutdown();
   const std::string all = client.read_until("\r\n0\r\n\r\n");
   CHECK(all.find("data: {\"error\":{\"message\":\"shut down\"") != std::string::npos);

@@ -121,14 +121,4 @@ inline std::string raw_post(const std::string& path, const std::string& body) {
          "\r\n\r\n" + body;
 }
 
-/// Waits up to 10 s: a bound, not a measurement.
-template <class Condition>
-bool eventually(Condition&& condition) {
-  for (int i = 0; i < 10000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
-
 }  // namespace tern

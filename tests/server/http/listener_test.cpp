@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/server/http/http_wire.h"
+#include "tests/support/eventually.h"
 
 using namespace tern;
 
@@ -80,7 +81,7 @@ TEST_CASE("a client that reads nothing is given up", "[http]") {
   });
   RawClient client(on.port);
   client.send("GET / HTTP/1.1\r\n\r\n");
-  CHECK(eventually([&] { return ended.load(); }));
+  CHECK(test::eventually([&] { return ended.load(); }));
 }
 
 TEST_CASE("what a handler throws is a 500, and the next request is answered", "[http]") {
@@ -129,7 +130,7 @@ TEST_CASE("shutting down waits for responses, then ends them", "[http]") {
   RawClient idle(on.port), waiting(on.port), endless(on.port);
   waiting.send("GET /wait HTTP/1.1\r\n\r\n");
   endless.send("GET /endless HTTP/1.1\r\n\r\n");
-  REQUIRE(eventually([&] { return num_asked == 2; }));
+  REQUIRE(test::eventually([&] { return num_asked == 2; }));
   std::thread shutdown([&] { on.listener->shutdown(Seconds(1)); });
   CHECK(idle.read_until("x").empty());  // at once: what was asked is not answered yet
   go = true;

@@ -1,0 +1,69 @@
+#include "server/http/thread_pool.h"
+
+#include <system_error>
+
+namespace tern::http {
+
+ThreadPool::ThreadPool(size_t max_threads) : max_threads_(max_threads) {
+  const std::lock_guard lock(mutex_);
+  start_worker({});
+}
+
+void ThreadPool::start_worker(std::function<void()> task) {
+  Worker& worker = workers_.emplace_back();
+  worker.task = std::move(task);
+  try {
+    worker.thread = std::thread([this, &worker] { work(worker); });
+  } catch (const std::system_error&) {  // the process has no more threads
+    if (workers_.size() == 1) throw;
+    waiting_.push_back(std::move(worker.task));
+    workers_.pop_back();
+  }
+}
+
+void ThreadPool::run(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  if (!idle_.empty()) {
+    Worker& worker = *idle_.back();
+    idle_.pop_back();
+    worker.task = std::move(task);
+    worker.wake.notify_one();
+  } else if (workers_.size() < max_threads_) {
+    start_worker(std::move(task));
+  } else {
+    waiting_.push_back(std::move(task));
+  }
+}
+
+void ThreadPool::work(Worker& self) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (!self.task && !waiting_.empty()) {
+      self.task = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    if (self.task) {
+      lock.unlock();
+      self.task();
+      self.task = nullptr;  // what it holds ends outside the lock
+      lock.lock();
+    } else if (stopping_) {
+      return;
+    } else {
+      idle_.push_back(&self);
+      self.wake.wait(lock, [&] { return self.task || stopping_; });
+    }
+  }
+}
+
+void ThreadPool::shutdown() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (Worker& worker : workers_) worker.wake.notify_one();
+  }
+  for (Worker& worker : workers_)  // no more are started
+    if (worker.thread.joinable()) worker.thread.join();
+}
+
+}  // namespace tern::http
