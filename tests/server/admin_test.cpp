@@ -23,7 +23,10 @@ struct AdminWire {
                                    [this](std::optional<Seconds> timeout) {
                                      drain_timeout = timeout;
                                      ++num_drains;
-                                     wire->server->start_draining();
+                                     if (gives_notice)
+                                       wire->server->announce_draining();
+                                     else
+                                       wire->server->start_draining();
                                    },
                                .reload = [this] { return reloaded; }});
     channel = grpc::CreateChannel(wire->server->admin_addresses().at(0),
@@ -39,6 +42,7 @@ struct AdminWire {
   Result<std::vector<ConfigChange>> reloaded{std::vector<ConfigChange>()};
   std::optional<Seconds> drain_timeout;
   int num_drains = 0;
+  bool gives_notice = false;  // a drain begins with it, and requests are still taken
   std::optional<Wire> wire;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Admin::Stub> admin;
@@ -231,6 +235,22 @@ TEST_CASE("Drain refuses new requests and reports until the live ones have ended
   while (reader->Read(&event)) num_tokens += event.delta().num_tokens();
   CHECK(reader->Finish().ok());
   CHECK(num_tokens == 5);
+  while (drain->Read(&progress)) continue;
+  CHECK(progress.done());
+  CHECK(drain->Finish().ok());
+}
+
+TEST_CASE("a drain is not done while requests are still taken", "[wire][admin]") {
+  AdminWire wire;
+  wire.gives_notice = true;
+  grpc::ClientContext context;
+  auto drain = wire.admin->Drain(&context, {});
+  v1::DrainProgress progress;
+  REQUIRE(drain->Read(&progress));
+  CHECK(progress.num_live_requests() == 0);
+  CHECK(!progress.done());
+  CHECK(wire.wire->generate(text_request("in time", 1)).ok());
+  wire.wire->server->start_draining();
   while (drain->Read(&progress)) continue;
   CHECK(progress.done());
   CHECK(drain->Finish().ok());
