@@ -1,31 +1,35 @@
 // The request ids that ended last, so that a late abort is told from one of an unknown id.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
-#include <deque>
+#include <functional>
 #include <string>
-#include <unordered_set>
 
 namespace tern {
 
-/// Holds the last kCapacity ids. One thread.
+/// Holds the last kCapacity ids, as hashes: its memory is there from the start, and does not grow
+/// for the first thousands of requests as a leak would. One thread.
 class RecentIds {
  public:
   static constexpr size_t kCapacity = 4096;
 
   void add(const std::string& id) {
     if (id.empty()) return;
-    order_.push_back(id);
-    ids_.insert(id);
-    if (order_.size() <= kCapacity) return;
-    ids_.erase(ids_.find(order_.front()));
-    order_.pop_front();
+    hashes_[next_] = hash(id);
+    next_ = (next_ + 1) % kCapacity;
   }
-  bool contains(const std::string& id) const { return ids_.contains(id); }
+  bool contains(const std::string& id) const {
+    return std::ranges::find(hashes_, hash(id)) != hashes_.end();
+  }
 
  private:
-  std::deque<std::string> order_;
-  std::unordered_multiset<std::string> ids_;  // one id may end twice
+  // 0 is an empty place.
+  static size_t hash(const std::string& id) { return std::hash<std::string>()(id) | 1; }
+
+  std::array<size_t, kCapacity> hashes_{};
+  size_t next_ = 0;
 };
 
 }  // namespace tern
