@@ -82,10 +82,10 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     std::unique_lock lock(mutex_);
     queue_.add(event);
     status_ = std::move(status);
-    post(lock);
+    post(lock, std::exchange(is_first_, false));
   }
 
-  // A thread of the sender.
+  // A thread of the sender, or the engine's.
   void send() override {
     std::unique_lock lock(mutex_);
     posted_ = false;
@@ -107,12 +107,12 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
  private:
   // While busy_, the end of the write goes on.
-  void post(std::unique_lock<std::mutex>& lock) {
+  void post(std::unique_lock<std::mutex>& lock, bool is_urgent = false) {
     if (busy_ || posted_ || !(status_ || queue_.has_due())) return;
     posted_ = true;
     std::shared_ptr<GenerateStream> self = self_;  // there until busy_ and done
     lock.unlock();
-    sender_.post(std::move(self));
+    is_urgent ? sender_.send_or_post(std::move(self)) : sender_.post(std::move(self));
   }
 
   // gRPC allows one write at a time, and Finish once, after the last write.
@@ -143,6 +143,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<grpc::Status> status_;  // set by the engine's last event
   bool busy_ = true;                    // until Accepted is queued
   bool posted_ = false;                 // send() follows
+  bool is_first_ = true;                // no token has come yet
 };
 
 // A call that is answered in one message; owned like GenerateStream.

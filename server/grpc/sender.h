@@ -17,7 +17,7 @@ class Sender {
   class Source {
    public:
     virtual ~Source() = default;
-    /// On one of the sender's threads.
+    /// On one of the sender's threads, or in send_or_post().
     virtual void send() = 0;
   };
 
@@ -28,6 +28,10 @@ class Sender {
   /// Any thread; does not wait. The source's send() follows, soon and once.
   void post(std::shared_ptr<Source> source);
 
+  /// The same for what someone waits for, a first token: to send it here takes less time than to
+  /// wake a thread. Of many that come together only the first few: the engine's thread calls this.
+  void send_or_post(std::shared_ptr<Source> source);
+
  private:
   void run();
 
@@ -36,6 +40,7 @@ class Sender {
   // Guarded by mutex_.
   std::vector<std::shared_ptr<Source>> posted_;
   size_t num_idle_;
+  int num_sent_here_ = 0;  // by send_or_post() since posted_ was last found empty
   bool stopping_ = false;
   std::vector<std::thread> threads_;  // last: they use the above
 };
