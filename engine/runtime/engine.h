@@ -28,6 +28,7 @@ struct Request {
   PriorityClass priority = PriorityClass::kDefault;
   std::string tenant;  ///< separates prefix caches; empty = the common one
   bool bypass_prefix_cache = false;
+  std::optional<TimePoint> arrival;   ///< at the server, where its durations begin; unset = submit()
   std::optional<TimePoint> deadline;  ///< ended as kDeadlineExceeded at the first step after it
 };
 
@@ -90,7 +91,7 @@ struct RequestState {
   int32_t prompt_tokens = 0;
   int32_t computed_tokens = 0;    ///< of the answer furthest on; 0 while it waits
   int32_t completion_tokens = 0;  ///< the same
-  Seconds age{0};                 ///< since submit()
+  Seconds age{0};                 ///< since its arrival
 };
 
 /// Any thread, unless said otherwise.

@@ -54,7 +54,7 @@ Status EngineCore::register_request(uint64_t id, const Request& request) {
                           .priority = request.priority,
                           .n = request.sampling.n,
                           .prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size())},
-                         now});
+                         request.arrival.value_or(now)});
   ++stats_.num_requests_submitted;
   ++stats_.num_live_requests;
   return {};
@@ -67,7 +67,8 @@ Result<uint64_t> EngineCore::submit(Request request, std::shared_ptr<TokenSink> 
   const uint64_t id = next_id_;
   TERN_TRY(register_request(id, request));
   next_id_ += uint64_t(request.sampling.n);
-  arrived_.push_back({id, std::move(request), std::move(sink), clock_.now()});
+  const TimePoint arrival = request.arrival.value_or(clock_.now());
+  arrived_.push_back({id, std::move(request), std::move(sink), arrival});
   wake_.notify_one();
   return id;
 }
@@ -177,7 +178,7 @@ std::vector<RequestState> EngineCore::live_requests() const {
   const TimePoint now = clock_.now();
   std::map<uint64_t, RequestState> states;
   for (const auto& [id, live] : live_)
-    states.emplace(id, live.state).first->second.age = now - live.submitted;
+    states.emplace(id, live.state).first->second.age = now - live.arrival;
   for (const StepEntry& entry : last_step_) {
     // Answers have the ids that follow their request's.
     auto next = states.upper_bound(entry.id);

@@ -110,7 +110,7 @@ class EngineCore : public Engine, private LoopObserver {
   LoadPredictor predictor_;  // a copy of the loop's as of the last step
   struct Live {
     RequestState state;
-    TimePoint submitted;
+    TimePoint arrival;
   };
   std::map<uint64_t, Live> live_;
   std::unordered_map<std::string, uint64_t> live_ids_;  // by request_id

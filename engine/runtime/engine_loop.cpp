@@ -29,8 +29,8 @@ struct EngineLoop::Answer {
   DecodeState decode;
   int32_t num_reported = 0;  // prompt tokens whose log-probabilities the sink has, where wanted
   bool is_admitted = false;
-  TimePoint admitted_at, first_token_at;
-  std::optional<TimePoint> last_sent_at;  // of tokens
+  TimePoint admitted_at;
+  std::optional<TimePoint> first_token_at, last_sent_at;  // when the sink had them
   Usage usage;
 
   TokenSink& sink() const { return *request->submission.sink; }
@@ -108,7 +108,7 @@ Status EngineLoop::schedule_answer(Answer& answer) {
   const Request& request = submission.request;
   auto seq = std::make_unique<Sequence>();
   seq->id = answer.id;
-  seq->arrival = submission.submitted;
+  seq->arrival = submission.arrival;
   seq->priority = request.priority;
   // A cached block has no logits.
   seq->bypass_prefix_cache = request.bypass_prefix_cache || answer.decode.params.prompt_logprobs;
@@ -327,10 +327,8 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
   }
   out.token_ids.assign(commit->token_ids.begin(), commit->token_ids.end());
   out.finished = commit->finished;
-  if (answer.usage.completion_tokens == 0) {
-    answer.first_token_at = clock_.now();
-    if (answer.request->holds_answers) prefilled_.push_back(answer.request->submission.id);
-  }
+  if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
+    prefilled_.push_back(answer.request->submission.id);
   answer.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
   num_generated_tokens_ += out.token_ids.size();
   event.text = std::move(commit->text);
@@ -357,6 +355,7 @@ void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
 }
 
 void EngineLoop::note_gap(Answer& answer, const TokenEvent& event, TimePoint now) {
+  if (answer.usage.completion_tokens > 0 && !answer.first_token_at) answer.first_token_at = now;
   if (event.token_ids.empty()) return;
   if (answer.last_sent_at)
     step_histograms_.token_gap_seconds.observe(to_seconds(now - *answer.last_sent_at));
@@ -394,10 +393,9 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   finished.usage = answer.usage;
   const TimePoint now = clock_.now();
   const TimePoint admitted = answer.is_admitted ? answer.admitted_at : now;
-  finished.timing.queue = admitted - submission.submitted;
-  if (answer.usage.completion_tokens > 0)
-    finished.timing.ttft = answer.first_token_at - submission.submitted;
-  finished.timing.e2e = now - submission.submitted;
+  finished.timing.queue = admitted - submission.arrival;
+  if (answer.first_token_at) finished.timing.ttft = *answer.first_token_at - submission.arrival;
+  finished.timing.e2e = now - submission.arrival;
   if (finished.status.ok()) predictor_.observe_answer(answer.usage.completion_tokens);
 
   const bool is_last = --request.num_live == 0;

@@ -27,7 +27,7 @@ struct Submission {
   uint64_t id = 0;
   Request request;
   std::shared_ptr<TokenSink> sink;
-  TimePoint submitted;
+  TimePoint arrival;
 };
 
 /// Told what happens, so that the facade can account for it. Engine thread.

@@ -19,11 +19,11 @@ struct Usage {
   int32_t cached_tokens = 0;  ///< of the prompt, taken from the prefix cache
 };
 
-/// Durations of one answer, monotonic, measured in the engine.
+/// Durations of one answer, monotonic; from Request::arrival, so parsing and tokenizing count.
 struct Timing {
-  Seconds queue{0};  ///< submit to first admission
-  Seconds ttft{0};   ///< submit to first token; 0 where there was none
-  Seconds e2e{0};    ///< submit to end
+  Seconds queue{0};  ///< arrival to first admission
+  Seconds ttft{0};   ///< arrival to first token; 0 where there was none
+  Seconds e2e{0};    ///< arrival to end
   int32_t num_preemptions = 0;
   int32_t num_recomputed_tokens = 0;
 };

@@ -24,7 +24,7 @@ Status warm_up(const ModelAssets& assets, const SchedulerConfig& config, const C
   const auto strategy = make_autoregressive(assets.tokenizer.get(), assets.info.eos_token_ids);
   EngineLoop loop(std::move(scheduler), runner, *strategy, assets.info.vocab_size, clock, nullptr);
   const int32_t num_prompt = std::min(kPromptTokens, config.max_model_len - 1);
-  Submission submission{.id = 1, .sink = std::make_shared<LastEvent>(), .submitted = clock.now()};
+  Submission submission{.id = 1, .sink = std::make_shared<LastEvent>(), .arrival = clock.now()};
   const auto end = std::static_pointer_cast<LastEvent>(submission.sink);
   Request& request = submission.request;
   for (int32_t i = 0; i < num_prompt; ++i)

@@ -67,6 +67,7 @@ std::optional<ApiError> Call::admit(const ConvertFn& convert,
   engine_ = state_.engine();
   if (auto error = convert(*engine_, &call_)) return error;
   deadline_ = engine_deadline(client_deadline, state_.limits, state_.clock.now());
+  call_.request.arrival = arrival_;
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);
   note_request();
@@ -121,7 +122,6 @@ void Call::note_request() {
   record_.max_tokens = request.sampling.max_tokens;
   record_.prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
   if (state_.log_prompts) prompt_start_ = quote_start(request.prompt_token_ids, tokenizer());
-  admission_ = state_.clock.now() - begun_;
 }
 
 void Call::note_answer(const FinishedEvent& event) {
@@ -153,9 +153,6 @@ void Call::report(TimePoint now) {
     r.reason = error_->reason;
     r.finish.reset();
   }
-  r.queue += admission_;
-  r.e2e += admission_;
-  if (r.ttft) *r.ttft += admission_;
   if (num_gaps_ > 0) r.tpot = decode_time_ / num_gaps_;
   if (const TimePoint::rep at = cancelled_at_; at != 0 && r.code == Code::kCancelled)
     r.cancel_to_end = now - TimePoint(Duration(at));

@@ -63,7 +63,7 @@ class Call {
   void log(const FinishedEvent& event, int32_t index, const Status& status) const;
 
   ServingState& state_;
-  const TimePoint begun_ = state_.clock.now();
+  const TimePoint arrival_ = state_.clock.now();
   Engine* engine_ = nullptr;
   GenerateCall call_;  // its request is moved into the engine
   std::optional<TimePoint> deadline_;
@@ -73,7 +73,6 @@ class Call {
   RequestRecord record_;  // of the transport's thread until submit(), of the engine's then
   // Engine thread only.
   int32_t num_finished_ = 0;
-  Seconds admission_{0};    // before the engine had it
   Seconds decode_time_{0};  // of all answers
   int32_t num_gaps_ = 0;    // between their tokens
   Status first_failure_;
