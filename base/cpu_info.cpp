@@ -10,9 +10,13 @@
 #include <sys/auxv.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
+
+#include "base/control_group.h"
 
 namespace tern {
 namespace {
@@ -21,8 +25,8 @@ constexpr std::array<std::string_view, 7> kIsaNames{"scalar",      "avx2", "avx5
                                                     "avx512_bf16", "amx",  "neon"};
 
 #if defined(__x86_64__)
-/// AMX with tiles of bytes, which the kernel lets this process use: it keeps their state of 8 KB for
-/// every thread.
+/// AMX with tiles of bytes, which the kernel lets this process use: it keeps their state of 8 KB
+/// for every thread.
 bool allow_amx() {
   constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -75,7 +79,25 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
+double read_quota(const ControlGroup& group) {
+  double quota = 0, period = 0;
+  if (group.is_v1) {
+    std::ifstream(group.directory + "/cpu.cfs_quota_us") >> quota;  // -1: none
+    std::ifstream(group.directory + "/cpu.cfs_period_us") >> period;
+  } else {
+    std::ifstream(group.directory + "/cpu.max") >> quota >> period;  // "max 100000": none
+  }
+  return quota > 0 && period > 0 ? quota / period : std::numeric_limits<double>::infinity();
+}
+
 }  // namespace
+
+double read_cpu_quota(const std::string& root) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const ControlGroup& group : control_groups(root, "cpu"))
+    least = std::min(least, read_quota(group));
+  return least;
+}
 
 std::string_view isa_name(Isa isa) {
   return kIsaNames[static_cast<size_t>(isa)];
@@ -85,7 +107,12 @@ const CpuInfo& cpu_info() {
   static const CpuInfo info = [] {
     const Isa best = detect_isa();
     std::vector<int> cpus = allowed_cpus();
-    const int num_cpus = static_cast<int>(cpus.size());
+    auto num_cpus = static_cast<int>(cpus.size());
+    // Not rounded up: threads that wait for one that has used the quota up compute nothing.
+    if (const double quota = read_cpu_quota(); quota < num_cpus) {
+      num_cpus = std::max(static_cast<int>(quota), 1);
+      cpus.clear();
+    }
     return CpuInfo{read_model_name(), std::move(cpus), num_cpus, best, default_of(best)};
   }();
   return info;

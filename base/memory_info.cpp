@@ -6,6 +6,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/control_group.h"
+
 namespace tern {
 namespace {
 
@@ -49,32 +51,11 @@ std::optional<MemoryInfo::Group> read_group(const std::string& directory, const 
   return MemoryInfo::Group{*limit, *limit > used ? *limit - used : 0};
 }
 
-/// The narrowest of the group at `path` and those above it. In a container the path may be one of
-/// the host, of which only the root is seen.
-std::optional<MemoryInfo::Group> narrowest(const std::string& mount, std::string path,
-                                           const GroupFiles& files) {
-  std::optional<MemoryInfo::Group> least;
-  for (;; path.resize(path.rfind('/'))) {
-    if (path == "/") path.clear();
-    const auto group = read_group(mount + path, files);
-    if (group && (!least || group->available_bytes < least->available_bytes)) least = group;
-    if (path.empty() || path[0] != '/') return least;
-  }
-}
-
-/// Lines of /proc/self/cgroup: "0::/path" (version 2), "4:cpu,memory:/path" (version 1).
+/// The one that leaves least.
 std::optional<MemoryInfo::Group> read_groups(const std::string& root) {
-  const std::string mount = root + "/sys/fs/cgroup";
-  std::ifstream file(root + "/proc/self/cgroup");
   std::optional<MemoryInfo::Group> least;
-  for (std::string line; std::getline(file, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool is_v1 = controllers.find(",memory,") != std::string::npos;
-    if (!is_v1 && controllers != ",,") continue;
-    const auto group = narrowest(is_v1 ? mount + "/memory" : mount, line.substr(second + 1),
-                                 is_v1 ? kVersion1 : kVersion2);
+  for (const ControlGroup& of : control_groups(root, "memory")) {
+    const auto group = read_group(of.directory, of.is_v1 ? kVersion1 : kVersion2);
     if (group && (!least || group->available_bytes < least->available_bytes)) least = group;
   }
   return least;
