@@ -196,9 +196,8 @@ void H2Connection::on_ready(uint32_t epoll_events) {
 
 void H2Connection::read() {
   static thread_local char buffer[kReadBytes];
-  const ssize_t size = recv(fd_.get(), buffer, sizeof buffer, 0);
+  const ssize_t size = receive(fd_.get(), buffer, &read_at_);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  read_at_ = std::chrono::steady_clock::now();
   if (size <= 0) return lose(size == 0 ? "the server hung up" : std::strerror(errno));
   const ssize_t taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(buffer), size_t(size));

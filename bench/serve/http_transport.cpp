@@ -164,9 +164,9 @@ class HttpTransport final : public Transport {
   }
 
   void read_answer(Connection& connection) {
-    const ssize_t size = recv(connection.fd.get(), buffer_, sizeof buffer_, 0);
+    TimePoint at;
+    const ssize_t size = receive(connection.fd.get(), buffer_, &at);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    const TimePoint at = now();
     if (connection.sink == nullptr) return remove(connection);  // idle: the server closes it
     if (size < 0) return lose(connection, std::strerror(errno));
     if (size == 0 && !connection.http.finish()) return lose(connection, "the server hung up");

@@ -9,12 +9,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/clock.h"
-
 namespace tern::bench {
 namespace {
 
 constexpr Seconds kGetTimeout{10};
+// Beyond it the clock has been set meanwhile.
+constexpr std::chrono::seconds kLatestRead{1};
 constexpr int kPollMs = 50;  // how soon an interrupt is noticed
 
 // Waits for `events`. False: `stop` or the deadline came first.
@@ -78,7 +78,10 @@ Result<Fd> SocketAddress::connect() const {
   if (fd.get() < 0)
     return Status(Code::kResourceExhausted, std::string("no socket: ") + std::strerror(errno));
   const int on = 1;
-  if (storage_.ss_family != AF_UNIX) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (storage_.ss_family != AF_UNIX) {
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  }
   const auto* address = reinterpret_cast<const sockaddr*>(&storage_);
   if (::connect(fd.get(), address, size_) != 0 && errno != EINPROGRESS)
     return Status(Code::kUnavailable, std::strerror(errno));
@@ -89,6 +92,25 @@ int connect_error(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+ssize_t receive(int fd, std::span<char> buffer, TimePoint* at) {
+  iovec bytes{.iov_base = buffer.data(), .iov_len = buffer.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec))];
+  msghdr message{
+      .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  const ssize_t size = recvmsg(fd, &message, 0);
+  const auto wall_clock = std::chrono::system_clock::now().time_since_epoch();
+  *at = std::chrono::steady_clock::now();
+  if (size <= 0) return size;
+  const cmsghdr* found = CMSG_FIRSTHDR(&message);
+  if (!found || found->cmsg_level != SOL_SOCKET || found->cmsg_type != SCM_TIMESTAMPNS) return size;
+  timespec arrived{};  // on the wall clock
+  std::memcpy(&arrived, CMSG_DATA(found), sizeof arrived);
+  const auto late =
+      wall_clock - std::chrono::seconds(arrived.tv_sec) - std::chrono::nanoseconds(arrived.tv_nsec);
+  if (late.count() > 0 && late < kLatestRead) *at -= late;
+  return size;
 }
 
 Result<HttpAnswer> http_get(const HttpUrl& url, const std::string& path,

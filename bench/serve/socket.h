@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "bench/serve/http_parser.h"
 
@@ -50,6 +52,11 @@ class SocketAddress {
 
 /// Of a socket whose connecting has ended: 0 or an errno.
 int connect_error(int fd);
+
+/// As recv(). `at` is when the kernel had the last of these bytes: how long this thread took to
+/// wake up and come here is the client's time, not the server's. Where the kernel does not tell
+/// (Unix sockets) and where nothing was read, the time now.
+ssize_t receive(int fd, std::span<char> buffer, TimePoint* at);
 
 /// "cannot reach http://HOST:PORT (`why`)"
 Status unreachable(const HttpUrl& url, const std::string& why);
