@@ -1,7 +1,10 @@
 // The daemon: binds, loads the model, serves until a signal, drains.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <iostream>
 #include <optional>
@@ -213,6 +216,19 @@ int serve(Config config, LiveConfig::Read read) {
   return 0;
 }
 
+// glibc keeps up to 235 KiB of freed pieces for each thread. What the engine's thread allocates the
+// connections' threads free, so that these stores go on filling for hours where sizes vary, and
+// memory grows as with a leak: by 1 MB in ten minutes. Without them it stays, for 2 % more CPU a
+// message. glibc reads this once, when a program starts; hence the same program again. Where that
+// fails, or the operator has settings of his own, all goes on as it is.
+void turn_off_thread_caches(char** argv) {
+  if (std::getenv("GLIBC_TUNABLES")) return;
+  setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) execv(program.c_str(), argv);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Serves a language model over gRPC and HTTP.", "ternd");
   app.set_version_flag("--version", "ternd " TERN_VERSION);
@@ -258,6 +274,7 @@ int run(int argc, char** argv) {
     std::cout << "configuration ok" << std::endl;
     return 0;
   }
+  turn_off_thread_caches(argv);
   return serve(*std::move(config), read);
 }
 

@@ -354,7 +354,7 @@ void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
       .observe(took.count());
 }
 
-void EngineLoop::note_gap(Answer& answer, const TokenEvent& event, TimePoint now) {
+void EngineLoop::note_sent(Answer& answer, const TokenEvent& event, TimePoint now) {
   if (answer.usage.completion_tokens > 0 && !answer.first_token_at) answer.first_token_at = now;
   if (event.token_ids.empty()) return;
   if (answer.last_sent_at)
@@ -369,7 +369,7 @@ void EngineLoop::send_events() {
     const auto found = answers_.find(id);
     if (found == answers_.end()) continue;  // another answer's failure has ended it
     Answer& answer = *found->second;
-    note_gap(answer, event, now);
+    note_sent(answer, event, now);
     if (!event.finished) {
       answer.sink().on_event(std::move(event));
     } else if (event.finished->status.ok()) {

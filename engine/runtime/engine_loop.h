@@ -104,7 +104,7 @@ class EngineLoop {
   TokenEvent commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
                            MatView<const float> logits, SequenceResult& out);
   void observe_step(const StepPlan& plan, TimePoint began);
-  void note_gap(Answer& answer, const TokenEvent& event, TimePoint now);
+  void note_sent(Answer& answer, const TokenEvent& event, TimePoint now);
   void send_events();
   void finish_answer(uint64_t id, TokenEvent event);
 

@@ -63,8 +63,7 @@ void RequestMetrics::on_request_end(const RequestRecord& record) {
   ++at(at(at(totals_.ended, record.priority), record.code), finish_of(record));
   if (!record.accepted) ++totals_.refused[reason_index(record.reason)];
   if (const auto where = deadline_miss(record)) ++at(totals_.deadline_missed, *where);
-  if (ends_.size() == kMostEnds) ends_.pop_front();
-  ends_.push_back({record, now});
+  ends_.push({record, now});
   if (!record.accepted) return;
   totals_.num_slow_consumers += record.reason == "SLOW_CONSUMER";
 
@@ -73,9 +72,8 @@ void RequestMetrics::on_request_end(const RequestRecord& record) {
   totals_.completion_tokens.observe(record.completion_tokens);
   if (record.max_tokens > 0) totals_.max_tokens.observe(record.max_tokens);
   totals_.n.observe(record.n);
-  if (samples_.size() == kMostSamples) samples_.pop_front();
-  samples_.push_back({now, seconds_or_none(record.ttft), seconds_or_none(record.tpot),
-                      static_cast<float>(record.e2e.count())});
+  samples_.push({now, seconds_or_none(record.ttft), seconds_or_none(record.tpot),
+                 static_cast<float>(record.e2e.count())});
 }
 
 RequestTotals RequestMetrics::totals() const {
@@ -88,11 +86,12 @@ RecentSummary RequestMetrics::summary(Seconds window) const {
   {
     const std::lock_guard lock(mutex_);
     const TimePoint oldest = clock_.now() - to_duration(window);
-    for (auto sample = samples_.rbegin(); sample != samples_.rend(); ++sample) {
-      if (sample->at < oldest) break;
-      if (sample->ttft >= 0) ttft.push_back(sample->ttft);
-      if (sample->tpot >= 0) tpot.push_back(sample->tpot);
-      e2e.push_back(sample->e2e);
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      const Sample& sample = samples_.newest(i);
+      if (sample.at < oldest) break;
+      if (sample.ttft >= 0) ttft.push_back(sample.ttft);
+      if (sample.tpot >= 0) tpot.push_back(sample.tpot);
+      e2e.push_back(sample.e2e);
     }
   }
   const size_t num_requests = e2e.size();
@@ -101,7 +100,9 @@ RecentSummary RequestMetrics::summary(Seconds window) const {
 
 std::vector<RecentEnd> RequestMetrics::recent_ends() const {
   const std::lock_guard lock(mutex_);
-  return {ends_.rbegin(), ends_.rend()};
+  std::vector<RecentEnd> ends;
+  for (size_t i = 0; i < ends_.size(); ++i) ends.push_back(ends_.newest(i));
+  return ends;
 }
 
 }  // namespace tern::metrics

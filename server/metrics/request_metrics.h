@@ -2,13 +2,13 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "base/last_n.h"
 #include "engine/runtime/step_histograms.h"
 #include "server/api/request_record.h"
 #include "server/metrics/labels.h"
@@ -103,8 +103,8 @@ class RequestMetrics final : public RequestObserver {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   RequestTotals totals_;
-  std::deque<Sample> samples_;
-  std::deque<RecentEnd> ends_;  // oldest first
+  LastN<Sample> samples_{kMostSamples};
+  LastN<RecentEnd> ends_{kMostEnds};
 };
 
 }  // namespace tern::metrics

@@ -19,9 +19,11 @@ StatusHistory::~StatusHistory() {
   thread_.join();
 }
 
-std::deque<StatusHistory::Sample> StatusHistory::samples() const {
+std::vector<StatusHistory::Sample> StatusHistory::samples() const {
   const std::lock_guard lock(mutex_);
-  return samples_;
+  std::vector<Sample> samples;
+  for (size_t i = samples_.size(); i > 0; --i) samples.push_back(samples_.newest(i - 1));
+  return samples;
 }
 
 void StatusHistory::run() {
@@ -49,8 +51,7 @@ void StatusHistory::look() {
                            seconds,
       .ends_per_second = double(ends - std::exchange(last_ends_, ends)) / seconds};
   const std::lock_guard lock(mutex_);
-  if (samples_.size() == kMostSamples) samples_.pop_front();
-  samples_.push_back(sample);
+  samples_.push(sample);
 }
 
 }  // namespace tern::metrics

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/last_n.h"
 #include "server/api/serving_state.h"
 #include "server/metrics/request_metrics.h"
 
@@ -31,7 +32,7 @@ class StatusHistory {
   ~StatusHistory();
 
   /// Oldest first.
-  std::deque<Sample> samples() const;
+  std::vector<Sample> samples() const;
 
  private:
   void run();
@@ -43,7 +44,7 @@ class StatusHistory {
   std::condition_variable stopping_changed_;
   // Guarded by mutex_.
   bool stopping_ = false;
-  std::deque<Sample> samples_;
+  LastN<Sample> samples_{kMostSamples};
   // Of its thread.
   TimePoint last_look_;
   uint64_t last_tokens_ = 0, last_ends_ = 0;

@@ -116,7 +116,7 @@ std::string status_json(const RequestMetrics& requests, const ServingState& stat
   return print(out);
 }
 
-std::string history_json(const std::deque<StatusHistory::Sample>& samples) {
+std::string history_json(const std::vector<StatusHistory::Sample>& samples) {
   const auto column = [&](auto member) {
     Json values = Json::array();
     for (const StatusHistory::Sample& sample : samples) values.push_back(sample.*member);

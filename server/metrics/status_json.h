@@ -1,8 +1,8 @@
 // What the status page shows, as JSON.
 #pragma once
 
-#include <deque>
 #include <string>
+#include <vector>
 
 #include "server/metrics/request_metrics.h"
 #include "server/metrics/snapshot.h"
@@ -16,6 +16,6 @@ std::string status_json(const RequestMetrics& requests, const ServingState& stat
 
 /// {"interval_seconds", "queued": […], "running", "kv_usage", "tokens_per_second",
 /// "ends_per_second"}: oldest first.
-std::string history_json(const std::deque<StatusHistory::Sample>& samples);
+std::string history_json(const std::vector<StatusHistory::Sample>& samples);
 
 }  // namespace tern::metrics
