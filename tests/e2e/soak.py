@@ -2,8 +2,7 @@
 """Mixed load for some minutes: 64 clients over gRPC and HTTP, a fifth of their requests cancelled, others malformed.
 
 Every request that the server took must have ended, the KV cache be empty, and resident memory grow by less than 1 MB in
-ten minutes, after a warm-up of three tenths of the time: malloc keeps up to some hundred KiB for each of the daemon's threads,
-and it takes minutes until every thread has had every size. --trace: an Azure CSV, whose lengths are clipped to the context.
+ten minutes (after a warm-up of a fifth of the time). --trace: an Azure CSV, whose lengths are clipped to the context.
 """
 import argparse
 import http.client
@@ -98,7 +97,7 @@ def main():
                 reader.start()
             while any(reader.is_alive() for reader in readers):
                 time.sleep(1)
-                if time.time() > begin + options.minutes * 18:
+                if time.time() > begin + options.minutes * 12:
                     rss.append((time.time(), daemon.rss_kib()))
             for process, (out, error) in zip(running, outputs):
                 assert process.returncode == 0, error
