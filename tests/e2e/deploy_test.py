@@ -75,6 +75,16 @@ def systemd_hears_of_a_stop_while_loading():
         assert daemon.process.wait(20) == 0
 
 
+def thread_caches_are_off_unless_the_operator_has_his_own():
+    without = {key: value for key, value in os.environ.items() if key != "GLIBC_TUNABLES"}
+    for given, found in ((None, "glibc.malloc.tcache_count=0"), ("glibc.malloc.tcache_count=3",) * 2):
+        with Daemon(model=None, config=SIMULATED, env=without | ({"GLIBC_TUNABLES": given} if given else {})) as daemon:
+            process = pathlib.Path(f"/proc/{daemon.process.pid}")
+            environment = process.joinpath("environ").read_bytes().split(b"\0")
+            assert f"GLIBC_TUNABLES={found}".encode() in environment, environment
+            assert process.joinpath("comm").read_text() == "ternd\n"
+
+
 def seconds(text):
     number, unit = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)?", text).groups()
     return float(number) * {"ms": 1e-3, None: 1, "s": 1, "min": 60, "m": 60, "h": 3600}[unit]
@@ -120,6 +130,7 @@ def pod_leaves_time_to_drain():
 
 if __name__ == "__main__":
     for test in (systemd_hears_of_start_reload_and_stop, systemd_hears_of_a_stop_while_loading,
+                 thread_caches_are_off_unless_the_operator_has_his_own,
                  unit_leaves_time_to_drain, image_has_a_configuration_that_ternd_takes, pod_leaves_time_to_drain):
         start = time.time()
         test()
