@@ -46,17 +46,21 @@ TEST_CASE("what is read late has the time at which it came", "[bench][socket]") 
   char buffer[100];
   TimePoint at;
   CHECK(receive(pair.client.get(), buffer, &at) == -1);  // nothing has come
-  for (int i = 0; i < 3; ++i) {
+  const auto slack = std::chrono::milliseconds(20);      // between the readings of two clocks
+  // The kernel begins to note times a little after the first socket has asked for them.
+  int num_in_time = 0;
+  for (int tries = 0; tries < 50 && num_in_time < 3; ++tries) {
     const TimePoint sending = now();
     REQUIRE(write(pair.server.get(), "tokens", 6) == 6);
     REQUIRE(pair.is_readable(10'000));
     const TimePoint readable = now();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     REQUIRE(receive(pair.client.get(), buffer, &at) == 6);
-    const auto slack = std::chrono::milliseconds(20);  // between the readings of two clocks
     CHECK(at >= sending - slack);
-    CHECK(at <= readable + slack);
+    if (num_in_time > 0) CHECK(at <= readable + slack);
+    num_in_time += at <= readable + slack;
   }
+  CHECK(num_in_time == 3);
 }
 
 TEST_CASE("the end of a connection is told now", "[bench][socket]") {
