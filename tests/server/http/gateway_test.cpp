@@ -130,8 +130,8 @@ TEST_CASE("errors have the status of their code and OpenAI's shape", "[http]") {
   CHECK(bad(R"({"prompt": "x", "request_id": "a b"})")["param"] == "request_id");
   CHECK(error_of(wire.post("/v1/completions", R"({"prompt": "x", "model": "y"})"), 404)["code"] ==
         "model_not_found");
-  CHECK(wire.engine.num_live() == 0);
-  CHECK(wire.state.num_live_calls() == 0);
+  CHECK(test::eventually([&] { return wire.engine.num_live() == 0; }));
+  CHECK(test::eventually([&] { return wire.state.num_live_calls() == 0; }));
 }
 
 TEST_CASE("a deadline in a header", "[http]") {
