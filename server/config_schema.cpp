@@ -29,7 +29,9 @@ constexpr ConfigKey kKeys[] = {
      "Tokens of one sequence, prompt and answer; 0: what the model allows.", 0, kMaxInt32},
 
     {"engine.num_threads", SLOT(engine.num_threads),
-     "Compute threads; 0: one a CPU (of the quota, where there is one), less one for I/O where there are more than two.", 0, 1024},
+     "Compute threads; 0: one a CPU (of the quota, where there is one), less one for I/O where "
+     "there are more than two.",
+     0, 1024},
     {"engine.kv_cache_bytes", SLOT(engine.kv_cache_bytes),
      "Memory for keys and values; 0: as needed, at most half of what is free.", 0, 64 * kTiB},
     {"engine.simulate", SLOT(engine.simulate),
