@@ -76,6 +76,10 @@ constexpr ConfigKey kKeys[] = {
      "Completions over HTTP at once, a thread each; more are refused.", 1, 16384},
     {"http.cors_origin", SLOT(server.http.cors_origin),
      "Web pages of this origin may use the API (*: of any); empty: of none."},
+    {"http.unknown_fields", SLOT(server.http.unknown_fields),
+     "A field that this server does not know: refuse the request, or pass over the field and warn "
+     "in the header X-Tern-Ignored-Fields.",
+     0, 0, "refuse|warn"},
 
     {"admin.listen", SLOT(server.admin_listen),
      "Where operators reach tern.v1.Admin; auto: a unix socket named after server.listen; empty: "

@@ -46,7 +46,8 @@ void add_sampling_options(CLI::App& command, SamplingOptions& o) {
                      "Most tokens of the answer [what the context leaves]");
   command.add_option("--min-tokens", o.min_tokens, "The answer does not end before [0]");
   command.add_option("--temperature", o.temperature, "0 = greedy [the model's default]");
-  command.add_option("--top-p", o.top_p, "Nucleus mass in (0, 1] [the model's default]");
+  command.add_option("--top-p", o.top_p,
+                     "Nucleus mass in [0, 1]; 0 = the most probable token [the model's default]");
   command.add_option("--top-k", o.top_k, "0 = off [the model's default]");
   command.add_option("--min-p", o.min_p, "In [0, 1] [the model's default]");
   command.add_option("--seed", o.seed, "Seed of the draws [the server chooses]");

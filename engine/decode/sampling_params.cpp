@@ -49,7 +49,7 @@ Status check_id(const char* field, int32_t id, int32_t vocab_size) {
 
 Status SamplingParams::validate() const {
   TERN_TRY(check_range("temperature", temperature, 0, 2));
-  TERN_TRY(check_range("top_p", top_p, 0, 1, true));
+  TERN_TRY(check_range("top_p", top_p, 0, 1));
   TERN_TRY(check_range("min_p", min_p, 0, 1));
   TERN_TRY(check_range("presence_penalty", presence_penalty, -2, 2));
   TERN_TRY(check_range("frequency_penalty", frequency_penalty, -2, 2));

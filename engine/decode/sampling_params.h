@@ -25,7 +25,8 @@ struct SamplingParams {
 
   float temperature = 1.0f;  ///< [0, 2]; below 1e-5 = greedy, and the filters are off
   int32_t top_k = 0;         ///< 0 = off, else keep the k most probable
-  float top_p = 1.0f;        ///< (0, 1]: smallest set of most probable tokens whose mass reaches p
+  float top_p = 1.0f;        ///< [0, 1]: the fewest most probable tokens whose mass reaches p, at
+                             ///< least one
   float min_p = 0.0f;        ///< [0, 1]: keep tokens with probability >= min_p × the largest
   uint64_t seed = 0;         ///< draws are a function of (seed, position in the answer)
   int32_t n = 1;             ///< answers to one prompt; number i draws with seed + i (modulo 2^64)

@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "engine/io/checkpoint.h"
 #include "engine/model/gguf_config.h"
+#include "engine/runtime/generation_config.h"
 #include "engine/runtime/loader_gguf.h"
 
 namespace tern {
@@ -67,45 +69,6 @@ Status read_text_assets(const std::string& directory, const std::string& chat_te
       return invalid_argument(directory + "/tokenizer_config.json: must be a JSON object");
   }
   return read_chat_template(directory, chat_template_file, tokenizer_config, assets);
-}
-
-template <class T>
-void read_default(const json& object, const char* key, std::optional<T>& out) {
-  const auto it = object.find(key);
-  if (it != object.end() && it->is_number()) out = it->get<T>();
-}
-
-Status read_generation_config(const std::string& path, ModelInfo& info) {
-  if (!fs::exists(path)) return {};
-  TERN_ASSIGN(const json object, read_json_file(path));
-  if (!object.is_object()) return invalid_argument(path + ": must be a JSON object");
-  const auto eos = object.find("eos_token_id");
-  if (eos != object.end() && !eos->is_null()) {
-    std::vector<int32_t> ids;  // this file's list replaces config.json's, as transformers does
-    for (const json& id : eos->is_array() ? *eos : json::array({*eos})) {
-      if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= info.vocab_size)
-        return invalid_argument(path + ": eos_token_id: must be token ids below " +
-                                std::to_string(info.vocab_size) + ", is " + eos->dump());
-      ids.push_back(id.get<int32_t>());
-    }
-    info.eos_token_ids = ids;
-  }
-  const auto do_sample = object.find("do_sample");
-  if (do_sample != object.end() && *do_sample == false) {
-    info.default_sampling.temperature = 0.0f;
-    return {};
-  }
-  SamplingDefaults& defaults = info.default_sampling;
-  read_default(object, "temperature", defaults.temperature);
-  read_default(object, "top_k", defaults.top_k);
-  read_default(object, "top_p", defaults.top_p);
-  read_default(object, "min_p", defaults.min_p);
-  SamplingParams trial;  // a default out of range would fail every request: say so at load
-  trial.temperature = defaults.temperature.value_or(trial.temperature);
-  trial.top_k = defaults.top_k.value_or(trial.top_k);
-  trial.top_p = defaults.top_p.value_or(trial.top_p);
-  trial.min_p = defaults.min_p.value_or(trial.min_p);
-  return trial.validate().with_context(path);
 }
 
 bool is_file(const std::string& path) {
@@ -177,7 +140,8 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
     return files;
   }
   TERN_TRY(read_text_assets(model, chat_template_file, files.assets));
-  TERN_TRY(read_generation_config(model + "/generation_config.json", info));
+  for (const std::string& warning : read_generation_config(model + "/generation_config.json", info))
+    spdlog::warn("{}", warning);
   return files;
 }
 

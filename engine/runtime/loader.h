@@ -12,7 +12,7 @@
 namespace tern {
 
 struct LoadProgress {
-  const char* stage = "";    ///< "config", "tokenizer", "weights", "memory", "warm-up": in this order
+  const char* stage = "";  ///< "config", "tokenizer", "weights", "memory", "warm-up": in this order
   uint64_t done_bytes = 0;   ///< of weights, packed
   uint64_t total_bytes = 0;  ///< of weights; 0 in the other stages
 

@@ -10,6 +10,7 @@
 namespace tern {
 
 struct ChatTemplate::Program {
+  std::string source;
   jinja::Body body;
 };
 
@@ -53,7 +54,11 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
     return invalid_argument("the chat template is not UTF-8 at byte " + std::to_string(*offset));
   auto body = jinja::parse(source);
   if (!body.ok()) return body.status().with_context("chat template");
-  return ChatTemplate(std::make_unique<Program>(Program{*std::move(body)}));
+  return ChatTemplate(std::make_unique<Program>(Program{std::string(source), *std::move(body)}));
+}
+
+bool ChatTemplate::mentions(std::string_view name) const {
+  return program_->source.find(name) != std::string::npos;
 }
 
 Result<std::string> ChatTemplate::render(const nlohmann::json& messages, bool add_generation_prompt,

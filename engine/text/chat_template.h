@@ -32,6 +32,10 @@ class ChatTemplate {
   Result<std::string> render(const nlohmann::ordered_json& messages, bool add_generation_prompt,
                              const nlohmann::ordered_json& variables) const;
 
+  /// Whether `name` stands anywhere in the template's text: a variable of that name may have an
+  /// effect only if it does.
+  bool mentions(std::string_view name) const;
+
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;

@@ -98,6 +98,18 @@ Error template_variables(const v1::ChatInput& chat, const Engine& engine, Json* 
   return {};
 }
 
+// An effort of which the model does not hear would be ignored silently. That of none asks for what
+// such a model does anyway.
+Error check_reasoning_effort(const Json& variables, const Engine& engine) {
+  constexpr const char* kName = "reasoning_effort";
+  const auto effort = variables.find(kName);
+  if (effort == variables.end() || effort->is_null() || *effort == "none") return {};
+  if (engine.chat_template()->mentions(kName)) return {};
+  const std::string field = std::string("chat.template_variables.") + kName;
+  return convert::feature_disabled(
+      field, field + ": the model's chat template does not use it (may be \"none\")");
+}
+
 Error render(const Engine& engine, const Json& messages, bool add_prompt, const Json& variables,
              std::string* text) {
   Result<std::string> rendered = engine.chat_template()->render(messages, add_prompt, variables);
@@ -122,6 +134,7 @@ std::optional<ApiError> render_chat(const v1::ChatInput& chat, const Engine& eng
   Json messages, variables, tools;
   TERN_REFUSE(to_array(chat.messages(), "chat.messages", &messages));
   TERN_REFUSE(template_variables(chat, engine, &variables));
+  TERN_REFUSE(check_reasoning_effort(variables, engine));
   TERN_REFUSE(to_array(chat.tools(), "chat.tools", &tools));
   const bool add_prompt = !chat.has_add_generation_prompt() || chat.add_generation_prompt();
   TERN_REFUSE(render(engine, messages, add_prompt, variables, text));

@@ -10,7 +10,7 @@ Error set_random(const v1::RandomSampling& in, const SamplingDefaults& defaults,
   for (const Range& range : {
            Range{"sampling.random.temperature", in.has_temperature(), in.temperature(), 0, 2},
            Range{"sampling.random.top_k", in.has_top_k(), double(in.top_k()), 0, kMaxInt},
-           Range{"sampling.random.top_p", in.has_top_p(), in.top_p(), 0, 1, true},
+           Range{"sampling.random.top_p", in.has_top_p(), in.top_p(), 0, 1},
            Range{"sampling.random.min_p", in.has_min_p(), in.min_p(), 0, 1},
        })
     TERN_REFUSE(check(range));

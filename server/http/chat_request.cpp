@@ -20,13 +20,14 @@ std::string read_content(Fields& message) {
   }
   std::string out;
   for (size_t i = 0; i < content->size() && message.ok(); ++i) {
-    Fields part((*content)[i], message.full_name(element("content", i)));
+    Fields part((*content)[i], message.full_name(element("content", i)), message);
     const std::string type = part.string("type").value_or("");
     if (part.ok() && type != "text") {
       message.fail(unsupported(part.full_name("type"), "only text, is '" + type + "'"));
       break;
     }
     out += (i > 0 ? "\n" : "") + part.string("text").value_or("");
+    part.ignore({"cache_control", "prompt_cache_breakpoint"});
     if (auto error = part.finish()) message.fail(*std::move(error));
   }
   return out;
@@ -34,13 +35,14 @@ std::string read_content(Fields& message) {
 
 // {"id", "type": "function", "function": {"name", "arguments": "<JSON>"}}
 void read_tool_call(const Json& in, const std::string& path, Fields& message, v1::ToolCall* out) {
-  Fields call(in, path);
+  Fields call(in, path, message);
   out->set_id(call.string("id").value_or(""));
   call.only("type", {"function"}, "only functions");
   call.ignore({"index"});
   if (const Json* function = call.find("function")) {
-    Fields members(*function, path + ".function");
+    Fields members(*function, path + ".function", call);
     out->set_name(members.string("name").value_or(""));
+    members.ignore({"parsed_arguments"});  // openai-python's copy of `arguments`
     // Text as OpenAI has it, or the object itself.
     if (const Json* arguments = members.find("arguments"))
       out->set_arguments_json(arguments->is_string() ? arguments->get<std::string>()
@@ -51,7 +53,7 @@ void read_tool_call(const Json& in, const std::string& path, Fields& message, v1
 }
 
 void read_message(const Json& in, const std::string& path, Fields& body, v1::ChatMessage* out) {
-  Fields message(in, path);
+  Fields message(in, path, body);
   std::string role = message.string("role").value_or("");
   if (role == "developer") role = "system";  // OpenAI's newer name of it; templates know the old
   out->set_role(std::move(role));
@@ -64,29 +66,36 @@ void read_message(const Json& in, const std::string& path, Fields& body, v1::Cha
       read_tool_call((*calls)[i], path + "." + element("tool_calls", i), message,
                      out->add_tool_calls());
   }
-  // An answer of this or another server, sent back as it came.
+  // An answer of this or another server, sent back as it came. `parsed` is openai-python's copy of
+  // the content.
+  message.ignore({"id", "cache_control", "parsed"});
+  static const std::vector<Json> kNothing{"", Json::array(), Json::object()};
   for (const char* name :
-       {"refusal", "audio", "function_call", "annotations", "reasoning_content", "reasoning"})
-    message.only(name, {"", Json::array()}, "has no place in the prompt");
+       {"refusal", "audio", "function_call", "annotations", "reasoning_content", "reasoning",
+        "reasoning_details", "thinking_blocks", "images", "provider_specific_fields"})
+    message.only(name, kNothing, "has no place in the prompt");
   if (auto error = message.finish()) body.fail(*std::move(error));
 }
 
 // {"type": "function", "function": {"name", "description", "parameters"}}
 void read_tool(const Json& in, const std::string& path, Fields& body, v1::Tool* out) {
-  Fields tool(in, path);
+  Fields tool(in, path, body);
   tool.only("type", {"function"}, "only functions");
+  tool.only("defer_loading", {false}, "the template sees all tools");
+  tool.ignore({"cache_control"});
   const Json* function = tool.find("function");
   if (!function) {
     tool.fail("function", "missing");
   } else {
-    Fields members(*function, path + ".function");
+    Fields members(*function, path + ".function", tool);
     out->set_name(members.string("name").value_or(""));
     out->set_description(members.string("description").value_or(""));
     if (const Json* parameters = members.find("parameters")) {
       if (!parameters->is_object()) members.fail("parameters", "must be an object");
       out->set_parameters_json(parameters->dump());
     }
-    members.only("strict", {false}, "the answer is not held to the schema");
+    members.boolean("strict");  // the answer is held to no schema, as docs/http-api.md says
+    members.only("defer_loading", {false}, "the template sees all tools");
     if (auto error = members.finish()) tool.fail(*std::move(error));
   }
   if (auto error = tool.finish()) body.fail(*std::move(error));
@@ -106,7 +115,6 @@ bool may_call_tools(Fields& body) {
 
 void read_tools(Fields& body, v1::ChatInput* out, bool* wants_tools) {
   const bool may_call = may_call_tools(body);
-  body.only("parallel_tool_calls", {true}, "the number of calls cannot be limited");
   const Json* tools = body.find("tools");
   *wants_tools = tools && may_call && !tools->empty();
   if (!tools) return;
@@ -125,6 +133,19 @@ void read_variables(Fields& body, v1::ChatInput* out) {
   if (!status.ok()) body.fail("chat_template_kwargs", "holds what cannot be taken");
 }
 
+// A variable of the template, as vLLM and SGLang have it; chat_template_kwargs go first.
+void read_reasoning_effort(Fields& body, v1::ChatInput* out) {
+  const auto effort = body.string("reasoning_effort");
+  if (!effort) return;
+  auto& variables = *out->mutable_template_variables()->mutable_fields();
+  google::protobuf::Value value;
+  value.set_string_value(*effort);
+  variables.insert({"reasoning_effort", value});
+  if (*effort != "none") return;
+  value.set_bool_value(false);
+  for (const char* name : {"enable_thinking", "thinking"}) variables.insert({name, value});
+}
+
 }  // namespace
 
 void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools) {
@@ -135,6 +156,7 @@ void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools) {
     read_message((*messages)[i], element("messages", i), fields, out->add_messages());
   read_tools(fields, out, wants_tools);
   read_variables(fields, out);
+  read_reasoning_effort(fields, out);
   if (const auto v = fields.boolean("add_generation_prompt")) out->set_add_generation_prompt(*v);
 }
 

@@ -1,7 +1,6 @@
 #include "server/http/endpoints.h"
 
 #include "server/http/error.h"
-#include "server/http/fields.h"
 #include "server/http/generate_request.h"
 
 namespace tern::http {
@@ -35,9 +34,8 @@ Error need_tokenizer(const Engine& engine) {
 }
 
 // A prompt, or a chat through the model's template.
-Error encode(const Json& body, const Engine& engine, const RequestLimits& limits, bool* want_pieces,
+Error encode(Fields& fields, const Engine& engine, const RequestLimits& limits, bool* want_pieces,
              std::vector<int32_t>* ids) {
-  Fields fields(body);
   const std::string model = fields.string("model").value_or("");
   *want_pieces = fields.boolean("return_token_strs").value_or(false);
   v1::TextOptions options;
@@ -49,6 +47,7 @@ Error encode(const Json& body, const Engine& engine, const RequestLimits& limits
     if (fields.has("messages")) fields.fail("messages", "does not go with prompt");
   } else if (fields.has("messages")) {
     read_chat(fields, &chat, &wants_tools);
+    fields.ignore({"parallel_tool_calls"});
     if (options.has_add_special_tokens() && options.add_special_tokens())
       fields.fail("add_special_tokens", "the chat template writes them");
   } else {
@@ -79,13 +78,14 @@ Response get_model(const ServingState& state, const std::string& id, int64_t cre
   });
 }
 
-Response tokenize(const Request& request, const ServingState& state) {
+Response tokenize(const Request& request, const ServingState& state, IgnoredFields* ignored) {
   return respond(state, [&](const Engine& engine, Json* out) -> Error {
     Json body;
     bool want_pieces = false;
     std::vector<int32_t> ids;
     if (auto error = parse_body(request.body, &body)) return error;
-    if (auto error = encode(body, engine, state.limits, &want_pieces, &ids)) return error;
+    Fields fields(body, ignored);
+    if (auto error = encode(fields, engine, state.limits, &want_pieces, &ids)) return error;
     *out = Json{{"count", ids.size()},
                 {"max_model_len", engine.model_info().max_model_len},
                 {"tokens", ids},
@@ -97,11 +97,11 @@ Response tokenize(const Request& request, const ServingState& state) {
   });
 }
 
-Response detokenize(const Request& request, const ServingState& state) {
+Response detokenize(const Request& request, const ServingState& state, IgnoredFields* ignored) {
   return respond(state, [&](const Engine& engine, Json* out) -> Error {
     Json body;
     if (auto error = parse_body(request.body, &body)) return error;
-    Fields fields(body);
+    Fields fields(body, ignored);
     const std::string model = fields.string("model").value_or("");
     const bool skip_special = fields.boolean("skip_special_tokens").value_or(true);
     if (!fields.has("tokens")) fields.fail("tokens", "missing");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/api/serving_state.h"
+#include "server/http/fields.h"
 #include "server/http/message.h"
 
 namespace tern::http {
@@ -12,8 +13,9 @@ Response list_models(const ServingState& state, int64_t created);
 /// GET /v1/models/{id}.
 Response get_model(const ServingState& state, const std::string& id, int64_t created);
 
-Response tokenize(const Request& request, const ServingState& state);
-Response detokenize(const Request& request, const ServingState& state);
+/// `ignored`: as Fields has it.
+Response tokenize(const Request& request, const ServingState& state, IgnoredFields* ignored);
+Response detokenize(const Request& request, const ServingState& state, IgnoredFields* ignored);
 
 /// 200 where requests are served, else 503 with the reason.
 Response health(const ServingState& state);

@@ -24,6 +24,7 @@ constexpr Name kNames[] = {
     {"text_options.", ""},
     {"token_ids.ids", "prompt"},
     {"text", "prompt"},
+    {"chat.template_variables.reasoning_effort", "reasoning_effort"},
     {"chat.template_variables", "chat_template_kwargs"},
     {"chat.", ""},
     {"chat", "messages"},

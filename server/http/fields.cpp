@@ -6,10 +6,46 @@
 namespace tern::http {
 namespace {
 
+constexpr size_t kMaxHeaderName = 64, kMaxHeaderBytes = 1000;
+
 ApiError malformed_json(const std::string& why) {
   return {.code = Code::kInvalidArgument,
           .reason = "MALFORMED_JSON",
           .message = "the body is not JSON: " + why};
+}
+
+bool is_whole(const Json& value) {
+  return value.is_number_integer() ||
+         (value.is_number() && value.get<double>() == std::trunc(value.get<double>()));
+}
+
+// `value` is whole. Nothing where int64_t does not hold it.
+std::optional<int64_t> to_int64(const Json& value) {
+  constexpr double kBound = 9223372036854775808.0;  // 2^63
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    return number >= -kBound && number < kBound ? std::optional(int64_t(number)) : std::nullopt;
+  }
+  if (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t(INT64_MAX)) return {};
+  return value.get<int64_t>();
+}
+
+Json without_nulls(const Json& value) {
+  if (!value.is_structured()) return value;
+  Json out = value.is_array() ? Json::array() : Json::object();
+  for (const auto& [name, member] : value.items()) {
+    if (value.is_array())
+      out.push_back(without_nulls(member));
+    else if (!member.is_null())
+      out[name] = without_nulls(member);
+  }
+  return out;
+}
+
+std::string alternatives(const std::vector<Json>& values) {
+  std::string out;
+  for (const Json& value : values) out += (out.empty() ? "" : " or ") + dump(value);
+  return out;
 }
 
 }  // namespace
@@ -26,8 +62,9 @@ std::optional<ApiError> parse_body(const std::string& body, Json* out) {
     const size_t why = what.find(": ");
     return malformed_json("byte " + std::to_string(error.byte) +
                           (why == std::string::npos ? "" : what.substr(why)));
-  } catch (const Json::exception& error) {  // a number beyond double
-    return malformed_json(error.what());
+  } catch (const Json::exception& error) {  // "[json.exception.out_of_range.406] number overflow …"
+    const std::string what = error.what();
+    return malformed_json(what.substr(what.find(']') + 1) + " (beyond what a double can hold)");
   }
   if (too_deep) return malformed_json(deep);
   if (!out->is_object())
@@ -42,8 +79,26 @@ ApiError unsupported(std::string field, const std::string& why) {
           .field = field};
 }
 
-Fields::Fields(const Json& object, std::string path)
-    : object_(object), path_(path.empty() ? "" : std::move(path) + ".") {
+std::string to_header(const IgnoredFields& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) {
+    std::string name = names[i].substr(0, kMaxHeaderName);
+    for (char& c : name)
+      if (c <= ' ' || c > '~' || c == ',') c = '?';
+    if (out.size() + name.size() > kMaxHeaderBytes)
+      return out + ", and " + std::to_string(names.size() - i) + " more";
+    out += (i > 0 ? ", " : "") + name;
+  }
+  return out;
+}
+
+Fields::Fields(const Json& body, IgnoredFields* ignored) : Fields(body, "", ignored) {}
+
+Fields::Fields(const Json& object, std::string path, const Fields& parent)
+    : Fields(object, std::move(path), parent.ignored_) {}
+
+Fields::Fields(const Json& object, std::string path, IgnoredFields* ignored)
+    : object_(object), path_(path.empty() ? "" : std::move(path) + "."), ignored_(ignored) {
   if (!object.is_object())
     fail(bad_field(path_.substr(0, path_.size() - 1),
                    "must be an object, is " + std::string(object.type_name())));
@@ -64,25 +119,28 @@ std::optional<bool> Fields::boolean(const char* name) {
   return {};
 }
 
-std::optional<double> Fields::number(const char* name) {
+std::optional<float> Fields::number(const char* name) {
   const Json* value = find(name);
   if (!value) return {};
-  if (value->is_number()) return value->get<double>();
-  wrong_type(name, "a number", *value);
+  if (!value->is_number()) {
+    wrong_type(name, "a number", *value);
+    return {};
+  }
+  const auto number = value->get<double>();
+  if (std::abs(number) <= std::numeric_limits<float>::max()) return static_cast<float>(number);
+  fail(name, "must be a number that a float can hold, is " + value->dump());
   return {};
 }
 
 std::optional<int64_t> Fields::integer(const char* name, int64_t low, int64_t high) {
   const Json* value = find(name);
   if (!value) return {};
-  if (!value->is_number_integer()) {
+  if (!is_whole(*value)) {
     wrong_type(name, "a whole number", *value);
     return {};
   }
-  const bool beyond = value->is_number_unsigned() &&
-                      value->get<uint64_t>() > uint64_t(std::numeric_limits<int64_t>::max());
-  const int64_t number = beyond ? std::numeric_limits<int64_t>::max() : value->get<int64_t>();
-  if (!beyond && number >= low && number <= high) return number;
+  const std::optional<int64_t> number = to_int64(*value);
+  if (number && *number >= low && *number <= high) return number;
   fail(name, "must be in [" + std::to_string(low) + ", " + std::to_string(high) + "], is " +
                  value->dump());
   return {};
@@ -138,10 +196,13 @@ void Fields::ignore(std::initializer_list<const char*> names) {
   known_.insert(names.begin(), names.end());
 }
 
-void Fields::only(const char* name, std::initializer_list<Json> neutral, const char* why) {
+void Fields::only(const char* name, const std::vector<Json>& neutral, const char* why) {
   const Json* value = find(name);
-  if (value && std::find(neutral.begin(), neutral.end(), *value) == neutral.end())
-    fail(unsupported(full_name(name), why));
+  if (!value) return;
+  const Json asked = without_nulls(*value);
+  if (std::find(neutral.begin(), neutral.end(), asked) != neutral.end()) return;
+  fail(unsupported(full_name(name),
+                   neutral.empty() ? why : why + (" (may be " + alternatives(neutral) + ")")));
 }
 
 void Fields::fail(const std::string& name, const std::string& why) {
@@ -162,7 +223,11 @@ void Fields::wrong_type(const std::string& name, const char* wanted, const Json&
 std::optional<ApiError> Fields::finish() {
   if (error_) return error_;
   for (const auto& [name, value] : object_.items()) {
-    if (known_.count(name)) continue;
+    if (value.is_null() || known_.count(name)) continue;
+    if (ignored_) {
+      ignored_->push_back(full_name(name));
+      continue;
+    }
     ApiError error = bad_field(full_name(name), "no such field here (docs/http-api.md lists them)");
     error.reason = "UNKNOWN_FIELD";
     return error;
@@ -171,8 +236,9 @@ std::optional<ApiError> Fields::finish() {
 }
 
 std::optional<uint32_t> to_id(const Json& value) {
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > 0xFFFFFFFFu) return {};
-  return static_cast<uint32_t>(value.get<uint64_t>());
+  if (!value.is_number() || !is_whole(value)) return {};
+  const std::optional<int64_t> id = to_int64(value);
+  return id && *id >= 0 && *id <= UINT32_MAX ? std::optional(uint32_t(*id)) : std::nullopt;
 }
 
 }  // namespace tern::http

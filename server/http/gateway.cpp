@@ -20,6 +20,7 @@ namespace {
 // while all streams are taken.
 constexpr int32_t kReservedThreads = 32;
 constexpr const char* kRequestId = "X-Request-Id";
+constexpr const char* kIgnoredFields = "X-Tern-Ignored-Fields";
 constexpr std::string_view kModels = "/v1/models/";
 
 ApiError no_route(const std::string& path) {
@@ -41,7 +42,10 @@ Response wrong_method(const Request& request, const std::string& allowed) {
 class Gateway::Impl {
  public:
   Impl(const GatewayOptions& options, ServingState& state)
-      : state_(state), cors_origin_(options.cors_origin), max_streams_(options.max_streams) {
+      : state_(state),
+        cors_origin_(options.cors_origin),
+        ignores_unknown_(options.unknown_fields == "warn"),
+        max_streams_(options.max_streams) {
     add_routes();
   }
 
@@ -76,11 +80,18 @@ class Gateway::Impl {
     });
     add("/v1/chat/completions", "POST",
         [this](const Request& request) { return complete(request, parse_chat, kChatFormat); });
-    add("/tokenize", "POST", [this](const Request& request) { return tokenize(request, state_); });
-    add("/detokenize", "POST",
-        [this](const Request& request) { return detokenize(request, state_); });
-    add("/health", "GET", [this](const Request&) { return health(state_); });
-    add("/health/live", "GET", [](const Request&) { return live(); });
+    add("/tokenize", "POST", [this](const Request& request) {
+      return noting_ignored(
+          [&](IgnoredFields* ignored) { return tokenize(request, state_, ignored); });
+    });
+    add("/detokenize", "POST", [this](const Request& request) {
+      return noting_ignored(
+          [&](IgnoredFields* ignored) { return detokenize(request, state_, ignored); });
+    });
+    for (const char* path : {"/health", "/healthz", "/ready", "/readyz", "/ping"})
+      add(path, "GET", [this](const Request&) { return health(state_); });
+    for (const char* path : {"/health/live", "/livez"})
+      add(path, "GET", [](const Request&) { return live(); });
     add("/version", "GET", [](const Request&) { return version(); });
   }
 
@@ -103,10 +114,12 @@ class Gateway::Impl {
     return wrong_method(request, route->method);
   }
 
-  std::optional<Route> find(const std::string& path) const {
-    if (path.starts_with(kModels) && path.size() > kModels.size())
-      return Route{"GET", [this](const Request& request) {
-                     return get_model(state_, request.path.substr(kModels.size()), created_);
+  // A slash at the end changes nothing.
+  std::optional<Route> find(std::string path) const {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (path.starts_with(kModels))
+      return Route{"GET", [this, id = path.substr(kModels.size())](const Request&) {
+                     return get_model(state_, id, created_);
                    }};
     std::shared_lock lock(mutex_);
     const auto found = routes_.find(path);
@@ -115,8 +128,9 @@ class Gateway::Impl {
 
   void allow_origin(const Request& request, Response* response) const {
     response->headers.emplace_back("Access-Control-Allow-Origin", cors_origin_);
-    response->headers.emplace_back("Access-Control-Expose-Headers",
-                                   "X-Request-Id, Retry-After, Retry-After-Ms");
+    response->headers.emplace_back(
+        "Access-Control-Expose-Headers",
+        "X-Request-Id, Retry-After, Retry-After-Ms, X-Tern-Ignored-Fields");
     if (request.method != "OPTIONS") return;
     response->headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
     response->headers.emplace_back(
@@ -127,16 +141,27 @@ class Gateway::Impl {
     response->headers.emplace_back("Access-Control-Max-Age", "86400");
   }
 
-  using Parse = std::optional<ApiError>(const Json&, GenerateBody*);
+  using Parse = std::optional<ApiError>(const Json&, IgnoredFields*, GenerateBody*);
 
   Response complete(const Request& request, Parse& parse, const Format& format) {
-    Json json;
-    if (auto error = parse_body(request.body, &json)) return refuse(*std::move(error));
-    GenerateBody body;
-    if (auto error = parse(json, &body)) return refuse(*std::move(error));
-    std::shared_ptr<void> slot = take_slot();
-    if (!slot) return refuse(all_taken());
-    return generate(request, std::move(body), format, state_, std::move(slot));
+    return noting_ignored([&](IgnoredFields* ignored) {
+      Json json;
+      if (auto error = parse_body(request.body, &json)) return refuse(*std::move(error));
+      GenerateBody body;
+      if (auto error = parse(json, ignored, &body)) return refuse(*std::move(error));
+      std::shared_ptr<void> slot = take_slot();
+      if (!slot) return refuse(all_taken());
+      return generate(request, std::move(body), format, state_, std::move(slot));
+    });
+  }
+
+  // What `work` answers. It gets where to note fields that it passes over; null: it refuses them.
+  template <class Work>
+  Response noting_ignored(Work&& work) const {
+    IgnoredFields ignored;
+    Response response = work(ignores_unknown_ ? &ignored : nullptr);
+    if (!ignored.empty()) response.headers.emplace_back(kIgnoredFields, to_header(ignored));
+    return response;
   }
 
   Response refuse(ApiError error) {
@@ -160,6 +185,7 @@ class Gateway::Impl {
 
   ServingState& state_;
   const std::string cors_origin_;
+  const bool ignores_unknown_;  // fields
   const int32_t max_streams_;
   const int64_t created_ = std::chrono::duration_cast<std::chrono::seconds>(
                                std::chrono::system_clock::now().time_since_epoch())

@@ -16,10 +16,11 @@ class ServingState;
 namespace tern::http {
 
 struct GatewayOptions {
-  std::vector<std::string> listen;     ///< HOST:PORT (0 = any free) or unix:PATH; none: no HTTP
-  uint64_t max_body_bytes = 16 << 20;  ///< of one request
-  int32_t max_streams = 256;           ///< completions at once; more are refused
-  std::string cors_origin;             ///< Access-Control-Allow-Origin; empty: none
+  std::vector<std::string> listen;        ///< HOST:PORT (0 = any free) or unix:PATH; none: no HTTP
+  uint64_t max_body_bytes = 16 << 20;     ///< of one request
+  int32_t max_streams = 256;              ///< completions at once; more are refused
+  std::string cors_origin;                ///< Access-Control-Allow-Origin; empty: none
+  std::string unknown_fields = "refuse";  ///< or "warn": passed over, and named in a header
 };
 
 /// Any thread. docs/http-api.md has the endpoints.

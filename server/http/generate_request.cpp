@@ -4,12 +4,14 @@
 #include <charconv>
 
 #include "engine/runtime/engine.h"
+#include "server/http/compat_fields.h"
 
 namespace tern::http {
 namespace {
 
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr size_t kMaxPrompts = 128;  // of one body
+constexpr size_t kMaxShown = 40;     // bytes of a wrong value
 
 template <class Proto>
 void set_ids(const std::vector<uint32_t>& ids, Proto* out) {
@@ -17,9 +19,9 @@ void set_ids(const std::vector<uint32_t>& ids, Proto* out) {
 }
 
 void read_random(Fields& fields, v1::RandomSampling* out) {
-  if (const auto v = fields.number("temperature")) out->set_temperature(static_cast<float>(*v));
-  if (const auto v = fields.number("top_p")) out->set_top_p(static_cast<float>(*v));
-  if (const auto v = fields.number("min_p")) out->set_min_p(static_cast<float>(*v));
+  if (const auto v = fields.number("temperature")) out->set_temperature(*v);
+  if (const auto v = fields.number("top_p")) out->set_top_p(*v);
+  if (const auto v = fields.number("min_p")) out->set_min_p(*v);
   // Others write "off" as -1.
   if (const auto v = fields.integer("top_k", -1, kMaxInt32)) out->set_top_k(*v < 0 ? 0 : *v);
   if (const auto v = fields.integer("seed"); v && *v != -1)
@@ -36,15 +38,18 @@ void read_logit_bias(Fields& fields, v1::Penalties* out) {
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || end != key.data() + key.size() || key.empty())
       return fields.fail("logit_bias", "the key '" + key + "' is no token id");
+    if (bias.is_null()) continue;
     if (!bias.is_number()) return fields.fail("logit_bias[" + key + "]", "must be a number");
-    (*out->mutable_logit_bias())[id] = static_cast<float>(bias.get<double>());
+    constexpr double kMost = std::numeric_limits<float>::max();
+    (*out->mutable_logit_bias())[id] =
+        static_cast<float>(std::clamp(bias.get<double>(), -kMost, kMost));
   }
 }
 
 void read_penalties(Fields& fields, v1::Penalties* out) {
-  if (const auto v = fields.number("presence_penalty")) out->set_presence_penalty(float(*v));
-  if (const auto v = fields.number("frequency_penalty")) out->set_frequency_penalty(float(*v));
-  if (const auto v = fields.number("repetition_penalty")) out->set_repetition_penalty(float(*v));
+  if (const auto v = fields.number("presence_penalty")) out->set_presence_penalty(*v);
+  if (const auto v = fields.number("frequency_penalty")) out->set_frequency_penalty(*v);
+  if (const auto v = fields.number("repetition_penalty")) out->set_repetition_penalty(*v);
   read_logit_bias(fields, out);
 }
 
@@ -63,6 +68,8 @@ void read_constraints(Fields& fields, v1::Constraints* out) {
 }
 
 void read_priority(Fields& fields, v1::GenerateRequest* out) {
+  const Json* value = fields.find("priority");
+  if (!value || *value == 0) return;  // vLLM's default
   const auto name = fields.string("priority");
   if (!name) return;
   std::string full = "PRIORITY_CLASS_" + *name;
@@ -78,12 +85,13 @@ void read_stream(Fields& fields, AnswerOptions* out) {
   out->stream = fields.boolean("stream").value_or(false);
   const Json* options = fields.find("stream_options");
   if (!options) return;
-  if (!out->stream) return fields.fail("stream_options", "goes with stream only");
-  Fields members(*options, "stream_options");
+  Fields members(*options, "stream_options", fields);
   out->include_usage = members.boolean("include_usage").value_or(false);
+  out->continuous_usage = members.boolean("continuous_usage_stats").value_or(false);
   members.only("include_obfuscation", {false}, "this server pads no chunks");
-  members.only("continuous_usage_stats", {false}, "only the last chunk has the usage");
-  if (auto error = members.finish()) fields.fail(*std::move(error));
+  if (auto error = members.finish()) return fields.fail(*std::move(error));
+  if (!out->stream && (out->include_usage || out->continuous_usage))
+    fields.fail("stream_options", "goes with stream only");
 }
 
 void read_response(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options) {
@@ -99,31 +107,15 @@ void read_response(Fields& fields, v1::GenerateRequest* out, AnswerOptions* opti
   }
 }
 
-// Clients send these by habit, or ask by them for what is no part of the answer.
-void ignore_harmless(Fields& fields) {
-  fields.ignore({"user", "metadata", "store", "service_tier", "safety_identifier",
-                 "prompt_cache_key", "prompt_cache_retention"});
-}
-
-void refuse_missing(Fields& fields) {
-  constexpr const char* kMissing = "this server does not have this feature";
-  fields.only("response_format", {Json{{"type", "text"}}}, kMissing);
-  for (const char* name :
-       {"guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs",
-        "structural_tag", "length_penalty", "reasoning_effort", "verbosity", "prediction",
-        "web_search_options", "audio", "functions", "function_call"})
-    fields.only(name, {}, kMissing);
-  fields.only("use_beam_search", {false}, kMissing);
-  fields.only("modalities", {Json::array({"text"})}, kMissing);
-}
-
 // ---- /v1/completions ----
 
 void set_ids(const Json& ids, const std::string& name, Fields& fields, v1::GenerateRequest* out) {
   auto& to = *out->mutable_token_ids()->mutable_ids();
   for (const Json& item : ids) {
     const std::optional<uint32_t> id = to_id(item);
-    if (!id) return fields.fail(name + "[" + std::to_string(to.size()) + "]", "must be a token id");
+    if (!id)
+      return fields.fail(name + "[" + std::to_string(to.size()) + "]",
+                         "must be a token id, is " + dump(item).substr(0, kMaxShown));
     to.Add(*id);
   }
 }
@@ -185,12 +177,13 @@ void read_common(Fields& fields, v1::GenerateRequest* out, AnswerOptions* option
   read_response(fields, out, options);
   if (const auto v = fields.integer("truncate_prompt_tokens", 0, kMaxInt32))
     out->set_truncate_prompt_tokens(static_cast<uint32_t>(*v));
-  ignore_harmless(fields);
-  refuse_missing(fields);
+  fields.only("best_of", {1, Json(std::max(sampling.n(), 1u))},
+              "all n answers are given, as they are");
 }
 
-std::optional<ApiError> parse_completion(const Json& body, GenerateBody* out) {
-  Fields fields(body);
+std::optional<ApiError> parse_completion(const Json& body, IgnoredFields* ignored,
+                                         GenerateBody* out) {
+  Fields fields(body, ignored);
   v1::GenerateRequest common;
   AnswerOptions& options = out->options;
   read_common(fields, &common, &options);
@@ -199,9 +192,7 @@ std::optional<ApiError> parse_completion(const Json& body, GenerateBody* out) {
   read_completion_logprobs(fields, &common, &options);
   if (options.echo || options.return_token_ids)
     common.mutable_response()->set_echo_prompt_token_ids(true);
-  fields.only("suffix", {""}, "text is generated at the end only");
-  fields.only("best_of", {1, Json(std::max(common.sampling().n(), 1u))},
-              "all n answers are given, as they are");
+  read_compat_fields(fields, Endpoint::kCompletions);
   read_prompts(fields, common, &out->requests);
   if (const auto v = fields.boolean("add_special_tokens"))
     for (v1::GenerateRequest& request : out->requests)
@@ -209,8 +200,8 @@ std::optional<ApiError> parse_completion(const Json& body, GenerateBody* out) {
   return fields.finish();
 }
 
-std::optional<ApiError> parse_chat(const Json& body, GenerateBody* out) {
-  Fields fields(body);
+std::optional<ApiError> parse_chat(const Json& body, IgnoredFields* ignored, GenerateBody* out) {
+  Fields fields(body, ignored);
   v1::GenerateRequest& request = out->requests.emplace_back();
   AnswerOptions& options = out->options;
   read_common(fields, &request, &options);
@@ -227,7 +218,9 @@ std::optional<ApiError> parse_chat(const Json& body, GenerateBody* out) {
   if (options.logprobs)
     request.mutable_response()->set_logprobs(static_cast<uint32_t>(num_top.value_or(0)));
   if (options.return_token_ids) request.mutable_response()->set_echo_prompt_token_ids(true);
+  options.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
   read_chat(fields, request.mutable_chat(), &options.parse_tool_calls);
+  read_compat_fields(fields, Endpoint::kChat);
   return fields.finish();
 }
 

@@ -14,13 +14,15 @@ namespace tern::http {
 /// What tern.v1 does not know: how the answer is to be written.
 struct AnswerOptions {
   bool stream = false;
-  bool include_usage = false;  ///< a last chunk with the usage
-  bool echo = false;           ///< the prompt in front of the text
-  bool prompt_only = false;    ///< max_tokens 0 with echo: the engine's one token is not shown
+  bool include_usage = false;     ///< a last chunk with the usage
+  bool continuous_usage = false;  ///< every chunk has the usage so far
+  bool echo = false;              ///< the prompt in front of the text
+  bool prompt_only = false;       ///< max_tokens 0 with echo: the engine's one token is not shown
   bool logprobs = false;
   bool prompt_logprobs = false;  ///< asked for as such, besides echo
   bool return_token_ids = false;
   bool parse_tool_calls = false;
+  bool parallel_tool_calls = true;  ///< false: of several calls only the first is given
 };
 
 struct GenerateBody {
@@ -28,15 +30,16 @@ struct GenerateBody {
   AnswerOptions options;
 };
 
-/// Errors name the fields of the JSON.
-std::optional<ApiError> parse_completion(const Json& body, GenerateBody* out);
-std::optional<ApiError> parse_chat(const Json& body, GenerateBody* out);
+/// Errors name the fields of the JSON. `ignored`: as Fields has it.
+std::optional<ApiError> parse_completion(const Json& body, IgnoredFields* ignored,
+                                         GenerateBody* out);
+std::optional<ApiError> parse_chat(const Json& body, IgnoredFields* ignored, GenerateBody* out);
 
-/// messages, tools, tool_choice, chat_template_kwargs and add_generation_prompt of a chat.
-/// `wants_tools`: there are tools, and the model may call them.
+/// messages, tools, tool_choice, chat_template_kwargs, reasoning_effort and add_generation_prompt
+/// of a chat. `wants_tools`: there are tools, and the model may call them.
 void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools);
 
-/// What both kinds of body share: sampling, stopping, streaming, and what is ignored or refused.
+/// What both kinds of body share: sampling, stopping, streaming.
 void read_common(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options);
 
 }  // namespace tern::http

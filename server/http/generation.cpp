@@ -60,6 +60,7 @@ class Generation {
                  {"object", options.stream ? format_.chunk_object : format_.object},
                  {"created", unix_seconds()},
                  {"model", answers_.accepted(0).model()}};
+    num_completion_tokens_.assign(num_choices(), 0);
     for (int32_t i = 0; i < num_choices(); ++i) {
       PieceMaker& maker = makers_.emplace_back(answers_, options, prompt_of(i));
       if (options.echo)
@@ -90,7 +91,7 @@ class Generation {
     out["choices"] = Json::array();
     for (int32_t i = 0; i < num_choices(); ++i)
       out["choices"].push_back(format_.choice(choices[i], context(i), false));
-    out["usage"] = usage();
+    out["usage"] = whole_usage();
     if (&format_ == &kChatFormat && body_.options.prompt_logprobs)
       out["prompt_logprobs"] =
           prompt_logprobs_json(answers_.prompt_logprobs(0), answers_.tokenizer());
@@ -128,9 +129,11 @@ class Generation {
   }
 
   Piece next(Delta&& delta) {
+    uint32_t& num_tokens = num_completion_tokens_[choice_of(delta)];
+    num_tokens += static_cast<uint32_t>(delta.token_ids.size());
     if (delta.finished) {
       const v1::Usage& usage = delta.finished->usage();
-      if (!body_.options.prompt_only) num_completion_tokens_ += usage.completion_tokens();
+      num_tokens = usage.completion_tokens();
       if (delta.index == 0) num_cached_tokens_ += usage.cached_tokens();
     }
     return makers_[choice_of(delta)].next(std::move(delta));
@@ -139,7 +142,10 @@ class Generation {
   std::string chunk(Json choice) const {
     Json out = head_;
     out["choices"] = Json::array({std::move(choice)});
-    if (body_.options.include_usage) out["usage"] = nullptr;
+    if (body_.options.continuous_usage)
+      out["usage"] = usage();
+    else if (body_.options.include_usage)
+      out["usage"] = nullptr;
     return event(out);
   }
 
@@ -149,20 +155,29 @@ class Generation {
     if (body_.options.include_usage) {
       Json last = head_;
       last["choices"] = Json::array();
-      last["usage"] = usage();
+      last["usage"] = whole_usage();
       out = event(last);
     }
     return out + "data: [DONE]\n\n";
   }
 
+  // Of all choices, so far.
   Json usage() const {
-    uint32_t num_prompt_tokens = 0;
+    uint32_t num_prompt_tokens = 0, num_completion_tokens = 0;
     for (int32_t i = 0; i < answers_.num_prompts(); ++i)
       num_prompt_tokens += answers_.accepted(i).prompt_tokens();
+    if (!body_.options.prompt_only)
+      for (const uint32_t num : num_completion_tokens_) num_completion_tokens += num;
     return Json{{"prompt_tokens", num_prompt_tokens},
-                {"completion_tokens", num_completion_tokens_},
-                {"total_tokens", num_prompt_tokens + num_completion_tokens_},
-                {"prompt_tokens_details", {{"cached_tokens", num_cached_tokens_}}}};
+                {"completion_tokens", num_completion_tokens},
+                {"total_tokens", num_prompt_tokens + num_completion_tokens}};
+  }
+
+  // What the cache held is known at the end.
+  Json whole_usage() const {
+    Json out = usage();
+    out["prompt_tokens_details"] = Json{{"cached_tokens", num_cached_tokens_}};
+    return out;
   }
 
   const GenerateBody body_;
@@ -170,8 +185,9 @@ class Generation {
   const std::shared_ptr<void> slot_;
   Answers answers_;
   Json head_;
-  std::vector<PieceMaker> makers_;  // one a choice
-  uint32_t num_completion_tokens_ = 0, num_cached_tokens_ = 0;
+  std::vector<PieceMaker> makers_;               // one a choice
+  std::vector<uint32_t> num_completion_tokens_;  // one a choice
+  uint32_t num_cached_tokens_ = 0;
 };
 
 }  // namespace

@@ -69,8 +69,10 @@ Piece PieceMaker::next(Delta&& delta) {
 }
 
 void PieceMaker::add_calls(std::vector<ToolCall>&& calls, Piece* piece) {
-  for (ToolCall& call : calls)
+  for (ToolCall& call : calls) {
+    if (num_calls_ > 0 && !options_.parallel_tool_calls) return;
     piece->calls.push_back({num_calls_++, new_call_id(), std::move(call)});
+  }
 }
 
 }  // namespace tern::http

@@ -152,7 +152,7 @@ TEST_CASE("what is out of range is named by its path", "[convert]") {
   CHECK(field([](auto& r) { random(r)->set_temperature(INFINITY); }) ==
         "sampling.random.temperature");
   CHECK(field([](auto& r) { random(r)->set_top_k(1u << 31); }) == "sampling.random.top_k");
-  CHECK(field([](auto& r) { random(r)->set_top_p(0); }) == "sampling.random.top_p");
+  CHECK(field([](auto& r) { random(r)->set_top_p(-0.1f); }) == "sampling.random.top_p");
   CHECK(field([](auto& r) { random(r)->set_top_p(1.01f); }) == "sampling.random.top_p");
   CHECK(field([](auto& r) { random(r)->set_min_p(1.5f); }) == "sampling.random.min_p");
   CHECK(field([](auto& r) { stopping(r)->set_max_tokens(0); }) == "sampling.stopping.max_tokens");

@@ -160,13 +160,20 @@ class FakeEngine final : public Engine {
 
   int num_live() const { return stats().num_live_requests; }
 
+  /// While no chat runs.
+  void set_template(const std::string& source) {
+    auto parsed = ChatTemplate::parse(source);
+    TERN_CHECK(parsed.ok(), source);
+    template_ = std::make_unique<ChatTemplate>(*std::move(parsed));
+  }
+
   std::atomic<double> silent{0};    ///< seconds, as stats() tells
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0}, num_pauses{0}, num_resumes{0};
   std::vector<std::string> script;  ///< texts of the tokens, in place of t0 t1 …, while it lasts
   FinishReason end = FinishReason::kLength;  ///< of answers
-  Status refusal;        ///< of the next submits. Set before they come
-  Request last_request;  ///< as submitted. Read when no submit runs
+  Status refusal;                            ///< of the next submits. Set before they come
+  Request last_request;                      ///< as submitted. Read when no submit runs
 
  private:
   struct Live {

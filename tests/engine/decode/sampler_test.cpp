@@ -37,6 +37,7 @@ const std::vector<Case> kCases = {
     {"top_k", [](auto& p) { p.top_k = 3; }, Mistake::kTopKOffByOne},
     {"top_k of one", [](auto& p) { p.top_k = 1; }, Mistake::kTopKOffByOne},
     {"top_p", [](auto& p) { p.top_p = 0.6f; }, Mistake::kTopPWithoutTheTokenThatReachesIt},
+    {"top_p of nothing", [](auto& p) { p.top_p = 0; }},
     {"min_p", [](auto& p) { p.min_p = 0.3f; }},
     {"min_p, hot", [](auto& p) { p.temperature = 2, p.min_p = 0.5f; },
      Mistake::kMinPBeforeTemperature},

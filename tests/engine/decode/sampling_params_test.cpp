@@ -30,7 +30,7 @@ TEST_CASE("parameters out of range are refused by name", "[decode][params]") {
   CHECK(message([](auto& p) { p.temperature = -0.1f; }).find("temperature") == 0);
   CHECK(message([](auto& p) { p.temperature = 2.1f; }).find("temperature") == 0);
   CHECK(message([](auto& p) { p.temperature = std::nanf(""); }).find("temperature") == 0);
-  CHECK(message([](auto& p) { p.top_p = 0; }).find("top_p") == 0);
+  CHECK(message([](auto& p) { p.top_p = -0.1f; }).find("top_p") == 0);
   CHECK(message([](auto& p) { p.top_p = 1.01f; }).find("top_p") == 0);
   CHECK(message([](auto& p) { p.min_p = -1; }).find("min_p") == 0);
   CHECK(message([](auto& p) { p.top_k = -1; }).find("top_k") == 0);
@@ -130,7 +130,7 @@ TEST_CASE("whatever validation lets through is in range, and it names what it do
     }
     ++accepted;
     REQUIRE((p.temperature >= 0 && p.temperature <= 2));
-    REQUIRE((p.top_p > 0 && p.top_p <= 1));
+    REQUIRE((p.top_p >= 0 && p.top_p <= 1));
     REQUIRE((p.min_p >= 0 && p.min_p <= 1));
     REQUIRE(std::abs(p.presence_penalty) <= 2);
     REQUIRE(std::abs(p.frequency_penalty) <= 2);

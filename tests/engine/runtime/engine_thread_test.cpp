@@ -98,7 +98,7 @@ TEST_CASE("requests are checked before they are queued", "[runtime][engine]") {
         "prompt of 10 tokens + max_tokens 1015 exceeds the context of 1024 tokens");
   CHECK(refused([](Request& r) { r.prompt_token_ids.assign(1024, 'x'); }).code() ==
         Code::kOutOfRange);
-  CHECK(refused([](Request& r) { r.sampling.top_p = 0; }).message().find("top_p") == 0);
+  CHECK(refused([](Request& r) { r.sampling.top_p = 1.5f; }).message().find("top_p") == 0);
   CHECK(refused([](Request& r) { r.sampling.n = 2; }).message().find("n: ") == 0);  // greedy
   CHECK(refused([](Request& r) {
           r.sampling.logit_bias = {{257, 1}};

@@ -39,6 +39,57 @@ TEST_CASE("models, version, health", "[http]") {
   CHECK(wire.get("/health/live").status == 200);
 }
 
+TEST_CASE("probes under the names that others give them, and slashes at the end", "[http]") {
+  HttpWire wire;
+  for (const char* path : {"/healthz", "/ready", "/readyz", "/ping", "/health/", "/ping/"})
+    CHECK(wire.get(path).body == wire.get("/health").body);
+  CHECK(wire.get("/livez").body == wire.get("/health/live").body);
+  CHECK(wire.get("/v1/models/").body == wire.get("/v1/models").body);
+  CHECK(wire.get("/v1/models/fake/").body == wire.get("/v1/models/fake").body);
+  CHECK(wire.get("/version//").status == 200);
+  CHECK(wire.post("/v1/completions/", kPrompt).status == 200);
+  CHECK(wire.post("/v1/chat/completions/", R"({"messages": [{"role": "user", "content": "x"}]})")
+            .status == 200);
+  CHECK(error_of(wire.get("/v1/completions/"), 405)["code"] == "METHOD_NOT_ALLOWED");
+  CHECK(error_of(wire.get("/v1/nothing/"), 404)["code"] == "NO_SUCH_ROUTE");
+  wire.state.start_draining();
+  for (const char* path : {"/healthz", "/ready", "/readyz", "/ping"})
+    CHECK(wire.get(path).status == 503);
+  CHECK(wire.get("/livez").status == 200);
+}
+
+TEST_CASE("unknown fields are refused, or passed over and named, as configured", "[http]") {
+  const std::string chat =
+      R"({"messages": [{"role": "user", "content": "x", "b": 1}], "a\r\nSet-Cookie": {"c": 1},
+          "stream": STREAM})";
+  const auto body = [&](const std::string& text, const std::string& stream) {
+    std::string out = text;
+    return out.replace(out.find("STREAM"), 6, stream);
+  };
+  HttpWire strict;
+  CHECK(error_of(strict.post("/v1/chat/completions", body(chat, "false")), 400)["param"] ==
+        "messages[0].b");
+  CHECK(error_of(strict.post("/tokenize", R"({"prompt": "x", "q": 1})"), 400)["param"] == "q");
+
+  http::GatewayOptions options = any_http_port();
+  options.unknown_fields = "warn";
+  HttpWire lenient(options);
+  const auto ignored = [](const httplib::Response& response) {
+    CHECK(response.status == 200);
+    return response.get_header_value("X-Tern-Ignored-Fields");
+  };
+  for (const char* stream : {"false", "true"})
+    CHECK(ignored(lenient.post("/v1/chat/completions", body(chat, stream))) ==
+          "messages[0].b, a??Set-Cookie");
+  CHECK(ignored(lenient.post("/v1/completions", R"({"prompt": "x", "q": 1})")) == "q");
+  CHECK(ignored(lenient.post("/tokenize", R"({"prompt": "x", "q": 1})")) == "q");
+  CHECK(ignored(lenient.post("/detokenize", R"({"tokens": [1], "q": 1})")) == "q");
+  CHECK_FALSE(lenient.post("/v1/completions", kPrompt).has_header("X-Tern-Ignored-Fields"));
+  // What asks for a missing feature, and mistakes, are no unknown fields.
+  error_of(lenient.post("/v1/completions", R"({"prompt": "x", "guided_regex": "a"})"), 400);
+  error_of(lenient.post("/v1/completions", R"({"prompt": "x", "temperature": "hot"})"), 400);
+}
+
 TEST_CASE("unknown routes and wrong methods", "[http]") {
   HttpWire wire;
   CHECK(error_of(wire.get("/v2/models"), 404)["code"] == "NO_SUCH_ROUTE");

@@ -235,6 +235,92 @@ TEST_CASE("tool calls, whole and streamed, however tokens cut them", "[http]") {
   }
 }
 
+TEST_CASE("of several calls the first is given where they must not be parallel", "[http]") {
+  HttpWire wire;
+  wire.engine.script = {R"(a<tool_call>{"name": "f", "arguments": {}}</tool_call>)",
+                        R"(<tool_call>{"name": "g", "arguments": {}}</tool_call>)",
+                        R"(<tool_call>{"name": "h", "arguments": {}}</tool_call>b)"};
+  wire.engine.end = FinishReason::kEos;
+  Json body{
+      {"messages", {{{"role", "user"}, {"content", "hi"}}}}, {"tools", kTools}, {"max_tokens", 3}};
+  const auto names = [&] {
+    const Json choice = unary(wire, "/v1/chat/completions", body).at("choices")[0];
+    CHECK(joined_chat(chunks(wire, "/v1/chat/completions", body), 0) == without_ids(choice));
+    CHECK(choice["finish_reason"] == "tool_calls");
+    CHECK(choice["message"]["content"] == "ab");
+    std::string out;
+    for (const Json& call : choice["message"]["tool_calls"])
+      out += call["function"]["name"].get<std::string>();
+    return out;
+  };
+  CHECK(names() == "fgh");
+  body["parallel_tool_calls"] = true;
+  CHECK(names() == "fgh");
+  body["parallel_tool_calls"] = false;
+  CHECK(names() == "f");
+}
+
+TEST_CASE("usage in every chunk", "[http]") {
+  HttpWire wire;
+  const Json prompts{{"prompt", {"ab", "c"}}, {"n", 2}, {"max_tokens", 9}};
+  const Json chat{{"messages", {{{"role", "user"}, {"content", "x"}}}}, {"max_tokens", 9}};
+  for (auto [path, body] :
+       {std::pair("/v1/completions", prompts), {"/v1/chat/completions", chat}}) {
+    const Json whole = unary(wire, path, body)["usage"];
+    for (const bool with_last : {false, true}) {
+      body["stream_options"] = {{"continuous_usage_stats", true}, {"include_usage", with_last}};
+      const std::vector<Json> all = chunks(wire, path, body);
+      int before = 0;
+      for (const Json& chunk : all) {
+        const Json& usage = chunk.at("usage");
+        const int now = usage.at("completion_tokens");
+        CHECK(usage.at("prompt_tokens") == whole["prompt_tokens"]);
+        CHECK(usage.at("total_tokens") == whole["prompt_tokens"].get<int>() + now);
+        CHECK(now >= before);
+        before = now;
+      }
+      CHECK(before == whole["completion_tokens"]);
+      CHECK(all.back()["choices"].empty() == with_last);
+      if (with_last) CHECK(all.back()["usage"] == whole);
+      if (path == std::string("/v1/chat/completions"))
+        CHECK(all[0]["usage"]["completion_tokens"] == 0);  // the role
+    }
+  }
+}
+
+TEST_CASE("reasoning_effort is a variable of the template, and not ignored silently", "[http]") {
+  HttpWire wire;
+  const auto post = [&](const std::string& member) {
+    return wire.post(
+        "/v1/chat/completions",
+        R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": 1, )" + member + "}");
+  };
+  const auto prompt = [&](const std::string& member) {
+    CHECK(post(member).status == 200);
+    const std::vector<int32_t>& ids = wire.engine.last_request.prompt_token_ids;
+    return std::string(ids.begin(), ids.end());
+  };
+  CHECK(prompt(R"("reasoning_effort": "none")") == "[user]x[assistant]");
+  for (const char* member :
+       {R"("reasoning_effort": "low")", R"("chat_template_kwargs": {"reasoning_effort": "low"})"}) {
+    const httplib::Response refused = post(member);
+    CHECK(refused.status == 400);
+    const Json error = Json::parse(refused.body)["error"];
+    CHECK(error["reason"] == "FEATURE_DISABLED");
+    CHECK(error["param"] == "reasoning_effort");
+  }
+  wire.engine.set_template(
+      "{{ reasoning_effort }} {{ enable_thinking }} {{ messages[0].content }}");
+  CHECK(prompt(R"("reasoning_effort": "low")") == "low  x");
+  CHECK(prompt(R"("reasoning_effort": "none")") == "none False x");
+  CHECK(prompt(R"("reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "a"})") ==
+        "a  x");
+  CHECK(
+      prompt(R"("reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": true})") ==
+      "none True x");
+  CHECK(prompt(R"("reasoning_effort": null)") == "  x");
+}
+
 TEST_CASE("finish reasons", "[http]") {
   HttpWire wire;
   const Json chat{{"messages", {{{"role", "user"}, {"content", "hi"}}}}, {"max_tokens", 1}};
