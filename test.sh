@@ -3,8 +3,9 @@
 #   ./test.sh          unit, property, parity, wire and end-to-end tests
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
-#                      for 64-bit ARM in qemu; independent clients against the wire's contract; the container image,
-#                      where buildah is; and ten minutes of mixed load. Takes hours.
+#                      for 64-bit ARM in qemu; independent clients against the wire's contract, and the load
+#                      generators and libraries that people use; the container image, where buildah is; and ten
+#                      minutes of mixed load. Takes hours.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -12,7 +13,7 @@ full=false
 case "${1:-}" in
   "") ;;
   --full) full=true ;;
-  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) echo "test.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
 esac
 
@@ -20,7 +21,7 @@ if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  for stage in sanitizers clang memcheck aarch64 conformance openai prometheus image soak; do
+  for stage in sanitizers clang memcheck aarch64 conformance openai clients prometheus image soak; do
     echo "== stage $stage"
     "tests/full/$stage.sh"
   done

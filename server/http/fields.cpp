@@ -105,10 +105,10 @@ Fields::Fields(const Json& object, std::string path, IgnoredFields* ignored)
 }
 
 const Json* Fields::find(const char* name) {
-  known_.insert(name);
-  if (error_) return nullptr;
   const auto found = object_.find(name);
-  return found == object_.end() || found->is_null() ? nullptr : &*found;
+  if (found == object_.end()) return nullptr;
+  known_.insert(name);
+  return error_ || found->is_null() ? nullptr : &*found;
 }
 
 std::optional<bool> Fields::boolean(const char* name) {
@@ -193,7 +193,7 @@ std::vector<uint32_t> Fields::ids(const char* name) {
 }
 
 void Fields::ignore(std::initializer_list<const char*> names) {
-  known_.insert(names.begin(), names.end());
+  for (const char* name : names) has(name);
 }
 
 void Fields::only(const char* name, const std::vector<Json>& neutral, const char* why) {

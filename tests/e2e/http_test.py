@@ -2,13 +2,15 @@
 import concurrent.futures
 import http.client
 import json
+import os
+import pathlib
 import signal
 import socket
 import tempfile
 import threading
 import time
 
-from harness import Daemon
+from harness import MODEL, Daemon
 
 SPIDER = "How many legs does a spider have?"
 SIMULATE = ("--set", "engine.simulate=true")
@@ -126,6 +128,27 @@ def test_errors():
         daemon.wait_idle()
 
 
+def test_proposals_of_the_model():
+    """A generation_config.json never ends a start, and top_p 0 is greedy wherever it comes from."""
+    with tempfile.TemporaryDirectory() as model:
+        for file in MODEL.iterdir():
+            os.symlink(file, f"{model}/{file.name}")
+        path = pathlib.Path(f"{model}/generation_config.json")
+        path.unlink()
+        path.write_text('{"top_p": -3, "temperature": "hot", "top_k": 2.5, "eos_token_id": [99999], "do_sample": true}')
+        with Daemon(http="127.0.0.1:0", model=model) as daemon:
+            for key, becomes in (("top_p", "-3 becomes 0.0"), ("temperature", '"hot" is ignored'),
+                                 ("top_k", "2.5 is ignored"), ("eos_token_id", "99999 is ignored")):
+                line = next(line for line in daemon.log().splitlines() if f" {key}: must be" in line)
+                assert str(path) in line and becomes in line, line
+            body = {"prompt": "Once upon a time", "max_tokens": 20}
+            texts = [post(daemon, "/v1/completions", **body, **more)["choices"][0]["text"]
+                     for more in ({"temperature": 0}, {}, {"top_p": 0, "seed": 1, "temperature": 2})]
+            arguments = ("generate", "--raw", "--prompt", body["prompt"], "--max-tokens", "20")
+            texts += [daemon.json(*arguments, *more)["text"] for more in ((), ("--top-p", "0", "--temperature", "2"))]
+            assert len(set(texts)) == 1, texts
+
+
 def test_queue_full():
     with Daemon(*SIMULATE, "--set", "limits.max_queued_requests=1", "--set", "scheduler.max_num_seqs=1",
                 model=None, http="127.0.0.1:0") as daemon:
@@ -214,8 +237,8 @@ def test_port_in_use():
 
 
 def main():
-    for test in (test_endpoints, test_errors, test_queue_full, test_streams_beside_health, test_clients_that_leave,
-                 test_loading_and_drain, test_port_in_use):
+    for test in (test_endpoints, test_errors, test_proposals_of_the_model, test_queue_full,
+                 test_streams_beside_health, test_clients_that_leave, test_loading_and_drain, test_port_in_use):
         test()
         print(f"{test.__name__}: ok", flush=True)
 
