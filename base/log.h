@@ -9,14 +9,17 @@
 
 namespace tern {
 
-/// Sets the pattern of the default logger (stderr, UTC, level, thread) and its level.
+/// Sets the format of the default logger (stderr; see log_format.h) to text, and its level.
 /// kInvalidArgument where `level` is none of trace, debug, info, warn, error, off. Call once.
 Status init_logging(const std::string& level);
 
 /// The same for a daemon: lines are written by a thread of its own, started here with the caller's
 /// signal mask and CPUs. Who logs never waits for whoever reads stderr; where that one is too slow,
-/// the oldest lines are lost.
-Status init_daemon_logging(const std::string& level);
+/// the oldest lines are lost. `format`: text, json or logfmt.
+Status init_daemon_logging(const std::string& level, const std::string& format);
+
+/// A line that is written whatever the level is.
+void log_always(const std::string& message);
 
 /// Writes what is queued and ends the thread; before the process ends other than by exit().
 void close_logging();

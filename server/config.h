@@ -15,10 +15,11 @@ namespace tern {
 /// Defaults are those of its parts.
 struct Config {
   EngineConfig engine;
-  ServerOptions server;  ///< config_summary is not a key
+  ServerOptions server{.http = {.listen = {"auto"}}};  ///< config_summary is not a key
   Seconds drain_notice{0};
   Seconds drain_timeout{30};
   std::string log_level = "info";
+  std::string log_format = "text";
 };
 
 /// Reads the YAML file `path` over what `config` holds. Every mistake (unknown key, duplicate key,

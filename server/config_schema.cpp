@@ -70,7 +70,8 @@ constexpr ConfigKey kKeys[] = {
      "Serve grpc.reflection: tools can list the API."},
 
     {"http.listen", SLOT(server.http.listen),
-     "Addresses of the OpenAI-compatible HTTP API, as in server.listen; []: no HTTP."},
+     "Addresses of the OpenAI-compatible HTTP API, as in server.listen; auto: 127.0.0.1:8000 where "
+     "that is free; off: no HTTP."},
     {"http.max_body_bytes", SLOT(server.http.max_body_bytes), "One request's body.", 1024, 1 << 30},
     {"http.max_streams", SLOT(server.http.max_streams),
      "Completions over HTTP at once, a thread each; more are refused.", 1, 16384},
@@ -131,6 +132,9 @@ constexpr ConfigKey kKeys[] = {
 
     {"log.level", LIVE(log_level), "What is logged, to stderr.", 0, 0,
      "trace|debug|info|warn|error|off"},
+    {"log.format", SLOT(log_format),
+     "How lines look: for people, one JSON object each, or name=value throughout.", 0, 0,
+     "text|json|logfmt"},
     {"log.prompts", SLOT(server.log_prompts),
      "The line of a finished request shows the first 200 characters of its prompt."},
 

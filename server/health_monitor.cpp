@@ -33,14 +33,17 @@ HealthMonitor::~HealthMonitor() {
 
 void HealthMonitor::watch(const Engine& engine) {
   std::lock_guard lock(mutex_);
-  if (may_serve_) set_serving_(true);
+  update_locked();
   thread_ = std::thread([this, &engine] { run(engine); });
 }
 
-void HealthMonitor::stop_serving() {
+void HealthMonitor::update() {
   std::lock_guard lock(mutex_);
-  may_serve_ = false;
-  set_serving_(false);
+  update_locked();
+}
+
+void HealthMonitor::update_locked() {
+  set_serving_(!state_.check_ready() && !state_.stuck());
 }
 
 void HealthMonitor::run(const Engine& engine) {
@@ -53,7 +56,7 @@ void HealthMonitor::look(const Engine& engine) {
   const bool stuck = stats.silent > allowed(options_.max_silence, stats);
   if (stuck != state_.stuck()) {
     state_.set_stuck(stuck);
-    set_serving_(may_serve_ && !stuck);
+    update_locked();
     if (stuck)
       spdlog::error("not healthy: the engine has been silent for {:.1f} s with {} live requests",
                     stats.silent.count(), stats.num_live_requests);

@@ -29,12 +29,12 @@ class HealthMonitor {
   HealthMonitor(const HealthOptions& options, ServingState& state, SetServing set_serving);
   ~HealthMonitor();
 
-  /// Serving from here on, as long as `engine`, which must outlive this, moves. Once.
+  /// Looks at `engine`, which must outlive this and be the state's, from here on. Once.
   void watch(const Engine& engine);
 
-  /// Not serving from here on, whatever the engine does; the watchdog goes on. Idempotent; any
-  /// thread.
-  void stop_serving();
+  /// Tells at once whether the server serves: its phase says so, and the engine moves. To be called
+  /// when the phase has changed; the watchdog goes on in every phase. Any thread.
+  void update();
 
   /// How long the engine may be silent now: a step that is expected to take long may take it.
   static Seconds allowed(Seconds limit, const EngineStats& stats);
@@ -42,15 +42,14 @@ class HealthMonitor {
  private:
   void run(const Engine& engine);
   void look(const Engine& engine);
+  void update_locked();
 
   const HealthOptions options_;
   ServingState& state_;
   const SetServing set_serving_;
   std::mutex mutex_;
   std::condition_variable stopping_changed_;
-  // Guarded by mutex_.
-  bool may_serve_ = true;
-  bool stopping_ = false;
+  bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
 
@@ -11,21 +10,13 @@
 #include "server/api/listen_address.h"
 #include "server/grpc/health.h"
 #include "server/grpc/services.h"
+#include "server/http_address.h"
 
 namespace tern {
 namespace {
 
 constexpr int kPingIdleClientsMs = 60'000;
 constexpr int kPingTimeoutMs = 20'000;
-
-// The reflection plug-in enters every server of the process: an operator's `false` takes it out.
-class WithoutReflection final : public grpc::ServerBuilderOption {
- public:
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    std::erase_if(*plugins, [](const auto& p) { return p->name() == "proto_server_reflection"; });
-  }
-};
 
 // What gRPC and protobuf say about single connections and messages is for debugging: the log's
 // other levels are ours, and clients must not be able to fill them.
@@ -92,6 +83,32 @@ struct Server::Impl {
         tune(make_tune_service()),
         monitor(options.health, state, [this](bool serving) { health.set_serving(serving); }) {
     state.log_prompts = options.log_prompts;
+    services = {inference.get(), control.get(), health.service()};
+    admin_services = {admin.get(), tune.get()};
+    if (!options.reflection) return;
+    reflection =
+        make_reflection_services({"tern.v1.Inference", "tern.v1.Control", "grpc.health.v1.Health"});
+    admin_reflection = make_reflection_services({"tern.v1.Admin", "tern.v1.Tune"});
+    for (const auto& service : reflection) services.push_back(service.get());
+    for (const auto& service : admin_reflection) admin_services.push_back(service.get());
+  }
+
+  // "auto" may find its port taken: then a warning is all.
+  Status start_http(http::GatewayOptions options) {
+    const HttpListen listen = resolve_http_listen(options.listen);
+    if (listen.addresses.empty()) return {};
+    options.listen = listen.addresses;
+    Result<std::unique_ptr<http::Gateway>> started = http::Gateway::start(options, state);
+    if (!started.ok() && listen.is_default) {
+      spdlog::warn("HTTP is off: {}; http.listen (--http) names another address",
+                   started.status().message());
+      return {};
+    }
+    if (!started.ok()) return started.status().with_context("http.listen");
+    http = *std::move(started);
+    for (const metrics::Observability::Route& route : observability.routes())
+      http->add_text_route(route.path, route.content_type, route.text);
+    return {};
   }
 
   ServingState state;
@@ -100,6 +117,8 @@ struct Server::Impl {
   std::vector<std::string> addresses, admin_addresses;
   Health health;
   std::unique_ptr<grpc::Service> inference, control, admin, tune;
+  std::vector<std::unique_ptr<grpc::Service>> reflection, admin_reflection;
+  std::vector<grpc::Service*> services, admin_services;  // of each listener
   std::unique_ptr<grpc::Server> server, admin_server;
   std::unique_ptr<http::Gateway> http;
   HealthMonitor monitor;  // last: it stops first
@@ -108,13 +127,9 @@ struct Server::Impl {
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, AdminHandlers admin) {
   route_library_logs();
   auto impl = std::make_unique<Impl>(options, std::move(admin));
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // before the builder copies the list
   grpc::ServerBuilder builder;
   set_channel_arguments(builder, options);
-  builder.RegisterService(impl->inference.get());
-  builder.RegisterService(impl->control.get());
-  builder.RegisterService(impl->health.service());
-  if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
+  for (grpc::Service* service : impl->services) builder.RegisterService(service);
   TERN_ASSIGN(impl->server, listen(builder, options.listen, &impl->addresses));
 
   TERN_ASSIGN(const std::string admin_address,
@@ -122,17 +137,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Admi
   if (!admin_address.empty()) {
     grpc::ServerBuilder admin_builder;
     set_channel_arguments(admin_builder, options);
-    admin_builder.RegisterService(impl->admin.get());
-    admin_builder.RegisterService(impl->tune.get());
+    for (grpc::Service* service : impl->admin_services) admin_builder.RegisterService(service);
     TERN_ASSIGN(impl->admin_server, listen(admin_builder, {admin_address}, &impl->admin_addresses));
   }
-  if (!options.http.listen.empty()) {
-    Result<std::unique_ptr<http::Gateway>> http = http::Gateway::start(options.http, impl->state);
-    if (!http.ok()) return http.status().with_context("http.listen");
-    impl->http = *std::move(http);
-    for (const metrics::Observability::Route& route : impl->observability.routes())
-      impl->http->add_text_route(route.path, route.content_type, route.text);
-  }
+  TERN_TRY(impl->start_http(options.http));
   impl->state.set_listen(impl->addresses, impl->admin_addresses);
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -165,12 +173,13 @@ void Server::serve(Engine& engine) {
 }
 
 void Server::announce_draining() {
-  impl_->monitor.stop_serving();
+  impl_->state.announce_draining();
+  impl_->monitor.update();
 }
 
 void Server::start_draining() {
-  announce_draining();
   impl_->state.start_draining();
+  impl_->monitor.update();
 }
 
 int Server::num_live_calls() const {

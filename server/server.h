@@ -27,7 +27,7 @@ struct ServerOptions {
   /// after the first of `listen` (see admin_address.h); empty = nowhere.
   std::string admin_listen = "auto";
   HealthOptions health;
-  http::GatewayOptions http;
+  http::GatewayOptions http;  ///< http.listen: see http_address.h
   RequestLimits limits;
   metrics::MetricsOptions metrics;
   bool log_prompts = false;  ///< the line of a finished request shows the start of its prompt
@@ -58,7 +58,8 @@ class Server {
   /// as the engine moves.
   void serve(Engine& engine);
 
-  /// Health NOT_SERVING from here on, so that routers turn away; requests are still taken.
+  /// Draining from here on for all who ask for the state, and health NOT_SERVING, so that routers
+  /// turn away; requests are still taken.
   void announce_draining();
 
   /// The same, and new requests get UNAVAILABLE (DRAINING); live ones go on.

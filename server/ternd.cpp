@@ -26,7 +26,8 @@ namespace {
 constexpr Seconds kCloseGrace{2.0};  // for the last bytes of ended calls
 
 struct Arguments {
-  std::string config_file, model, listen, http, chat_template;
+  std::string config_file, model, listen, chat_template;
+  std::optional<std::string> http;  // an empty one is one: no HTTP
   std::vector<std::string> set;
   bool check = false, print_config = false;
 };
@@ -38,7 +39,7 @@ Result<Config> make_config(const Arguments& arguments) {
   for (const std::string& assignment : arguments.set) TERN_TRY(set_config(assignment, config));
   if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
   if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
-  if (!arguments.http.empty()) config.server.http.listen = {arguments.http};
+  if (arguments.http) config.server.http.listen = {*arguments.http};
   if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
   return config;
 }
@@ -54,11 +55,15 @@ std::string join(const std::vector<std::string>& words) {
 
 // Scripts wait for this line, whatever the log level.
 void announce(Server& server, const ModelInfo& info) {
-  std::cerr << "ternd ready: listening on " << join(server.addresses());
-  if (const http::Gateway* http = server.http())
-    std::cerr << ", HTTP on " << join(http->addresses());
-  std::cerr << ", model " << info.name << ", " << info.num_parameters << " parameters ("
-            << info.weight_format << "), context " << info.max_model_len << " tokens" << std::endl;
+  const http::Gateway* http = server.http();
+  log_always(
+      fmt::format("ternd ready: listening on {}{}, model {}, {} parameters ({}), context {} tokens",
+                  join(server.addresses()), http ? ", HTTP on " + join(http->addresses()) : "",
+                  info.name, info.num_parameters, info.weight_format, info.max_model_len));
+  if (!http) return;
+  for (const std::string& address : http->addresses())
+    if (!address.starts_with("unix:"))
+      spdlog::info("status page: http://{0}/, OpenAI's API: http://{0}/v1", address);
 }
 
 // Health says so first; after the notice new requests are refused, and live ones finish, until the
@@ -163,7 +168,7 @@ int serve(Config config, LiveConfig::Read read) {
     config.engine.num_threads = serving_threads(cpu_info().num_cpus);
   // The log's and gRPC's threads, started from here, stay off the CPUs that compute.
   (void)bind_thread(plan_cpus(cpu_info().cpus, config.engine.num_threads).others);
-  Status status = init_daemon_logging(config.log_level);
+  Status status = init_daemon_logging(config.log_level, config.log_format);
   if (status.ok()) status = arm_fail_points_of_environment();
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
@@ -242,7 +247,7 @@ int run(int argc, char** argv) {
       ->take_all();
   app.add_option("--model", arguments.model, "Shorthand for model.path");
   app.add_option("--listen", arguments.listen, "Shorthand for server.listen");
-  app.add_option("--http", arguments.http, "Shorthand for http.listen");
+  app.add_option("--http", arguments.http, "Shorthand for http.listen; off: no HTTP");
   app.add_option("--chat-template", arguments.chat_template, "Shorthand for model.chat_template");
   app.add_flag("--check", arguments.check, "Check the configuration and leave");
   app.add_flag("--print-config", arguments.print_config,

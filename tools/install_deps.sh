@@ -8,8 +8,8 @@ set -euo pipefail
 libraries=(
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libpcre2-dev libutf8proc-dev libcli11-dev libssl-dev
-  libnghttp2-dev libcpp-httplib-dev prometheus-cpp-dev
-  catch2
+  libnghttp2-dev prometheus-cpp-dev
+  catch2 libcpp-httplib-dev
 )
 packages=(g++ cmake ninja-build pkg-config ccache python3 "${libraries[@]}")
 

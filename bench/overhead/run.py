@@ -23,7 +23,7 @@ BIN = pathlib.Path(os.environ.get("TERN_BIN", SOURCE / "build/release"))
 STREAMS = 64
 SIMULATED = ["engine.simulate=true", "simulate.step_base=1ms", "simulate.step_per_token=0s",
              "simulate.step_per_sequence=0s", f"scheduler.max_num_seqs={STREAMS}",
-             "scheduler.max_num_batched_tokens=2048", "admin.listen=", "log.level=warn"]
+             "scheduler.max_num_batched_tokens=2048", "admin.listen=", "http.listen=off", "log.level=warn"]
 
 
 def start(name):

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "base/log.h"
+#include "base/log_event.h"
 #include "base/utf8.h"
 #include "base/utf8_char.h"
 
@@ -29,8 +28,8 @@ std::optional<TimePoint> engine_deadline(const std::optional<TimePoint>& client,
   return deadline ? std::min(*deadline, early) : early;
 }
 
-// The first characters of a prompt, as a JSON string.
-std::string quote_start(std::span<const int32_t> token_ids, const Tokenizer* tokenizer) {
+// The first characters of a prompt.
+std::string start_of(std::span<const int32_t> token_ids, const Tokenizer* tokenizer) {
   constexpr size_t kMostChars = 200;
   if (!tokenizer) return "";
   std::string text;
@@ -40,7 +39,7 @@ std::string quote_start(std::span<const int32_t> token_ids, const Tokenizer* tok
   }
   text = sanitize_utf8(text);
   text.resize(char_offset(text, kMostChars));
-  return nlohmann::json(text).dump();
+  return text;
 }
 
 }  // namespace
@@ -71,10 +70,23 @@ std::optional<ApiError> Call::admit(const ConvertFn& convert,
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);
   note_request();
-  Result<uint64_t> id = engine_->submit(std::move(call_.request), std::move(sink));
+  const Result<uint64_t> id = submit_to_engine(std::move(sink));
   if (!id.ok()) return with_context(engine_error(id.status()));
   id_ = *id;
   return {};
+}
+
+Result<uint64_t> Call::submit_to_engine(std::shared_ptr<TokenSink> sink) {
+  constexpr size_t kSuffix = 9;
+  if (!caller_.shares_id) return engine_->submit(std::move(call_.request), std::move(sink));
+  Request again = call_.request;
+  Result<uint64_t> id = engine_->submit(std::move(call_.request), sink);
+  if (id.status().code() != Code::kAlreadyExists) return id;
+  const std::string unique = uuid_v7();
+  again.request_id += "-" + unique.substr(unique.size() - kSuffix);
+  call_.accepted.set_request_id(again.request_id);
+  record_.request_id = again.request_id;
+  return engine_->submit(std::move(again), std::move(sink));
 }
 
 void Call::cancel() {
@@ -121,7 +133,7 @@ void Call::note_request() {
   record_.n = call_.n;
   record_.max_tokens = request.sampling.max_tokens;
   record_.prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
-  if (state_.log_prompts) prompt_start_ = quote_start(request.prompt_token_ids, tokenizer());
+  if (state_.log_prompts) prompt_start_ = start_of(request.prompt_token_ids, tokenizer());
 }
 
 void Call::note_answer(const FinishedEvent& event) {
@@ -172,15 +184,23 @@ void Call::log(const FinishedEvent& event, int32_t index, const Status& status) 
   const std::string reason =
       status.ok() ? v1::FinishReason_Name(to_wire(event, 0).reason()).substr(14)  // FINISH_REASON_
                   : engine_error(status, event.usage.completion_tokens).reason;
-  spdlog::info(
-      "request id={}{} class={} transport={} prompt_tokens={} cached_tokens={} "
-      "completion_tokens={} queue_ms={:.1f} "
-      "ttft_ms={:.1f} tpot_ms={:.2f} e2e_ms={:.1f} preemptions={} reason={}{}{}",
-      call_.accepted.request_id(), call_.n > 1 ? fmt::format(" index={}", index) : "",
-      priority_class_name(record_.priority), transport_name(record_.transport),
-      event.usage.prompt_tokens, event.usage.cached_tokens, event.usage.completion_tokens,
-      timing.queue.count() * kMs, timing.ttft.count() * kMs, tpot * kMs, timing.e2e.count() * kMs,
-      timing.num_preemptions, reason, prompt_start_.empty() ? "" : " prompt=", prompt_start_);
+  LogEvent line("request");
+  line.text("id", call_.accepted.request_id()).text("peer", caller_.peer);
+  if (call_.n > 1) line.number("index", int64_t{index});
+  line.text("class", priority_class_name(record_.priority))
+      .text("transport", transport_name(record_.transport))
+      .number("prompt_tokens", int64_t{event.usage.prompt_tokens})
+      .number("cached_tokens", int64_t{event.usage.cached_tokens})
+      .number("completion_tokens", int64_t{event.usage.completion_tokens})
+      .number("queue_ms", timing.queue.count() * kMs, 1)
+      .number("ttft_ms", timing.ttft.count() * kMs, 1)
+      .number("tpot_ms", tpot * kMs, 2)
+      .number("e2e_ms", timing.e2e.count() * kMs, 1)
+      .number("preemptions", int64_t{timing.num_preemptions})
+      .text("reason", reason)
+      .text_if_any("traceparent", caller_.traceparent)
+      .text_if_any("prompt", prompt_start_)
+      .info();
   if (status.code() == Code::kInternal)
     spdlog::error("request id={} failed: {}", call_.accepted.request_id(), status.message());
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "server/api/caller.h"
 #include "server/api/serving_state.h"
 
 namespace tern {
@@ -19,7 +20,8 @@ using ConvertFn = std::function<std::optional<ApiError>(const Engine&, GenerateC
 /// resume() from any thread after it; finish() on the engine's thread.
 class Call {
  public:
-  Call(ServingState& state, Transport transport) : state_(state) {
+  Call(ServingState& state, Transport transport, Caller caller = {})
+      : state_(state), caller_(std::move(caller)) {
     record_.transport = transport;
     ++state_.num_calls_created;
   }
@@ -35,6 +37,8 @@ class Call {
 
   /// Notes that the request could not even be read: `error`, for submit() will not be called.
   ApiError refuse(ApiError error);
+
+  const Caller& caller() const { return caller_; }
 
   /// What was submitted, less the engine's own part of it.
   const GenerateCall& request() const { return call_; }
@@ -62,7 +66,11 @@ class Call {
   ApiError with_context(ApiError error) const;
   void log(const FinishedEvent& event, int32_t index, const Status& status) const;
 
+  /// Where the id may change, it does if a live request has it.
+  Result<uint64_t> submit_to_engine(std::shared_ptr<TokenSink> sink);
+
   ServingState& state_;
+  const Caller caller_;
   const TimePoint arrival_ = state_.clock.now();
   Engine* engine_ = nullptr;
   GenerateCall call_;  // its request is moved into the engine

@@ -5,6 +5,13 @@ namespace {
 
 constexpr Seconds kRetryWhileLoading{1.0};
 
+ApiError is_draining() {
+  return {.code = Code::kUnavailable,
+          .reason = "DRAINING",
+          .message = "the server is shutting down and takes no new requests",
+          .retry_after = kRetryWhileLoading};
+}
+
 }  // namespace
 
 std::optional<ApiError> ServingState::check_loaded() const {
@@ -20,16 +27,17 @@ std::optional<ApiError> ServingState::check_loaded() const {
 }
 
 std::optional<ApiError> ServingState::check_serving() const {
-  if (draining_)
-    return ApiError{.code = Code::kUnavailable,
-                    .reason = "DRAINING",
-                    .message = "the server is shutting down and takes no new requests",
-                    .retry_after = kRetryWhileLoading};
+  if (draining_) return is_draining();
+  return check_loaded();
+}
+
+std::optional<ApiError> ServingState::check_ready() const {
+  if (announced_) return is_draining();
   return check_loaded();
 }
 
 v1::ServerState ServingState::phase() const {
-  if (draining_) return v1::SERVER_STATE_DRAINING;
+  if (announced_) return v1::SERVER_STATE_DRAINING;
   return engine() ? v1::SERVER_STATE_SERVING : v1::SERVER_STATE_LOADING;
 }
 

@@ -9,6 +9,7 @@
 
 #include "server/api/api_error.h"
 #include "server/api/convert.h"
+#include "server/api/refusal_log.h"
 #include "server/api/request_record.h"
 
 namespace tern {
@@ -19,7 +20,8 @@ struct StreamCounters {
   std::atomic<uint64_t> num_pauses{0};     ///< requests that left the batch for it
 };
 
-/// Any thread. The phase goes LOADING → SERVING → DRAINING and never back.
+/// Any thread. The phase goes LOADING → SERVING → DRAINING and never back. Everything that tells of
+/// the server's state (health, metrics, status page, GetServerInfo) asks phase().
 class ServingState {
  public:
   /// `clock` must outlive the state.
@@ -29,8 +31,13 @@ class ServingState {
   const RequestLimits limits;
   const Clock& clock;  ///< the engine's
 
-  /// UNAVAILABLE while there is no model (LOADING, with the stage) or none any more (DRAINING).
+  /// UNAVAILABLE while there is no model (LOADING, with the stage) or no new request is taken any
+  /// more (DRAINING, since start_draining()).
   std::optional<ApiError> check_serving() const;
+
+  /// Whether routers should send requests here: as check_serving(), but DRAINING since
+  /// announce_draining().
+  std::optional<ApiError> check_ready() const;
 
   /// As check_serving, but draining servers still answer.
   std::optional<ApiError> check_loaded() const;
@@ -41,7 +48,16 @@ class ServingState {
 
   void set_load_progress(const std::string& stage, double fraction);
   void set_engine(Engine& engine) { engine_ = &engine; }
-  void start_draining() { draining_ = true; }
+
+  /// DRAINING from here on, so that routers turn away; requests are still taken.
+  void announce_draining() { announced_ = true; }
+
+  /// The same, and requests are refused.
+  void start_draining() {
+    announce_draining();
+    draining_ = true;
+  }
+  bool refuses_requests() const { return draining_; }
 
   /// The listeners are about to close: calls without an end of their own must end.
   bool closing() const { return closing_; }
@@ -62,6 +78,7 @@ class ServingState {
   std::atomic<bool> log_prompts{false};
 
   StreamCounters streams;
+  RefusalLog refusals;
 
   /// Generation calls since start, and those of them that no transport and no engine holds any
   /// more. Whoever counts a call as live reads the second first.
@@ -80,7 +97,7 @@ class ServingState {
  private:
   const TimePoint started_;
   std::atomic<Engine*> engine_{nullptr};
-  std::atomic<bool> draining_{false};
+  std::atomic<bool> announced_{false}, draining_{false};
   std::atomic<bool> closing_{false};
   std::atomic<bool> stuck_{false};
   RequestObserver* observer_ = nullptr;

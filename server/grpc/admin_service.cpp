@@ -29,7 +29,7 @@ Error check(const v1::DrainRequest& request) {
 
 // How many requests are live whenever that has changed, until none is and none can come.
 PolledStream::Turn report_drain(const ServingState& state, int* num_reported) {
-  const bool takes_none = state.phase() == v1::SERVER_STATE_DRAINING;
+  const bool takes_none = state.refuses_requests();  // first: no request comes after it
   const int num_live = state.num_live_calls();
   const bool done = takes_none && num_live == 0;
   if (num_live == std::exchange(*num_reported, num_live) && !done) return {};

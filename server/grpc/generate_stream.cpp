@@ -16,21 +16,46 @@ std::optional<TimePoint> deadline_of(const grpc::CallbackServerContext& context)
   return std::chrono::steady_clock::now() + std::chrono::duration_cast<Duration>(left);
 }
 
+// "ipv4:1.2.3.4:5", "ipv6:%5B::1%5D:5" or "unix:…", as HTTP's lines have it.
+std::string peer_of(const grpc::CallbackServerContext& context) {
+  std::string peer = context.peer();
+  if (peer.starts_with("unix:")) return "unix";
+  if (peer.starts_with("ipv4:") || peer.starts_with("ipv6:")) peer.erase(0, 5);
+  for (const auto& [escape, character] : {std::pair("%5B", "["), std::pair("%5D", "]")})
+    if (const size_t at = peer.find(escape); at != peer.npos) peer.replace(at, 3, character);
+  return peer;
+}
+
+Caller caller_of(const grpc::CallbackServerContext& context) {
+  Caller caller{.peer = peer_of(context)};
+  const auto [begin, end] = context.client_metadata().equal_range("traceparent");
+  if (begin != end && std::next(begin) == end)
+    caller.traceparent = valid_traceparent({begin->second.data(), begin->second.size()});
+  return caller;
+}
+
 // From bytes to a queued request, see Call::submit.
 template <class Message>
-std::optional<ApiError> submit(Call& call, const RequestLimits& limits,
+std::optional<ApiError> submit(Call& call, ServingState& state,
                                grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
                                std::shared_ptr<TokenSink> sink,
                                std::optional<ApiError> (&convert)(const Message&, const Engine&,
                                                                   const RequestLimits&,
                                                                   GenerateCall*)) {
   Message message;
-  if (auto error = parse_buffer(bytes, &message)) return call.refuse(*std::move(error));
   const auto bound = [&](const Engine& engine, GenerateCall* out) {
-    return convert(message, engine, limits, out);
+    return convert(message, engine, state.limits, out);
   };
-  auto error = call.submit(bound, deadline_of(*context), std::move(sink));
+  auto error = parse_buffer(bytes, &message);
+  error = error ? call.refuse(*std::move(error))
+                : call.submit(bound, deadline_of(*context), std::move(sink));
   const std::string& request_id = call.request().accepted.request_id();
+  if (error)
+    state.refusals.write(*error,
+                         {.caller = call.caller(),
+                          .id = request_id.empty() ? call.request().request.request_id : request_id,
+                          .transport = "grpc"},
+                         state.clock.now());
   if (!request_id.empty()) context->AddTrailingMetadata("x-request-id", request_id);
   return error;
 }
@@ -45,17 +70,17 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                              public TokenSink,
                              public Sender::Source {
  public:
-  GenerateStream(ServingState& state, Sender& sender)
-      : limits_(state.limits),
+  GenerateStream(ServingState& state, Sender& sender, const grpc::CallbackServerContext& context)
+      : state_(state),
         sender_(sender),
-        call_(std::make_unique<Call>(state, Transport::kGrpc)),
+        call_(std::make_unique<Call>(state, Transport::kGrpc, caller_of(context))),
         queue_(*call_, state.limits, state.streams) {}
 
   void start(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
              const std::shared_ptr<GenerateStream>& self) {
     self_ = self;
     // Events may come before submit() returns: they wait until Accepted is in front of them.
-    const auto error = submit(*call_, limits_, context, bytes, self, to_call);
+    const auto error = submit(*call_, state_, context, bytes, self, to_call);
     if (error) return Finish(to_grpc(*error));
     std::unique_lock lock(mutex_);
     queue_.start();
@@ -132,7 +157,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       StartWrite(&buffer_);
   }
 
-  const RequestLimits& limits_;
+  ServingState& state_;
   Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   std::shared_ptr<GenerateStream> self_;
@@ -149,17 +174,18 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 // A call that is answered in one message; owned like GenerateStream.
 class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink, public Sender::Source {
  public:
-  UnaryCall(ServingState& state, Sender& sender, grpc::ByteBuffer* response)
-      : limits_(state.limits),
+  UnaryCall(ServingState& state, Sender& sender, const grpc::CallbackServerContext& context,
+            grpc::ByteBuffer* response)
+      : state_(state),
         sender_(sender),
-        call_(std::make_unique<Call>(state, Transport::kGrpc)),
+        call_(std::make_unique<Call>(state, Transport::kGrpc, caller_of(context))),
         response_(response) {}
 
   template <class Convert>
   void start(grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
              const std::shared_ptr<UnaryCall>& self, Convert& convert) {
     self_ = self;
-    if (const auto error = submit(*call_, limits_, context, bytes, self, convert))
+    if (const auto error = submit(*call_, state_, context, bytes, self, convert))
       Finish(to_grpc(*error));
   }
 
@@ -189,7 +215,7 @@ class UnaryCall : public grpc::ServerUnaryReactor, public TokenSink, public Send
   const Call& call() const { return *call_; }
 
  private:
-  const RequestLimits& limits_;
+  ServingState& state_;
   Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   grpc::ByteBuffer* response_;  // gRPC's, valid until Finish
@@ -249,7 +275,7 @@ class ScoreCall final : public UnaryCall {
 grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state, Sender& sender,
                                                          grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) {
-  auto stream = std::make_shared<GenerateStream>(state, sender);
+  auto stream = std::make_shared<GenerateStream>(state, sender, *context);
   stream->start(context, *request, stream);
   return stream.get();
 }
@@ -257,7 +283,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* start_stream(ServingState& state, Se
 grpc::ServerUnaryReactor* start_unary(ServingState& state, Sender& sender,
                                       grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  auto call = std::make_shared<GenerateUnary>(state, sender, response);
+  auto call = std::make_shared<GenerateUnary>(state, sender, *context, response);
   call->start(context, *request, call, to_call);
   return call.get();
 }
@@ -265,7 +291,7 @@ grpc::ServerUnaryReactor* start_unary(ServingState& state, Sender& sender,
 grpc::ServerUnaryReactor* start_score(ServingState& state, Sender& sender,
                                       grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  auto call = std::make_shared<ScoreCall>(state, sender, response);
+  auto call = std::make_shared<ScoreCall>(state, sender, *context, response);
   call->start(context, *request, call, to_score_call);
   return call.get();
 }

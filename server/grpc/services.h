@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/api/admin.h"
 #include "server/api/serving_state.h"
@@ -27,5 +28,9 @@ std::unique_ptr<grpc::Service> make_admin_service(ServingState& state,
 
 /// tern.v1.Tune, on the same listener: refuses, as nothing here trains yet.
 std::unique_ptr<grpc::Service> make_tune_service();
+
+/// grpc.reflection, v1 and v1alpha, of a listener that has `services` (their full names) besides.
+std::vector<std::unique_ptr<grpc::Service>> make_reflection_services(
+    std::vector<std::string> services);
 
 }  // namespace tern

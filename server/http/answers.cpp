@@ -19,8 +19,8 @@ struct Answers::Mailbox {
 // One prompt's: the engine holds it until its last event.
 class Answers::Sink final : public TokenSink {
  public:
-  Sink(ServingState& state, std::shared_ptr<Mailbox> mailbox, int32_t prompt)
-      : call_(state, Transport::kHttp),
+  Sink(ServingState& state, const Caller& caller, std::shared_ptr<Mailbox> mailbox, int32_t prompt)
+      : call_(state, Transport::kHttp, caller),
         counters_(state.streams),
         max_buffered_(state.limits.max_buffered_tokens),
         mailbox_(std::move(mailbox)),
@@ -94,9 +94,10 @@ Answers::~Answers() {
 
 std::optional<ApiError> Answers::submit(ServingState& state,
                                         const std::vector<v1::GenerateRequest>& in,
-                                        const std::optional<TimePoint>& deadline) {
+                                        const std::optional<TimePoint>& deadline,
+                                        const Caller& caller) {
   for (const v1::GenerateRequest& request : in) {
-    auto sink = std::make_shared<Sink>(state, mailbox_, num_prompts());
+    auto sink = std::make_shared<Sink>(state, caller, mailbox_, num_prompts());
     const auto convert = [&](const Engine& engine, GenerateCall* out) {
       return to_call(request, engine, state.limits, out);
     };

@@ -38,7 +38,8 @@ class Answers {
 
   /// Admission of all, or the refusal of the first that is not admitted.
   std::optional<ApiError> submit(ServingState& state, const std::vector<v1::GenerateRequest>& in,
-                                 const std::optional<TimePoint>& deadline);
+                                 const std::optional<TimePoint>& deadline,
+                                 const Caller& caller = {});
 
   /// What has come since the last call; waits for something at most `timeout`. The prompts'
   /// log-probabilities are there before the first Delta of their prompt.

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 namespace tern::http {
 namespace {
 
-constexpr uint64_t kMaxHeaderBytes = 64 << 10;  // request line and all headers
+// A header is cut off by the parser's limits, which answer; this one only bounds what is read.
+constexpr uint64_t kMaxHeaderBytes = 128 << 10;
 constexpr uint64_t kChunkFraming = 4;  // bytes of framing that a byte of a body may come in
 constexpr Seconds kLinger{1.0};
 constexpr size_t kMaxLingerBytes = 64 << 20;
@@ -45,60 +45,44 @@ void Connection::begin_body(uint64_t max_bytes) {
   budget_ = max_bytes * kChunkFraming + kMaxHeaderBytes;
 }
 
-bool Connection::peer_gone() const {
+Connection::Client Connection::client() const {
   pollfd poller{fd_, POLLRDHUP, 0};
-  return ::poll(&poller, 1, 0) > 0;
+  if (::poll(&poller, 1, 0) <= 0) return Client::kThere;
+  return poller.revents & (POLLHUP | POLLERR | POLLNVAL) ? Client::kGone : Client::kSilent;
 }
 
 void Connection::linger() {
   ::shutdown(fd_, SHUT_WR);
   deadline_ = now() + to_duration(kLinger);
   budget_ = kMaxLingerBytes;
-  while (fill()) {
-  }
+  do take(unread().size());
+  while (read() == Read::kBytes);
 }
 
-// Reads once into the empty buffer.
-bool Connection::fill() {
+Connection::Read Connection::read() {
+  if (begin_ < end_) return Read::kBytes;
   begin_ = end_ = 0;
-  if (budget_ == 0 || !wait(fd_, POLLIN, deadline_)) return false;
-  const ssize_t got = ::recv(fd_, buffer_.data(), std::min<uint64_t>(buffer_.size(), budget_), 0);
-  if (got <= 0) return false;
-  end_ = static_cast<size_t>(got);
-  budget_ -= end_;
-  return true;
-}
-
-bool Connection::is_readable() const {
-  return begin_ < end_ || wait(fd_, POLLIN, deadline_);
-}
-
-ssize_t Connection::read(char* out, size_t size) {
-  if (begin_ == end_ && !fill()) {
-    set_unusable();
-    return -1;
+  if (budget_ == 0) return Read::kTooMany;
+  for (;;) {
+    if (!wait(fd_, POLLIN, deadline_)) return Read::kTimeout;
+    const ssize_t got =
+        ::recv(fd_, buffer_.data(), std::min<uint64_t>(buffer_.size(), budget_), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got <= 0) return Read::kEnd;
+    end_ = static_cast<size_t>(got);
+    budget_ -= end_;
+    return Read::kBytes;
   }
-  size = std::min(size, end_ - begin_);
-  std::memcpy(out, buffer_.data() + begin_, size);
-  begin_ += size;
-  return static_cast<ssize_t>(size);
 }
 
-ssize_t Connection::write(const char* data, size_t size) {
-  if (!wait(fd_, POLLOUT, now() + to_duration(timeouts_.write))) return -1;
-  const ssize_t sent = ::send(fd_, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) return 0;  // the library tries again
-  return sent;
-}
-
-// Nothing here asks who a client is.
-void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-  ip.clear();
-  port = 0;
-}
-void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-  ip.clear();
-  port = 0;
+bool Connection::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (!wait(fd_, POLLOUT, now() + to_duration(timeouts_.write))) return false;
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
+    if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+  }
+  return true;
 }
 
 }  // namespace tern::http

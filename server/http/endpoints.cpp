@@ -119,23 +119,20 @@ Response detokenize(const Request& request, const ServingState& state, IgnoredFi
 }
 
 Response health(const ServingState& state) {
-  const Error error = state.check_serving();
   v1::ServerInfo info;
   state.describe(&info);
   Json out{{"status", "serving"}};
   if (info.state() == v1::SERVER_STATE_LOADING) {
-    out["status"] = "loading";
-    out["stage"] = info.load_stage();
-    out["fraction"] = info.load_fraction();
+    out = {{"status", "loading"},
+           {"stage", info.load_stage()},
+           {"fraction", info.load_fraction()},
+           {"reason", "LOADING"}};
   } else if (info.state() == v1::SERVER_STATE_DRAINING) {
-    out["status"] = "draining";
-  } else if (error) {
-    out["status"] = "unavailable";
+    out = {{"status", "draining"}, {"reason", "DRAINING"}};
   } else if (state.stuck()) {
     out["status"] = "stuck";  // the engine has work and does not move
   }
-  if (error) out["reason"] = error->reason;
-  const bool healthy = !error && !state.stuck();
+  const bool healthy = out["status"] == "serving";
   return {.status = healthy ? 200 : http_status(Code::kUnavailable), .body = dump(out)};
 }
 

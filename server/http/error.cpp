@@ -103,7 +103,7 @@ Json error_json(const ApiError& error) {
 }
 
 Response error_response(const ApiError& error) {
-  Response response{.status = http_status(error.code)};
+  Response response{.status = http_status(error.code), .refusal = error};
   response.body = dump(error_json(error));
   if (error.retry_after) {
     const double seconds = error.retry_after->count();

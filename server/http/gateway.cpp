@@ -53,8 +53,10 @@ class Gateway::Impl {
     const ListenerOptions listen{.listen = options.listen,
                                  .num_threads = options.max_streams + kReservedThreads,
                                  .max_body_bytes = options.max_body_bytes};
-    auto started =
-        Listener::start(listen, [this](const Request& request) { return answer(request); });
+    auto started = Listener::start(
+        listen, [this](const Request& request) { return route(request); },
+        {.check_header = [this](const Request& request) { return check_header(request); },
+         .complete = [this](const Request& request, Response* out) { finish(request, out); }});
     if (!started.ok()) return started.status();
     listener_ = *std::move(started);
     return {};
@@ -95,14 +97,31 @@ class Gateway::Impl {
     add("/version", "GET", [](const Request&) { return version(); });
   }
 
-  Response answer(const Request& request) {
-    Response response = route(request);
-    const bool has_id = std::any_of(response.headers.begin(), response.headers.end(),
-                                    [](const auto& header) { return header.first == kRequestId; });
-    if (const std::string id = request.header("x-request-id"); !has_id && is_request_id(id))
-      response.headers.emplace_back(kRequestId, id);
-    if (!cors_origin_.empty()) allow_origin(request, &response);
-    return response;
+  // What every response has, and the line of those that refuse.
+  void finish(const Request& request, Response* response) {
+    const auto id = std::find_if(response->headers.begin(), response->headers.end(),
+                                 [](const auto& header) { return header.first == kRequestId; });
+    if (response->refusal)
+      state_.refusals.write(*response->refusal,
+                            {.caller = caller_of(request),
+                             .id = id == response->headers.end() ? request.id : id->second,
+                             .transport = transport_name(Transport::kHttp),
+                             .path = request.path,
+                             .http_status = response->status},
+                            state_.clock.now());
+    if (id == response->headers.end()) response->headers.emplace_back(kRequestId, request.id);
+    if (!cors_origin_.empty()) allow_origin(request, response);
+  }
+
+  // What no body can make right.
+  std::optional<Response> check_header(const Request& request) {
+    const std::optional<Route> route = find(request.path);
+    if (!route || route->method != request.method) return this->route(request);
+    if (!request.path.starts_with("/v1/")) return {};  // those below take completions
+    std::optional<TimePoint> deadline;
+    std::optional<ApiError> error = state_.check_serving();
+    if (!error) error = read_deadline(request, &deadline);
+    return error ? std::optional(error_response(*error)) : std::nullopt;
   }
 
   Response route(const Request& request) {
@@ -133,11 +152,13 @@ class Gateway::Impl {
         "X-Request-Id, Retry-After, Retry-After-Ms, X-Tern-Ignored-Fields");
     if (request.method != "OPTIONS") return;
     response->headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+    // Headers decide nothing here, so a page may send those that it wants to send.
+    const std::string wanted = request.header("access-control-request-headers");
     response->headers.emplace_back(
         "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms, X-Stainless-Arch, "
-        "X-Stainless-Lang, X-Stainless-OS, X-Stainless-Package-Version, X-Stainless-Retry-Count, "
-        "X-Stainless-Runtime, X-Stainless-Runtime-Version, X-Stainless-Timeout");
+        wanted.empty() ? "Authorization, Content-Type, X-Request-Id, X-Request-Timeout-Ms"
+                       : wanted);
+    response->headers.emplace_back("Vary", "Access-Control-Request-Headers");
     response->headers.emplace_back("Access-Control-Max-Age", "86400");
   }
 

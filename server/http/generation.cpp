@@ -10,6 +10,7 @@ namespace {
 
 constexpr Seconds kLookForClient{0.1};  // how soon a client that left is noticed
 constexpr Seconds kPing{15};            // an idle stream shows that often that it lives
+constexpr Seconds kProbe{1};  // or so often, where only a write tells of a client that left
 
 std::string event(const Json& data) {
   return "data: " + dump(data) + "\n\n";
@@ -21,26 +22,12 @@ int64_t unix_seconds() {
       .count();
 }
 
-// The header x-request-timeout-ms.
-std::optional<ApiError> read_deadline(const Request& request, std::optional<TimePoint>* out) {
-  constexpr const char* kName = "x-request-timeout-ms";
-  const std::string text = request.header(kName);
-  if (text.empty()) return {};
-  int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  constexpr int64_t kMaxMs = int64_t{1000} * 86400 * 365;
-  if (error != std::errc() || end != text.data() + text.size() || ms < 1 || ms > kMaxMs)
-    return bad_field(kName, "must be a whole number of milliseconds in [1, " +
-                                std::to_string(kMaxMs) + "], is '" + text + "'");
-  *out = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
-  return {};
-}
-
-// The body's, the header's, or a new one; of several prompts each gets its number behind it.
+// The body's or the request's; of several prompts each gets its number behind it.
 std::string set_request_ids(const Request& request, std::vector<v1::GenerateRequest>* requests) {
+  constexpr size_t kMostBytes = 128, kNumberBytes = 4;
   std::string id = requests->front().request_id();
-  if (id.empty()) id = request.header("x-request-id");
-  if (id.empty()) id = uuid_v7();
+  if (id.empty()) id = request.id;
+  if (requests->size() > 1) id.resize(std::min(id.size(), kMostBytes - kNumberBytes));
   for (size_t i = 0; i < requests->size(); ++i)
     (*requests)[i].set_request_id(requests->size() == 1 ? id : id + "-" + std::to_string(i));
   return id;
@@ -53,10 +40,13 @@ class Generation {
       : body_(std::move(body)), format_(format), slot_(std::move(slot)) {}
 
   std::optional<ApiError> submit(ServingState& state, const std::optional<TimePoint>& deadline,
-                                 const std::string& id) {
-    if (auto error = answers_.submit(state, body_.requests, deadline)) return error;
+                                 const std::string& id, const Caller& caller) {
+    if (auto error = answers_.submit(state, body_.requests, deadline, caller)) return error;
     const AnswerOptions& options = body_.options;
-    head_ = Json{{"id", format_.id_prefix + id},
+    // A live request may have had the id that a header gave.
+    const std::string& first = answers_.accepted(0).request_id();
+    const bool is_mine = first == body_.requests[0].request_id();
+    head_ = Json{{"id", format_.id_prefix + (is_mine ? id : first)},
                  {"object", options.stream ? format_.chunk_object : format_.object},
                  {"created", unix_seconds()},
                  {"model", answers_.accepted(0).model()}};
@@ -86,7 +76,11 @@ class Generation {
       last_look = now;
       if (client_gone()) answers_.cancel();
     }
-    if (const auto error = answers_.error()) return error_response(*error);
+    if (const auto error = answers_.error()) {
+      Response failed = error_response(*error);
+      failed.refusal.reset();  // it was taken, and has left its line
+      return failed;
+    }
     Json out = head_;
     out["choices"] = Json::array();
     for (int32_t i = 0; i < num_choices(); ++i)
@@ -98,7 +92,7 @@ class Generation {
     return {.body = dump(out)};
   }
 
-  void write(const Write& write, const std::function<bool()>& client_gone) {
+  void write(const Write& write, const Request& client) {
     std::string out;
     for (int32_t i = 0; format_.opening && i < num_choices(); ++i) out += chunk(format_.opening(i));
     TimePoint last_write = std::chrono::steady_clock::now();
@@ -113,8 +107,9 @@ class Generation {
         out += ending();
       }
       const TimePoint now = std::chrono::steady_clock::now();
-      if (out.empty() && now - last_write > to_duration(kPing)) out = ": waiting\n\n";
-      if (out.empty() ? client_gone() : !write(out)) return answers_.cancel();
+      if (out.empty() && now - last_write > to_duration(client.client_silent() ? kProbe : kPing))
+        out = ": waiting\n\n";
+      if (out.empty() ? client.client_gone() : !write(out)) return answers_.cancel();
       if (!out.empty()) last_write = now;
       out.clear();
     }
@@ -192,16 +187,38 @@ class Generation {
 
 }  // namespace
 
+std::optional<ApiError> read_deadline(const Request& request, std::optional<TimePoint>* out) {
+  constexpr const char* kName = "x-request-timeout-ms";
+  const std::string text = request.header(kName);
+  if (text.empty()) return {};
+  int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  constexpr int64_t kMaxMs = int64_t{1000} * 86400 * 365;
+  if (error != std::errc() || end != text.data() + text.size() || ms < 1 || ms > kMaxMs)
+    return bad_field(kName, "must be a whole number of milliseconds in [1, " +
+                                std::to_string(kMaxMs) + "], is '" + text + "'");
+  *out = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
+  return {};
+}
+
+Caller caller_of(const Request& request) {
+  return {.peer = request.peer,
+          .traceparent = valid_traceparent(request.header("traceparent")),
+          .trace_id = request.id};
+}
+
 Response generate(const Request& request, GenerateBody body, const Format& format,
                   ServingState& state, std::shared_ptr<void> slot) {
   const bool stream = body.options.stream;
+  Caller caller = caller_of(request);
   std::optional<TimePoint> deadline;
   if (auto error = read_deadline(request, &deadline))
-    return error_response(Call(state, Transport::kHttp).refuse(*std::move(error)));
+    return error_response(Call(state, Transport::kHttp, caller).refuse(*std::move(error)));
+  caller.shares_id = body.requests.front().request_id().empty();
   const std::string id = set_request_ids(request, &body.requests);
   const auto generation = std::make_shared<Generation>(std::move(body), format, std::move(slot));
   Response response;
-  if (auto error = generation->submit(state, deadline, id)) {
+  if (auto error = generation->submit(state, deadline, id, caller)) {
     response = error_response(with_json_names(*std::move(error)));
   } else if (!stream) {
     response = generation->wait(request.client_gone);
@@ -209,8 +226,8 @@ Response generate(const Request& request, GenerateBody body, const Format& forma
     response.content_type = "text/event-stream; charset=utf-8";
     response.headers.emplace_back("Cache-Control", "no-cache");
     response.headers.emplace_back("X-Accel-Buffering", "no");  // proxies of nginx's kind
-    response.stream = [generation, client_gone = request.client_gone](const Write& write) {
-      generation->write(write, client_gone);
+    response.stream = [generation, &request](const Write& write) {
+      generation->write(write, request);
     };
   }
   response.keep = generation;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "server/api/serving_state.h"
 #include "server/http/format.h"
@@ -9,6 +10,12 @@
 #include "server/http/message.h"
 
 namespace tern::http {
+
+/// Who asks, for the log.
+Caller caller_of(const Request& request);
+
+/// The header X-Request-Timeout-Ms, where there is one.
+std::optional<ApiError> read_deadline(const Request& request, std::optional<TimePoint>* out);
 
 /// Submits what `body` asks for. A unary answer is waited for here, a stream is written later, by
 /// the response's `stream`. `slot` is held until the response is written. Blocks.

@@ -1,5 +1,6 @@
 #include "server/http/listener.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -12,11 +13,10 @@
 #include <cerrno>
 #include <thread>
 
-#include "base/log.h"
 #include "server/http/bound_socket.h"
 #include "server/http/connection.h"
 #include "server/http/connection_table.h"
-#include "server/http/error.h"
+#include "server/http/exchange.h"
 #include "server/http/thread_pool.h"
 
 namespace tern::http {
@@ -24,114 +24,46 @@ namespace {
 
 using State = ConnectionTable::State;
 
-constexpr size_t kMaxKeepAlive = 1'000'000;  // requests of one connection: no limit
-constexpr size_t kMaxIdle = 256;             // connections beside those that have a thread
-constexpr int kLookMs = 100;                 // how often idle and slow connections are looked at
-constexpr int kRetryAcceptMs = 20;           // where the process has no file descriptor left
+constexpr size_t kMaxIdle = 256;    // connections beside those that have a thread
+constexpr int kLookMs = 100;        // how often idle and slow connections are looked at
+constexpr int kRetryAcceptMs = 20;  // where the process has no file descriptor left
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-// The connection that this thread serves: httplib tells its handlers nothing of it.
-thread_local Connection* t_connection = nullptr;
-
-Request to_request(const httplib::Request& in, std::string body) {
-  Request out{.method = in.method, .path = in.path, .body = std::move(body)};
-  for (const auto& [name, value] : in.headers) out.headers.emplace(lower(name), value);
-  out.client_gone = [connection = t_connection] { return connection->peer_gone(); };
-  return out;
-}
-
-ApiError malformed(std::string message) {
-  return {
-      .code = Code::kInvalidArgument, .reason = "MALFORMED_REQUEST", .message = std::move(message)};
-}
-
-ApiError too_large(uint64_t limit) {
-  return {.code = Code::kInvalidArgument,
-          .reason = "BODY_TOO_LARGE",
-          .message = "the request's body has more than " + std::to_string(limit) +
-                     " bytes (http.max_body_bytes)"};
-}
-
-bool has_body(const httplib::Request& request) {
-  return request.has_header("Transfer-Encoding") ||
-         (request.has_header("Content-Length") &&
-          request.get_header_value("Content-Length") != "0");
-}
-
-// Two servers in a row must not see two different ends of a body.
-bool has_clear_length(const httplib::Request& request) {
-  const size_t num_lengths = request.get_header_value_count("Content-Length");
-  const std::string length = request.get_header_value("Content-Length");
-  if (request.has_header("Transfer-Encoding"))
-    return num_lengths == 0 && lower(request.get_header_value("Transfer-Encoding")) == "chunked" &&
-           request.get_header_value_count("Transfer-Encoding") == 1;
-  return num_lengths == 0 ||
-         (num_lengths == 1 && !length.empty() && length.size() < 19 &&
-          std::all_of(length.begin(), length.end(), [](char c) { return c >= '0' && c <= '9'; }));
-}
-
-// Writes a stream's body; what goes wrong in it ends the connection and nothing else.
-bool write_stream(const Response& response, httplib::DataSink& sink) {
-  try {
-    response.stream([&](std::string_view piece) { return sink.write(piece.data(), piece.size()); });
-  } catch (const std::exception& error) {
-    spdlog::error("http: a stream failed: {}", error.what());
-    return false;
-  }
-  sink.done();
-  return true;
-}
-
-void set_body(const httplib::Request& request, const std::shared_ptr<Response>& from,
-              httplib::Response& out) {
-  if (from->stream) {
-    const auto provide = [from](size_t, httplib::DataSink& sink) {
-      return write_stream(*from, sink);
-    };
-    if (request.version == "HTTP/1.0")  // knows no chunks: the end of the connection is the end
-      out.set_content_provider(from->content_type, provide);
-    else
-      out.set_chunked_content_provider(from->content_type, provide);
-  } else if (from->keep && !from->body.empty()) {
-    out.set_content_provider(from->body.size(), from->content_type,
-                             [from](size_t offset, size_t size, httplib::DataSink& sink) {
-                               return sink.write(from->body.data() + offset, size);
-                             });
-  } else if (!from->body.empty()) {
-    out.set_content(std::move(from->body), from->content_type);
-  }
+std::string peer_of(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  auto* address = reinterpret_cast<sockaddr*>(&name);
+  if (::getpeername(fd, address, &size) != 0) return "-";
+  if (name.ss_family == AF_UNIX) return "unix";
+  if (::getnameinfo(address, size, host.data(), host.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return "-";
+  const bool is_v6 = name.ss_family == AF_INET6;
+  return std::string(is_v6 ? "[" : "").append(host.data()).append(is_v6 ? "]:" : ":") + port.data();
 }
 
 }  // namespace
 
-// httplib parses requests and writes responses; sockets, threads and limits are ours.
-class Listener::Impl final : public httplib::Server {
+class Listener::Impl {
  public:
-  Impl(const ListenerOptions& options, http::Handler handler, std::vector<BoundSocket> sockets)
+  Impl(const ListenerOptions& options, Handler handler, ListenerHooks hooks,
+       std::vector<BoundSocket> sockets)
       : options_(options),
         handler_(std::move(handler)),
+        hooks_(std::move(hooks)),
         sockets_(std::move(sockets)),
         stop_(::eventfd(0, EFD_CLOEXEC)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         table_(size_t(options.num_threads), size_t(options.num_threads) + kMaxIdle),
         pool_(size_t(options.num_threads)) {
     for (const BoundSocket& socket : sockets_) addresses_.push_back(socket.address());
-    svr_sock_ = sockets_[0].fd();  // any: httplib takes none for a server that was stopped
-    set_keep_alive_timeout(
-        static_cast<time_t>(options_.timeouts.idle.count()));  // in a header only
-    set_keep_alive_max_count(kMaxKeepAlive);
-    set_handlers();
     watch(stop_, EPOLL_CTL_ADD, 0);
     for (const BoundSocket& socket : sockets_) watch(socket.fd(), EPOLL_CTL_ADD, 0);
     acceptor_ = std::thread([this] { wait_and_accept(); });
   }
 
-  ~Impl() override {
+  ~Impl() {
     shutdown(Seconds(0));
     ::close(stop_);
     ::close(epoll_);
@@ -206,120 +138,27 @@ class Listener::Impl final : public httplib::Server {
 
   // The request that has begun to come, and those that came right behind it.
   void serve(int fd) {
-    Connection connection(fd, options_.timeouts);
-    t_connection = &connection;
-    bool alive = serve_request(connection);
-    while (alive && connection.has_unread()) alive = serve_request(connection);
-    t_connection = nullptr;
-    if (alive && table_.set_idle(fd, [&] { watch(fd, EPOLL_CTL_MOD, EPOLLONESHOT); })) return;
-    if (connection.unusable()) connection.linger();
+    Connection connection(fd, peer_of(fd), options_.timeouts);
+    Exchange::After after = serve_request(connection);
+    while (after == Exchange::After::kKeep && !connection.unread().empty())
+      after = serve_request(connection);
+    if (after == Exchange::After::kKeep &&
+        table_.set_idle(fd, [&] { watch(fd, EPOLL_CTL_MOD, EPOLLONESHOT); }))
+      return;
+    if (after == Exchange::After::kLinger) connection.linger();
     table_.remove(fd);
   }
 
-  // False where the connection ends with this request.
-  bool serve_request(Connection& connection) {
-    if (!table_.set(connection.fd(), State::kReading)) return false;
-    connection.begin_header();
-    bool closed = false, parsed = false;
-    const bool ok =
-        process_request(connection, table_.is_crowded(), closed, [&](httplib::Request& request) {
-          parsed = true;
-          request.headers.erase("Accept-Encoding");  // compressing costs more than it saves here
-          request.ranges.clear();
-          connection.begin_body(options_.max_body_bytes);
-          if (request.method != "POST" && has_body(request)) connection.set_unusable();
-        });
-    if (!parsed) connection.set_unusable();
-    return ok && !closed && !connection.unusable();
-  }
-
-  // ---- requests ----
-
-  void set_handlers() {
-    const auto plain = [this](const httplib::Request& request, httplib::Response& response) {
-      answer(request, "", response);
-    };
-    const auto unread = [this](const httplib::Request& request, httplib::Response& response,
-                               const httplib::ContentReader&) { answer(request, "", response); };
-    Get(".*", plain);
-    Options(".*", plain);
-    Put(".*", unread).Patch(".*", unread).Delete(".*", unread);
-    Post(".*",
-         [this](const httplib::Request& request, httplib::Response& response,
-                const httplib::ContentReader& read) { answer_post(request, response, read); });
-    set_error_handler(httplib::Server::HandlerWithResponse(
-        [](const httplib::Request&, httplib::Response& response) { return complete(response); }));
-    set_exception_handler(
-        [](const httplib::Request& request, httplib::Response& response, std::exception_ptr what) {
-          response.status = 500;
-          try {
-            std::rethrow_exception(what);
-          } catch (const std::exception& error) {
-            spdlog::error("http: {} {}: {}", request.method, request.path, error.what());
-          }
-        });
-  }
-
-  void answer_post(const httplib::Request& request, httplib::Response& response,
-                   const httplib::ContentReader& read) {
-    const std::string encoding = lower(request.get_header_value("Content-Encoding"));
-    if (!encoding.empty() && encoding != "identity")
-      return refuse(415, malformed("Content-Encoding '" + encoding + "' is not taken"), response);
-    if (request.is_multipart_form_data())
-      return refuse(415, malformed("a form is not taken; send the body as JSON"), response);
-    if (!has_clear_length(request))
-      return refuse(400, malformed("Content-Length or Transfer-Encoding: not clear"), response);
-    const uint64_t limit = options_.max_body_bytes;
-    if (request.get_header_value<uint64_t>("Content-Length") > limit)
-      return refuse(413, too_large(limit), response);
-    std::string body;
-    const bool whole = !has_body(request) || read([&](const char* data, size_t size) {
-      body.append(data, size);
-      return body.size() <= limit;
+  Exchange::After serve_request(Connection& connection) {
+    if (!table_.set(connection.fd(), State::kReading)) return Exchange::After::kClose;
+    return Exchange(connection, options_, handler_, hooks_).run(table_.is_crowded(), [&] {
+      table_.set(connection.fd(), State::kBusy);  // where it is evicted, writing fails
     });
-    if (body.size() > limit) return refuse(413, too_large(limit), response);
-    if (!whole)
-      return refuse(408,
-                    malformed("the body did not come whole, or too slowly: " +
-                              std::to_string(body.size()) + " bytes came"),
-                    response);
-    answer(request, std::move(body), response);
-  }
-
-  // The body, or what is left of it, is not read.
-  static void refuse(int status, const ApiError& error, httplib::Response& out) {
-    t_connection->set_unusable();
-    const Response refusal = error_response(error);
-    out.status = status;
-    out.set_header("Connection", "close");
-    out.set_content(refusal.body, refusal.content_type);
-  }
-
-  void answer(const httplib::Request& request, std::string body, httplib::Response& response) {
-    table_.set(t_connection->fd(), State::kBusy);  // where it is evicted, writing fails
-    send(request, handler_(to_request(request, std::move(body))), response);
-  }
-
-  static void send(const httplib::Request& request, Response from, httplib::Response& out) {
-    out.status = from.status;
-    for (const auto& [name, value] : from.headers) out.set_header(name, value);
-    set_body(request, std::make_shared<Response>(std::move(from)), out);
-  }
-
-  // What httplib refuses by itself has no body yet.
-  static HandlerResponse complete(httplib::Response& response) {
-    if (response.body.empty() && !response.content_provider_) {
-      const bool internal = response.status >= 500;
-      const Response error =
-          error_response(internal ? ApiError{.reason = "INTERNAL", .message = "the server failed"}
-                                  : malformed("not an HTTP request that is taken here"));
-      response.set_content(error.body, error.content_type);
-    }
-    return HandlerResponse::Handled;
   }
 
   const ListenerOptions options_;
-  const http::Handler handler_;
+  const Handler handler_;
+  const ListenerHooks hooks_;
   std::vector<BoundSocket> sockets_;
   std::vector<std::string> addresses_;
   const int stop_;  // readable: stop accepting
@@ -329,7 +168,8 @@ class Listener::Impl final : public httplib::Server {
   std::thread acceptor_;
 };
 
-Result<std::unique_ptr<Listener>> Listener::start(const ListenerOptions& options, Handler handler) {
+Result<std::unique_ptr<Listener>> Listener::start(const ListenerOptions& options, Handler handler,
+                                                  ListenerHooks hooks) {
   std::vector<BoundSocket> sockets;
   for (const std::string& address : options.listen) {
     Result<BoundSocket> socket = BoundSocket::bind(address);
@@ -337,8 +177,8 @@ Result<std::unique_ptr<Listener>> Listener::start(const ListenerOptions& options
     sockets.push_back(*std::move(socket));
   }
   if (sockets.empty()) return invalid_argument("http: no address to listen on");
-  return std::unique_ptr<Listener>(
-      new Listener(std::make_unique<Impl>(options, std::move(handler), std::move(sockets))));
+  return std::unique_ptr<Listener>(new Listener(
+      std::make_unique<Impl>(options, std::move(handler), std::move(hooks), std::move(sockets))));
 }
 
 Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

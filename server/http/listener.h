@@ -1,7 +1,9 @@
 // Accepts connections, gives each a thread and its requests to one handler.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,13 +28,24 @@ struct ListenerOptions {
   ConnectionTimeouts timeouts;
 };
 
+/// What a listener asks besides its handler; each may be null. Called by many threads at once.
+struct ListenerHooks {
+  /// Shown a request without its body, whose client waits for "100 Continue" before it sends that:
+  /// the refusal, where the body would not be read.
+  std::function<std::optional<Response>(const Request&)> check_header;
+  /// Completes every response, refusals of what is no HTTP too: of such a request is known what had
+  /// been read.
+  std::function<void(const Request&, Response*)> complete;
+};
+
 /// Any thread.
 class Listener {
  public:
   /// `handler` must not block more than num_threads less a reserve of its calls: a connection holds
   /// its thread while it is answered. What it throws becomes a 500. Errors as
   /// BoundSocket::bind().
-  static Result<std::unique_ptr<Listener>> start(const ListenerOptions& options, Handler handler);
+  static Result<std::unique_ptr<Listener>> start(const ListenerOptions& options, Handler handler,
+                                                 ListenerHooks hooks = {});
 
   /// Shuts down at once.
   ~Listener();

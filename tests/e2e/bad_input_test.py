@@ -65,8 +65,8 @@ def test_models():
             directory = pathlib.Path(root) / name.replace(" ", "-")
             shutil.copytree(MODEL, directory)
             change(directory)
-            expect(ternd("--model", directory, "--listen", f"unix:{root}/x.sock"), 1, *words)
-        expect(ternd("--model", f"{root}/nowhere", "--listen", f"unix:{root}/x.sock"), 1, "nowhere")
+            expect(ternd("--model", directory, "--listen", f"unix:{root}/x.sock", "--http", "off"), 1, *words)
+        expect(ternd("--model", f"{root}/nowhere", "--listen", f"unix:{root}/x.sock", "--http", "off"), 1, "nowhere")
 
 
 def test_configs():
@@ -107,14 +107,14 @@ def test_requests():
 
 def test_port_in_use():
     with Daemon(listen="127.0.0.1:0") as first:
-        expect(ternd("--model", MODEL, "--listen", first.address), 1, first.address)
+        expect(ternd("--model", MODEL, "--listen", first.address, "--http", "off"), 1, first.address)
         expect(first.tern("status"), 0)
 
 
 def test_socket_that_cannot_be():
     address = "unix:/nowhere/ternd.sock"
     for listen, extra in ((address, ()), ("127.0.0.1:0", ("--http", address)),
-                          ("127.0.0.1:0", ("--set", f"admin.listen={address}"))):
+                          ("127.0.0.1:0", ("--http", "off", "--set", f"admin.listen={address}"))):
         expect(ternd("--model", MODEL, "--listen", listen, *extra), 1, f"{address}: /nowhere: No such file or directory")
 
 

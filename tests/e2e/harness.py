@@ -22,9 +22,12 @@ class Daemon:
         self.address = listen or f"unix:{self.dir}/ternd.sock"
         self.log_path = f"{self.dir}/ternd.log"
         command = [*map(str, program), "--listen", self.address]
-        self.http = http  # an address like "127.0.0.1:0"; as bound once it is ready
+        # An address like "127.0.0.1:0"; as bound once it is ready. Never the default's port, which others may use.
+        self.http = http
         if http:
             command += ["--http", http]
+        elif "http:" not in (config or ""):
+            command += ["--http", "off"]
         if model:
             command += ["--model", str(model)]
         if config is not None:

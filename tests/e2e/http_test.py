@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import tempfile
@@ -228,6 +229,118 @@ def test_loading_and_drain():
         assert daemon.process.wait(20) == 0, daemon.log()
 
 
+def raw(daemon, data, half_close=True):
+    """All that a connection says to these bytes."""
+    host, port = daemon.http.split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(data)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        parts = []
+        while part := client.recv(65536):
+            parts.append(part)
+        return b"".join(parts)
+
+
+def completion(headers=b"", **body):
+    data = json.dumps(body).encode()
+    return b"POST /v1/completions HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s" % (len(data), headers, data)
+
+
+def test_half_closed_clients_and_shared_ids():
+    with Daemon(http="127.0.0.1:0") as daemon:
+        for streamed in (False, True):
+            answer = raw(daemon, completion(prompt="Once", max_tokens=300, ignore_eos=True, stream=streamed))
+            assert answer.startswith(b"HTTP/1.1 200 OK") or b"\r\n\r\nHTTP/1.1 200 OK" in answer, answer[:200]
+            assert (b"[DONE]" if streamed else b'"finish_reason":"length"') in answer, answer[-300:]
+        body = {"prompt": "Once", "max_tokens": 100, "ignore_eos": True}
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda _: call(daemon, "POST", "/v1/completions", body, {"X-Request-Id": "same"}),
+                                 range(8)))
+        assert all(status == 200 and headers["X-Request-Id"] == "same" for status, headers, _ in done), done
+        assert len({answer["id"] for *_, answer in done}) >= 2, "tern's own ids differ"
+
+
+def lines_of(daemon, marker):
+    return [line for line in daemon.log().splitlines() if marker in line]
+
+
+def test_log_lines():
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    hostile = b"X-Request-Id: a\x1b[2Jb\xff \x01\r\ntraceparent: 00-evil\r\n"
+    secret = "do-not-log-this"
+    for form in ("text", "json", "logfmt"):
+        with Daemon("--set", f"log.format={form}", http="127.0.0.1:0") as daemon:
+            post(daemon, "/v1/completions", prompt="Once", max_tokens=2)
+            call(daemon, "POST", "/v1/completions", {"prompt": "Once", "max_tokens": 2},
+                 {"X-Request-Id": "traced", "traceparent": parent})
+            call(daemon, "POST", "/v1/completions", {"prompt": secret, "temperature": 9}, {"X-Request-Id": "hot"})
+            call(daemon, "GET", "/nowhere\\n\"x=1", headers={"X-Request-Id": "lost"})
+            raw(daemon, completion(hostile, prompt="Once", max_tokens=2))
+            raw(daemon, b"HELLO \x1b[31m\r\n\r\n")
+            log = daemon.log()
+            assert secret not in log and "\x1b" not in log and "ternd ready" in log
+            if form == "json":
+                lines = [json.loads(line) for line in log.splitlines()]
+                assert all(set(line) >= {"time", "level", "msg"} for line in lines)
+                requests = {line["id"]: line for line in lines if line["msg"] == "request"}
+                assert requests["traced"]["traceparent"] == parent and requests["traced"]["completion_tokens"] == 2
+                assert requests["a_[2Jb___"]["peer"].startswith("127.0.0.1:"), requests.keys()
+                assert all("traceparent" not in line for key, line in requests.items() if key != "traced")
+                refused = {line["id"]: line for line in lines if line["msg"] == "refused"}
+                assert refused["hot"]["field"] == "temperature" and refused["hot"]["code"] == "INVALID_ARGUMENT"
+                assert refused["hot"]["reason"] == "PARAM_OUT_OF_RANGE" and refused["hot"]["status"] == 400
+                assert refused["lost"]["reason"] == "NO_SUCH_ROUTE" and refused["lost"]["status"] == 404
+                assert any(line["reason"] == "MALFORMED_REQUEST" for line in refused.values())
+            else:
+                mark = " refused " if form == "text" else " msg=refused "
+                refused = lines_of(daemon, mark)
+                assert any("id=hot peer=127.0.0.1:" in line and "field=temperature code=INVALID_ARGUMENT" in line
+                           for line in refused), refused
+                assert len(refused) == 3, refused
+                start = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning) "
+                if form == "logfmt":
+                    start = r"time=\S+Z level=(info|warning) msg="
+                assert all(re.match(start, line) for line in log.splitlines()), log
+                assert any(f"traceparent={parent}" in line for line in lines_of(daemon, "id=traced"))
+            # gRPC's refused requests leave theirs, too.
+            assert daemon.tern("generate", "--prompt", secret, "--temperature", "9").returncode == 1
+            refused = lines_of(daemon, "sampling.random.temperature")
+            assert len(refused) == 1 and "unix" in refused[0] and "grpc" in refused[0], refused
+
+
+def test_a_flood_of_refusals_is_counted():
+    with Daemon(*SIMULATE, model=None, http="127.0.0.1:0") as daemon:
+        connection = http.client.HTTPConnection(daemon.http, timeout=60)
+        def get():
+            connection.request("GET", "/nowhere")
+            assert connection.getresponse().read()
+        for _ in range(600):
+            get()
+        time.sleep(1.1)
+        get()
+        written = len(lines_of(daemon, " refused id="))
+        more = sum(int(line.rsplit("count=", 1)[1]) for line in lines_of(daemon, " refused more alike "))
+        assert written + more == 601, (written, more)
+
+
+def test_the_default_address():
+    """Taken, it costs HTTP and nothing else; whoever took it here, this test or another process."""
+    taken = socket.socket()
+    try:
+        taken.bind(("127.0.0.1", 8000))
+        taken.listen()
+    except OSError:
+        pass
+    with taken, Daemon(*SIMULATE, model=None, http="auto") as daemon:
+        assert daemon.http is None
+        assert "HTTP is off: cannot listen on 127.0.0.1:8000: Address already in use" in daemon.log(), daemon.log()
+        assert daemon.tern("status").returncode == 0
+    for off in ("off", '""', "[]"):
+        with Daemon(*SIMULATE, model=None, config=f"http: {{listen: {off}}}\n") as daemon:
+            assert daemon.http is None and "HTTP is off" not in daemon.log()
+
+
 def test_port_in_use():
     with Daemon(*SIMULATE, model=None, http="127.0.0.1:0") as first:
         second = Daemon(*SIMULATE, model=None, http=first.http)
@@ -238,7 +351,9 @@ def test_port_in_use():
 
 def main():
     for test in (test_endpoints, test_errors, test_proposals_of_the_model, test_queue_full,
-                 test_streams_beside_health, test_clients_that_leave, test_loading_and_drain, test_port_in_use):
+                 test_streams_beside_health, test_clients_that_leave, test_loading_and_drain,
+                 test_half_closed_clients_and_shared_ids, test_log_lines, test_a_flood_of_refusals_is_counted,
+                 test_the_default_address, test_port_in_use):
         test()
         print(f"{test.__name__}: ok", flush=True)
 

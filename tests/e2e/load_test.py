@@ -71,7 +71,7 @@ def test_stages_are_logged():
 
 
 def test_more_than_there_is():
-    done = subprocess.run([str(BIN / "ternd"), "--model", str(MODEL), "--listen", "127.0.0.1:0", "--set",
+    done = subprocess.run([str(BIN / "ternd"), "--model", str(MODEL), "--listen", "127.0.0.1:0", "--http", "off", "--set",
                            "engine.kv_cache_bytes=60TiB"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done
     for word in ("weights", "KV cache", "workspace", "available", "kv_cache_bytes of", "fits"):

@@ -34,13 +34,18 @@ def live(daemon):
     return find_key(daemon.json("status"), "num_live_requests")
 
 
-def health(daemon):
-    url = "http://" + re.search(r"HTTP on ([^\s,]+)", daemon.log()).group(1)
+def fetch(daemon, path):
+    """Status and text of a GET."""
     try:
-        with urllib.request.urlopen(url + "/health") as response:
-            return response.status, json.load(response)["status"]
+        with urllib.request.urlopen(f"http://{daemon.http}{path}") as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)["status"]
+        return error.code, error.read().decode()
+
+
+def health(daemon):
+    status, text = fetch(daemon, "/health")
+    return status, json.loads(text)["status"]
 
 
 def environment(points):
@@ -115,6 +120,27 @@ def drain_waits_for_a_notice_and_reports():
         assert drain.returncode == 0 and progress[0]["num_live_requests"] >= 1 and progress[-1]["done"], progress
         running.communicate()
         assert running.returncode == 0 and daemon.process.wait(20) == 0
+
+
+def everyone_says_draining_during_the_notice():
+    for stop in (lambda daemon: daemon.process.send_signal(signal.SIGTERM),
+                 lambda daemon: subprocess.Popen(daemon.command("drain"), stdout=subprocess.DEVNULL)):
+        with Daemon(model=None, config=SIMULATED + "shutdown: {notice: 3s}\n", http="127.0.0.1:0") as daemon:
+            running = generate(daemon, tokens=4000)
+            wait_for("running", lambda: live(daemon) == 1)
+            stop(daemon)
+            wait_for("notice", lambda: "still taken" in daemon.log())
+            assert health(daemon) == (503, "draining")
+            assert fetch(daemon, "/health/live")[0] == 200
+            page = json.loads(fetch(daemon, "/status.json")[1])
+            assert page["state"] == "draining" and page["ready"] is False, page
+            assert re.search(r"^tern_ready 0$", fetch(daemon, "/metrics")[1], re.M)
+            assert daemon.json("status")["state"] == "draining"
+            late = generate(daemon)
+            late.communicate()
+            assert late.returncode == 0, "taken during the notice"
+            daemon.process.send_signal(signal.SIGTERM)
+            running.communicate()
 
 
 def sighup_reloads_the_scheduling_or_says_why_not():
@@ -194,7 +220,8 @@ def fail_points_that_cannot_be():
 if __name__ == "__main__":
     for test in (hung_engine_turns_health_and_leaves_its_state, slow_is_not_stuck,
                  sigterm_finishes_what_runs_and_refuses_what_comes, second_signal_ends_now,
-                 drain_waits_for_a_notice_and_reports, sighup_reloads_the_scheduling_or_says_why_not,
+                 drain_waits_for_a_notice_and_reports, everyone_says_draining_during_the_notice,
+                 sighup_reloads_the_scheduling_or_says_why_not,
                  abort_ends_a_request_of_another_client, failing_request_ends_alone,
                  nobody_waits_for_who_reads_the_log, fail_points_that_cannot_be):
         start = time.time()

@@ -249,6 +249,10 @@ TEST_CASE("a drain is not done while requests are still taken", "[wire][admin]")
   REQUIRE(drain->Read(&progress));
   CHECK(progress.num_live_requests() == 0);
   CHECK(!progress.done());
+  grpc::ClientContext info_context;
+  v1::ServerInfo info;
+  REQUIRE(wire.wire->control->GetServerInfo(&info_context, {}, &info).ok());
+  CHECK(info.state() == v1::SERVER_STATE_DRAINING);
   CHECK(wire.wire->generate(text_request("in time", 1)).ok());
   wire.wire->server->start_draining();
   while (drain->Read(&progress)) continue;

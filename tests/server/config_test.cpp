@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "server/config_schema.h"
+#include "server/http_address.h"
 
 using namespace tern;
 
@@ -80,6 +81,21 @@ TEST_CASE("one address needs no list", "[config]") {
   Config config;
   REQUIRE(parse_config("server:\n  listen: localhost:1\n", "t.yaml", config).ok());
   CHECK(config.server.listen == std::vector<std::string>{"localhost:1"});
+}
+
+TEST_CASE("HTTP is served on the loopback unless it is told otherwise", "[config]") {
+  const auto listen = [](const std::string& yaml) {
+    Config config;
+    REQUIRE(parse_config(yaml, "t.yaml", config).ok());
+    return resolve_http_listen(config.server.http.listen);
+  };
+  CHECK(listen("").addresses == std::vector<std::string>{"127.0.0.1:8000"});
+  CHECK(listen("").is_default);
+  CHECK(listen("http: {listen: auto}").is_default);
+  CHECK_FALSE(listen("http: {listen: 127.0.0.1:8000}").is_default);  // must be free
+  CHECK(listen("http: {listen: [\"127.0.0.1:1\", \"unix:x\"]}").addresses.size() == 2);
+  for (const char* off : {"off", "\"\"", "[]", "\"off\""})
+    CHECK(listen("http: {listen: " + std::string(off) + "}").addresses.empty());
 }
 
 TEST_CASE("every mistake names file, line and key", "[config]") {

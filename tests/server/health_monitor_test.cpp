@@ -27,6 +27,7 @@ TEST_CASE("health follows the engine's progress", "[health]") {
   HealthMonitor monitor({.max_silence = Seconds(5), .watchdog_timeout = Seconds(0)}, state,
                         [&](bool s) { serving = s; });
   CHECK(serving == -1);
+  state.set_engine(engine);
   monitor.watch(engine);
   CHECK(serving == 1);
   engine.silent = 6;
@@ -35,7 +36,8 @@ TEST_CASE("health follows the engine's progress", "[health]") {
   engine.silent = 0;
   CHECK(test::eventually([&] { return serving == 1; }));
   CHECK(!state.stuck());
-  monitor.stop_serving();
+  state.announce_draining();
+  monitor.update();
   CHECK(serving == 0);
   engine.silent = 6;  // draining does not become serving again
   CHECK(test::eventually([&] { return state.stuck(); }));

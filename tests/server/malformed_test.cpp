@@ -126,9 +126,12 @@ TEST_CASE("reflection can be switched off", "[wire]") {
   ServerOptions options = any_port();
   options.reflection = on;
   Wire wire(options);
-  const grpc::Status status = call_with(
-      wire, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", field(7, "x"));
-  CHECK(status.error_code() == (on ? grpc::OK : grpc::UNIMPLEMENTED));
+  for (const char* version : {"v1", "v1alpha"}) {
+    const std::string method =
+        "/grpc.reflection." + std::string(version) + ".ServerReflection/ServerReflectionInfo";
+    const grpc::Status status = call_with(wire, method, field(7, "x"));
+    CHECK(status.error_code() == (on ? grpc::OK : grpc::UNIMPLEMENTED));
+  }
 }
 
 TEST_CASE("the text calls", "[wire]") {

@@ -121,6 +121,16 @@ TEST_CASE("while loading: health tells the stage, live answers, requests are ref
   }
 }
 
+TEST_CASE("a server that is about to drain says so, and still takes requests", "[http]") {
+  HttpWire wire;
+  wire.state.announce_draining();
+  const httplib::Response health = wire.get("/health");
+  CHECK(health.status == 503);
+  CHECK(Json::parse(health.body) == Json::parse(R"({"status": "draining", "reason": "DRAINING"})"));
+  CHECK(wire.get("/health/live").status == 200);
+  CHECK(wire.post("/v1/completions", kPrompt).status == 200);
+}
+
 TEST_CASE("draining refuses new requests and finishes streams", "[http]") {
   HttpWire wire;
   wire.engine.paused = true;
@@ -314,9 +324,9 @@ TEST_CASE("bodies that are too large, unclear or packed are refused", "[http]") 
   CHECK(answer("Content-Length: 2\r\nContent-Encoding: gzip\r\n", "{}") == "HTTP/1.1 415 ");
   CHECK(answer("Content-Length: 2\r\nContent-Type: multipart/form-data; boundary=x\r\n", "{}") ==
         "HTTP/1.1 415 ");
-  CHECK(answer("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n") == "HTTP/1.1 408 ");
+  CHECK(answer("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n") == "HTTP/1.1 400 ");
   CHECK(answer("", "") == "HTTP/1.1 400 ");
-  CHECK(answer("X: " + std::string(100'000, 'x') + "\r\n", "") == "HTTP/1.1 400 ");
+  CHECK(answer("X: " + std::string(100'000, 'x') + "\r\n", "") == "HTTP/1.1 431 ");
   RawClient nonsense(wire.port);
   nonsense.send("HELLO\r\n\r\n");
   CHECK(nonsense.read_until("}}").find("MALFORMED_REQUEST") != std::string::npos);

@@ -106,6 +106,9 @@ class RawClient {
     return received_;
   }
 
+  /// Sends nothing more, and still reads.
+  void end_sending() const { ::shutdown(fd_, SHUT_WR); }
+
   void close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
