@@ -10,7 +10,11 @@ import urllib.error
 import urllib.request
 
 import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.rpc import error_details_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
 
 from harness import Daemon
@@ -299,6 +303,25 @@ def request_id_in_use():
         busy.cancel()
 
 
+def reflection():
+    """A call made of nothing but what the server tells of itself, by both names of the protocol."""
+    with Server() as s:
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(s.channel))
+        method = pool.FindServiceByName("tern.v1.Control").FindMethodByName("GetServerInfo")
+        request, answer = (message_factory.GetMessageClass(t) for t in (method.input_type, method.output_type))
+        call = s.channel.unary_unary("/tern.v1.Control/GetServerInfo", request_serializer=request.SerializeToString,
+                                     response_deserializer=answer.FromString)
+        assert call(request()).version
+        question = reflection_pb2.ServerReflectionRequest(list_services="")
+        for version in ("v1", "v1alpha"):
+            ask = s.channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+                                          request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+                                          response_deserializer=reflection_pb2.ServerReflectionResponse.FromString)
+            names = {found.name for found in next(ask(iter([question]))).list_services_response.service}
+            assert {"tern.v1.Inference", "tern.v1.Control", "grpc.health.v1.Health",
+                    "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"} == names, names
+
+
 def slow_consumer():
     config = SIMULATED.replace("limits: {", "limits: {max_buffered_tokens: 64, max_reader_pause: 500ms, ")
     config = config.replace("max_num_seqs: 1", "max_num_seqs: 2")
@@ -329,7 +352,7 @@ def by_fail_point(point, code, reason, http, *details, skip=0, retry=False, befo
 
 TESTS = (bad_parameter, conflicting_parameters, context_exceeded, unknown_model, loading, draining, queue_full,
          queue_tokens_full, deadline_infeasible, deadline_in_the_queue, deadline_while_generating, aborted,
-         shed_for_a_higher_class, feature_disabled, request_id_in_use, slow_consumer,
+         shed_for_a_higher_class, feature_disabled, request_id_in_use, reflection, slow_consumer,
          by_fail_point("engine.token", Code.INTERNAL, "NUMERIC_FAULT", 500, skip=2),  # the warm-up's
          by_fail_point("engine.step", Code.INTERNAL, "DEVICE_FAULT", 500),
          by_fail_point("engine.step", Code.UNAVAILABLE, "WORKER_LOST", 503, "RetryInfo", retry=True),
