@@ -185,7 +185,7 @@ void Call::log(const FinishedEvent& event, int32_t index, const Status& status) 
       status.ok() ? v1::FinishReason_Name(to_wire(event, 0).reason()).substr(14)  // FINISH_REASON_
                   : engine_error(status, event.usage.completion_tokens).reason;
   LogEvent line("request");
-  line.text("id", call_.accepted.request_id()).text("peer", caller_.peer);
+  line.text("id", call_.accepted.request_id());
   if (call_.n > 1) line.number("index", int64_t{index});
   line.text("class", priority_class_name(record_.priority))
       .text("transport", transport_name(record_.transport))
@@ -198,6 +198,7 @@ void Call::log(const FinishedEvent& event, int32_t index, const Status& status) 
       .number("e2e_ms", timing.e2e.count() * kMs, 1)
       .number("preemptions", int64_t{timing.num_preemptions})
       .text("reason", reason)
+      .text("peer", caller_.peer)
       .text_if_any("traceparent", caller_.traceparent)
       .text_if_any("prompt", prompt_start_)
       .info();

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "base/log_format.h"
 #include "tests/server/metrics/sim_service.h"
 
 using namespace tern;
@@ -15,8 +16,9 @@ std::string log_of(const std::string& text, bool log_prompts) {
   const auto engine = start_sim();
   std::ostringstream lines;
   const auto before = spdlog::default_logger();
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-      "", std::make_shared<spdlog::sinks::ostream_sink_mt>(lines)));
+  const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(lines);
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("", sink));
+  sink->set_formatter(make_line_formatter(LogFormat::kText));
   ServingState state{RequestLimits{}};
   state.log_prompts = log_prompts;
   state.set_engine(*engine);
