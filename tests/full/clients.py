@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
@@ -26,9 +27,18 @@ def run(*command, env=None):
     return done.stdout
 
 
+def num_ended(daemon):
+    """Requests that ternd has ended or refused."""
+    daemon.wait_idle()
+    with urllib.request.urlopen(f"http://{daemon.http}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("tern_requests_total{"))
+
+
 def check_guidellm(program, daemon, folder):
     for request_format in "/v1/completions", "/v1/chat/completions":
         path = folder / "guidellm.json"
+        before = num_ended(daemon)
         run(program, "run", "--disable-console",
             "--backend", f"kind=openai_http,target=http://{daemon.http},request_format={request_format}",
             "--profile", f"kind=concurrent,streams={STREAMS}",
@@ -38,7 +48,9 @@ def check_guidellm(program, daemon, folder):
             "--output", f"kind=json,path={path}")
         (benchmark,) = json.loads(path.read_text())["benchmarks"]
         totals = benchmark["metrics"]["request_totals"]
-        assert totals["successful"] == NUM_REQUESTS and totals["errored"] == 0, totals
+        # On a busy machine guidellm gives up the last of them before it has sent them, and does not count these.
+        assert totals["errored"] == totals["incomplete"] == 0, totals
+        assert NUM_REQUESTS - STREAMS < totals["successful"] == num_ended(daemon) - before, totals
         for request in benchmark["requests"]["successful"]:
             assert request["output_metrics"]["text_tokens"] == OUTPUT_TOKENS, request
             assert request["output"], request
