@@ -14,6 +14,7 @@
 #include "bench/serve/grpc/grpc_transport.h"
 #include "bench/serve/http_transport.h"
 #include "bench/serve/load_driver.h"
+#include "bench/serve/output_file.h"
 #include "bench/serve/plots.h"
 #include "bench/serve/report.h"
 #include "bench/serve/workload.h"
@@ -193,6 +194,17 @@ Status check_plan(const Options& o, const Settings& settings) {
   return {};
 }
 
+// A run of minutes must not end without its results.
+Status check_outputs(const Options& o) {
+  if (!o.out.empty())
+    if (const Status status = bench::check_writable(o.out); !status.ok())
+      return named("--out", status);
+  if (!o.plot.empty())
+    if (const Status status = bench::prepare_plots(o.plot); !status.ok())
+      return named("--plot", status);
+  return {};
+}
+
 // ---- progress ----
 
 // A line that is rewritten on a terminal; a line every few seconds elsewhere.
@@ -323,9 +335,8 @@ int report(const Options& o, const bench::RunInfo& info, const bench::LoadResult
     if (const Status status = bench::write_file(o.out, document.dump() + "\n"); !status.ok())
       return fail(status);
   if (!o.plot.empty()) {
-    const std::string title = info.policy_label.empty() ? info.model : info.policy_label;
-    if (const Status status = bench::write_plots(o.plot, title, result.records, result.duration_s);
-        !status.ok())
+    const bench::PlotInfo plot{bench::heading(info), info.slo, result.duration_s};
+    if (const Status status = bench::write_plots(o.plot, plot, result.records); !status.ok())
       return fail(status);
   }
   return exit_code(result, metrics);
@@ -343,6 +354,7 @@ int run(const Options& o) {
     return fail_as(kExitUsage, status);
   Result<bench::WorkloadOptions> options = workload_options(o, *settings);
   if (!options.ok()) return fail(options.status());
+  if (const Status status = check_outputs(o); !status.ok()) return fail(status);
 
   catch_interrupts();
   std::unique_ptr<bench::Transport> transport = make_transport(o, *settings);

@@ -6,21 +6,30 @@
 
 #include "base/status.h"
 #include "bench/serve/request.h"
+#include "bench/serve/slo.h"
 
 namespace tern::bench {
 
-/// The share of completed requests below a latency: TTFT, TPOT, E2EL.
-std::string latency_svg(const std::string& title, const std::vector<RequestRecord>& records);
+/// What plots show beside the records.
+struct PlotInfo {
+  std::vector<std::string> heading;  ///< lines: heading() of report.h
+  ServiceLevel slo;
+  double duration_s = 0;
+};
+
+/// The share of completed requests below a latency (TTFT, TPOT, E2EL), with its p50, p90 and p99,
+/// and the limit that it was to keep.
+std::string latency_svg(const PlotInfo& info, const std::vector<RequestRecord>& records);
 
 /// Requests that ended and tokens that came each second, and requests in flight.
-std::string timeline_svg(const std::string& title, const std::vector<RequestRecord>& records,
-                         double duration_s);
+std::string timeline_svg(const PlotInfo& info, const std::vector<RequestRecord>& records);
 
-/// Both into `directory`, which is made: latency.svg and timeline.svg.
-Status write_plots(const std::string& directory, const std::string& title,
-                   const std::vector<RequestRecord>& records, double duration_s);
+/// Makes `directory`, and tells whether write_plots() can write there. kUnavailable naming the
+/// path.
+Status prepare_plots(const std::string& directory);
 
-/// kUnavailable naming the path.
-Status write_file(const std::string& path, const std::string& text);
+/// latency.svg and timeline.svg into `directory`.
+Status write_plots(const std::string& directory, const PlotInfo& info,
+                   const std::vector<RequestRecord>& records);
 
 }  // namespace tern::bench

@@ -79,7 +79,38 @@ std::string latency_table(const Metrics& m) {
          latency_line("server's E2EL", m.server_e2el) + latency_line("send delay", m.send_delay);
 }
 
+std::string load_text(const RunInfo& info) {
+  const std::string cap = std::to_string(info.max_concurrency) + " at a time";
+  if (std::isinf(info.request_rate)) return info.max_concurrency > 0 ? cap : "all at once";
+  char text[80];
+  std::snprintf(text, sizeof text, "%.4g requests/s", info.request_rate);
+  std::string out = text;
+  if (info.burstiness != 1) {
+    std::snprintf(text, sizeof text, ", burstiness %g", info.burstiness);
+    out += text;
+  }
+  return info.max_concurrency > 0 ? out + ", at most " + cap : out;
+}
+
+// "20261127-101500" as "2026-11-27 10:15:00".
+std::string date_text(const std::string& date) {
+  if (date.size() != 15) return date;
+  const auto part = [&](size_t at, size_t length) { return date.substr(at, length); };
+  return part(0, 4) + "-" + part(4, 2) + "-" + part(6, 2) + " " + part(9, 2) + ":" + part(11, 2) +
+         ":" + part(13, 2);
+}
+
 }  // namespace
+
+std::vector<std::string> heading(const RunInfo& info) {
+  const std::string name = info.policy_label.empty() ? info.model : info.policy_label;
+  const std::string requests =
+      info.source == "random" ? " random requests" : " requests of " + info.source;
+  std::string load = load_text(info) + " · " + std::to_string(info.num_prompts) + requests + " · " +
+                     date_text(info.date);
+  if (info.interrupted) load += " · interrupted";
+  return {name, info.model + " at " + info.endpoint + " (" + info.backend + ")", std::move(load)};
+}
 
 json to_json(const RunInfo& info, const Metrics& m) {
   const auto rate = [&](double amount) { return m.per_second(amount); };

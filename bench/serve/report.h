@@ -36,6 +36,9 @@ nlohmann::json to_json(const RunInfo& info, const Metrics& metrics);
 /// ttfts, itls, start_times, errors; and outcomes.
 void add_requests(const std::vector<RequestRecord>& records, nlohmann::json* document);
 
+/// The run in three lines: its name; model and server; load, data and date.
+std::vector<std::string> heading(const RunInfo& info);
+
 /// Lines of text, with a line end each.
 std::string to_table(const RunInfo& info, const Metrics& metrics);
 

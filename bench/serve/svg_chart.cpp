@@ -10,8 +10,9 @@ namespace {
 constexpr double kWidth = 760, kPanelHeight = 260;
 constexpr double kLeft = 70, kRight = 20, kTop = 40, kBottom = 45;
 constexpr double kPlotWidth = kWidth - kLeft - kRight, kPlotHeight = kPanelHeight - kTop - kBottom;
-constexpr double kTitleHeight = 30;
+constexpr double kTitleHeight = 30, kHeadingLine = 17;
 constexpr int kTicks = 8;
+constexpr double kFarLimit = 2;       // times what the data reach
 constexpr size_t kMostPoints = 1500;  // twice the width in pixels
 constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // Okabe and Ito's
 
@@ -52,7 +53,7 @@ double tick_step(double range) {
 }
 
 struct Axes {
-  double x_max = 1, y_max = 1, top = 0;
+  double x_max = 1, y_max = 1, x_step = 1, y_step = 1, top = 0;
 
   double x(double value) const { return kLeft + value / x_max * kPlotWidth; }
   double y(double value) const { return top + kTop + (1 - value / y_max) * kPlotHeight; }
@@ -65,24 +66,35 @@ Axes axes_of(const ChartPanel& panel, double top) {
       axes.x_max = std::max(axes.x_max, x);
       if (panel.y_max == 0) axes.y_max = std::max(axes.y_max, y);
     }
+  if (panel.limit && panel.limit->x <= kFarLimit * axes.x_max)
+    axes.x_max = std::max(axes.x_max, panel.limit->x * 1.02);
   if (axes.x_max <= 0) axes.x_max = 1;
   if (axes.y_max <= 0) axes.y_max = 1;
+  axes.x_step = tick_step(axes.x_max);
+  axes.y_step = tick_step(axes.y_max);
+  if (panel.counts_y) axes.y_step = std::max(axes.y_step, 1.0);
+  if (panel.y_max == 0) axes.y_max = std::ceil(axes.y_max / axes.y_step - 1e-9) * axes.y_step;
   return axes;
+}
+
+std::string tick_text(double value, double step) {
+  return step >= 1 ? print("%.0f", value) : print("%g", value);
 }
 
 std::string grid(const ChartPanel& panel, const Axes& axes) {
   std::string out;
   const double bottom = axes.top + kTop + kPlotHeight;
-  const double x_step = tick_step(axes.x_max), y_step = tick_step(axes.y_max);
-  for (double v = 0; v <= axes.x_max * (1 + 1e-9); v += x_step) {
+  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) {
+    const double v = i * axes.x_step;
     out +=
         print("<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>\n", axes.x(v), axes.top + kTop, bottom);
-    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"", print("%g", v));
+    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"", tick_text(v, axes.x_step));
   }
-  for (double v = 0; v <= axes.y_max * (1 + 1e-9); v += y_step) {
+  for (int i = 0; i * axes.y_step <= axes.y_max * (1 + 1e-9); ++i) {
+    const double v = i * axes.y_step;
     out +=
         print("<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, axes.y(v), kWidth - kRight);
-    out += text_at(kLeft - 6, axes.y(v) + 4, "text-anchor=\"end\"", print("%g", v));
+    out += text_at(kLeft - 6, axes.y(v) + 4, "text-anchor=\"end\"", tick_text(v, axes.y_step));
   }
   out += text_at(kLeft + kPlotWidth / 2, bottom + 33, "text-anchor=\"middle\"", panel.x_label);
   const std::string turned = print("text-anchor=\"middle\" transform=\"rotate(-90 %.1f %.1f)\"",
@@ -109,10 +121,39 @@ std::string line_of(const ChartSeries& series, const Axes& axes, const char* col
   return print("<path class=\"line\" stroke=\"%s\" d=\"", color) + path + "\"/>\n";
 }
 
+// A rising line leaves room below and to the right of its points, and above and to the left: the
+// label goes where the plot goes on.
+std::string mark_svg(const ChartMark& mark, const Axes& axes) {
+  const double x = axes.x(mark.x), y = axes.y(mark.y);
+  const bool is_left = x > kLeft + kPlotWidth * 0.7;
+  return print("<path class=\"mark\" d=\"M%.1f %.1fV%.1f\"/>\n", x, y, axes.y(0)) +
+         print("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", x, y) +
+         (is_left ? text_at(x - 6, y - 4, "text-anchor=\"end\"", mark.label)
+                  : text_at(x + 6, y + 12, "", mark.label));
+}
+
+std::string limit_svg(const ChartLimit& limit, const Axes& axes) {
+  std::string out = text_at(kWidth - kRight, axes.top + 18,
+                            "class=\"limit-text\" text-anchor=\"end\"", limit.label);
+  if (limit.x <= axes.x_max)
+    out += print("<path class=\"limit\" d=\"M%.1f %.1fV%.1f\"/>\n", axes.x(limit.x), axes.y(0),
+                 axes.top + kTop);
+  return out;
+}
+
+bool is_empty(const ChartPanel& panel) {
+  return std::all_of(panel.series.begin(), panel.series.end(),
+                     [](const ChartSeries& series) { return series.points.empty(); });
+}
+
 std::string panel_svg(const ChartPanel& panel, double top) {
   const Axes axes = axes_of(panel, top);
   std::string out = text_at(kLeft, top + 18, "class=\"title\"", panel.title);
   out += grid(panel, axes);
+  if (panel.limit) out += limit_svg(*panel.limit, axes);
+  if (is_empty(panel))
+    out += text_at(kLeft + kPlotWidth / 2, axes.y(axes.y_max / 2), "text-anchor=\"middle\"",
+                   "no values");
   for (size_t i = 0; i < panel.series.size(); ++i) {
     const char* color = kColors[i % std::size(kColors)];
     out += line_of(panel.series[i], axes, color);
@@ -121,13 +162,17 @@ std::string panel_svg(const ChartPanel& panel, double top) {
     out += print("<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh18\"/>\n", color, x, top + 30);
     out += text_at(x + 23, top + 34, "", panel.series[i].name);
   }
+  for (const ChartMark& mark : panel.marks) out += mark_svg(mark, axes);
   return out;
 }
 
 }  // namespace
 
-std::string render_svg(const std::string& title, const std::vector<ChartPanel>& panels) {
-  const double height = kTitleHeight + kPanelHeight * double(panels.size());
+std::string render_svg(const std::vector<std::string>& heading,
+                       const std::vector<ChartPanel>& panels) {
+  const double more_lines = heading.empty() ? 0 : double(heading.size() - 1);
+  const double panels_top = kTitleHeight + kHeadingLine * more_lines;
+  const double height = panels_top + kPanelHeight * double(panels.size());
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   out += print(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
@@ -135,11 +180,15 @@ std::string render_svg(const std::string& title, const std::vector<ChartPanel>& 
       kWidth, height, kWidth, height);
   out +=
       "<style>.grid{stroke:#ddd;fill:none}.line{fill:none;stroke-width:1.6}"
-      ".title{font-weight:bold}</style>\n";
+      ".title{font-weight:bold}.mark{stroke:#222;fill:none;stroke-dasharray:2 3}"
+      ".limit{stroke:#b3261e;fill:none;stroke-width:1.6;stroke-dasharray:7 4}"
+      ".limit-text{fill:#b3261e}</style>\n";
   out += print("<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", kWidth, height);
-  out += text_at(kLeft, 20, "class=\"title\" font-size=\"14\"", title);
+  for (size_t i = 0; i < heading.size(); ++i)
+    out += text_at(kLeft, 20 + kHeadingLine * double(i),
+                   i == 0 ? "class=\"title\" font-size=\"14\"" : "fill=\"#555\"", heading[i]);
   for (size_t i = 0; i < panels.size(); ++i)
-    out += panel_svg(panels[i], kTitleHeight + kPanelHeight * double(i));
+    out += panel_svg(panels[i], panels_top + kPanelHeight * double(i));
   return out + "</svg>\n";
 }
 

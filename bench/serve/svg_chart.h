@@ -1,6 +1,7 @@
 // Line charts as SVG that needs nothing from outside.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,14 +14,30 @@ struct ChartSeries {
   bool is_stepped = false;                        ///< a value holds until the next one
 };
 
+/// A point that is named, with a line down to where its x is read.
+struct ChartMark {
+  double x = 0, y = 0;
+  std::string label;
+};
+
+/// An x that values should stay below.
+struct ChartLimit {
+  double x = 0;
+  std::string label;
+};
+
 struct ChartPanel {
   std::string title, x_label, y_label;
   std::vector<ChartSeries> series;
-  double y_max = 0;  ///< 0: from the data
+  double y_max = 0;       ///< 0: from the data
+  bool counts_y = false;  ///< y is a number of things: no ticks between whole ones
+  std::vector<ChartMark> marks;
+  std::optional<ChartLimit> limit;
 };
 
-/// Panels one below the other, one XML document. Series of many points are thinned to what the
-/// width can show.
-std::string render_svg(const std::string& title, const std::vector<ChartPanel>& panels);
+/// Panels one below the other under the lines of `heading`, one XML document. Series of many points
+/// are thinned to what the width can show. A limit far beyond the data is told but not drawn.
+std::string render_svg(const std::vector<std::string>& heading,
+                       const std::vector<ChartPanel>& panels);
 
 }  // namespace tern::bench

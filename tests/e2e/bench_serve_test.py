@@ -12,7 +12,7 @@ import threading
 import time
 import xml.etree.ElementTree
 
-from harness import BIN, Daemon
+from harness import BIN, Daemon, find_key
 
 STEP_MS = 20
 SIMULATE = ["--set", "engine.simulate=true", "--set", f"simulate.step_base={STEP_MS}ms", "--set",
@@ -76,7 +76,7 @@ def test_files(daemon):
         open(trace, "w").write(AZURE)
         open(data, "w").write('{"prompt": "a fox", "max_tokens": 3}\n{"prompt": "a bear"}\n')
         replay = bench("--server", daemon.address, "--trace", trace, "--speedup", 4, "--ignore-eos", "--out", out,
-                       "--plot", plots, "--save-requests", "--policy-label", "<fcfs>")
+                       "--plot", plots, "--save-requests", "--policy-label", "<fcfs>", "--slo", "e2el=1m,ttft=1m")
         assert replay.returncode == 0 and "simulated" in replay.stdout, replay
         r = json.load(open(out))
         assert r["completed"] == 20 and r["policy_label"] == "<fcfs>" and r["dataset"] == trace, r
@@ -86,7 +86,19 @@ def test_files(daemon):
         assert r["start_times"][-1] >= 1.9 / 4, r
         for name in ("latency.svg", "timeline.svg"):
             root_element = xml.etree.ElementTree.parse(f"{plots}/{name}").getroot()
-            assert root_element.tag.endswith("svg") and "<fcfs>" in "".join(root_element.itertext()), name
+            text = "".join(root_element.itertext())
+            for part in ("<fcfs>", f"simulated at {daemon.address}", "requests/s", time.strftime("%Y-%m-")):
+                assert part in text, (name, part, text)
+            assert ("SLO 60.0 s" in text and "p99 " in text) == (name == "latency.svg"), (name, text)
+        with open(f"{root}/file", "w") as file:
+            file.write("kept")
+        begun = daemon.json("status")
+        for option, bad in (("--plot", f"{root}/file"), ("--plot", f"{root}/file/below"), ("--plot", "/proc/none"),
+                            ("--out", root), ("--out", f"{root}/none/r.json"), ("--out", "/proc/none")):
+            failed = bench("--server", daemon.address, "--rate", 1, "--num-requests", 1, option, bad)
+            assert failed.returncode == 1 and option in failed.stderr and bad in failed.stderr, (option, bad, failed)
+        assert open(f"{root}/file").read() == "kept"
+        assert find_key(daemon.json("status"), "num_requests_submitted") == find_key(begun, "num_requests_submitted")
         few = result("--server", daemon.address, "--dataset", data, "--concurrency", 1, "--output-len", 5, "--ignore-eos")
         assert few["completed"] == 2 and few["total_output_tokens"] == 8, few
         open(trace, "a").write("what\n")
