@@ -65,8 +65,10 @@ std::optional<MemoryInfo::Group> read_groups(const std::string& root) {
 
 MemoryInfo read_memory_info(const std::string& root) {
   MemoryInfo info;
-  const auto kib = read_key(root + "/proc/meminfo", "MemAvailable:");
+  const std::string meminfo = root + "/proc/meminfo";
+  const auto kib = read_key(meminfo, "MemAvailable:");
   info.machine_bytes = kib ? *kib * 1024 : UINT64_MAX;
+  info.machine_total_bytes = read_key(meminfo, "MemTotal:").value_or(0) * 1024;
   info.group = read_groups(root);
   uint64_t pages = 0, resident = 0;
   if (std::ifstream statm(root + "/proc/self/statm"); statm >> pages >> resident)

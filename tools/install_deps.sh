@@ -15,7 +15,7 @@ packages=(g++ cmake ninja-build pkg-config ccache python3 "${libraries[@]}")
 
 case "${1:-}" in
   "") ;;
-  --full) packages+=(clang valgrind g++-aarch64-linux-gnu qemu-user-static mmdebstrap) ;;
+  --full) packages+=(clang valgrind g++-aarch64-linux-gnu qemu-user-static mmdebstrap chromium) ;;
   --print-libraries) printf '%s\n' "${libraries[@]}"; exit 0 ;;
   *) echo "install_deps.sh: unknown option $1" >&2; exit 2 ;;
 esac

@@ -130,9 +130,11 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   info.weight_bytes = loaded.model->weight_bytes();
   info.weight_format = loaded.model->weight_format();
   info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
+  info.compute = config.compute;
+  info.isa = isa_name(isa);
+  info.num_threads = loaded.pool->num_threads();
   spdlog::info("{}: {} parameters as {}, {} threads, {} on {}", info.name, info.num_parameters,
-               info.weight_format, loaded.pool->num_threads(), isa_name(isa),
-               cpu_info().model_name);
+               info.weight_format, info.num_threads, info.isa, cpu_info().model_name);
   return EngineParts{std::move(files.assets), scheduler, std::move(runner)};
 }
 

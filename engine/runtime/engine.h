@@ -28,7 +28,7 @@ struct Request {
   PriorityClass priority = PriorityClass::kDefault;
   std::string tenant;  ///< separates prefix caches; empty = the common one
   bool bypass_prefix_cache = false;
-  std::optional<TimePoint> arrival;   ///< at the server, where its durations begin; unset = submit()
+  std::optional<TimePoint> arrival;  ///< at the server, where its durations begin; unset = submit()
   std::optional<TimePoint> deadline;  ///< ended as kDeadlineExceeded at the first step after it
 };
 
@@ -44,6 +44,10 @@ struct ModelInfo {
   std::vector<int32_t> eos_token_ids;
   SamplingDefaults default_sampling;  ///< of the model's generation_config.json
   bool has_chat_template = false;
+  // What computes it; empty and 0 where steps are simulated.
+  std::string compute;      ///< arithmetic of the linear layers: "default", "fast" or "f32"
+  std::string isa;          ///< instruction set of the kernels: "avx512_bf16"
+  int32_t num_threads = 0;  ///< of the pool
 };
 
 /// How much may wait in front of the engine.

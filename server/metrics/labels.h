@@ -28,6 +28,17 @@ inline constexpr std::array<std::string_view, 7> kFinishNames = {
 
 Finish finish_of(const RequestRecord& record);
 
+/// How a request ended, in four words. Failed are those that the engine had taken and that ended
+/// neither well nor by their client's or an operator's will.
+enum class Outcome : uint8_t { kOk, kCancelled, kRefused, kFailed };
+inline constexpr std::array<std::string_view, 4> kOutcomeNames = {"ok", "cancelled", "refused",
+                                                                  "failed"};
+constexpr Outcome outcome_of(bool accepted, Code code) {
+  if (!accepted) return Outcome::kRefused;
+  if (code == Code::kOk) return Outcome::kOk;
+  return code == Code::kCancelled ? Outcome::kCancelled : Outcome::kFailed;
+}
+
 /// The reasons of refusals that are told apart, and "other" for all that are not: last.
 inline constexpr std::array<std::string_view, 19> kReasons = {"PARAM_OUT_OF_RANGE",
                                                               "CONSTRAINT_CONFLICT",

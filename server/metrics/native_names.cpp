@@ -3,12 +3,38 @@
 namespace tern::metrics {
 namespace {
 
+// Names and meaning are those of Prometheus' client libraries. What the system does not tell is
+// missing.
+void add_process(const ProcessInfo& p, Families& out) {
+  const auto gauge = [&](const char* name, const char* help, const auto& value) {
+    if (value) out.gauge(name, help, {}, double(*value));
+  };
+  out.counter("process_cpu_seconds_total", "User and system CPU time.", {}, p.cpu_seconds);
+  gauge("process_resident_memory_bytes", "Resident memory.", p.resident_bytes);
+  gauge("process_virtual_memory_bytes", "Virtual memory.", p.virtual_bytes);
+  gauge("process_virtual_memory_max_bytes", "Most virtual memory there may be.",
+        p.max_virtual_bytes);
+  gauge("process_open_fds", "Open file descriptors.", p.open_fds);
+  gauge("process_max_fds", "Most open file descriptors there may be.", p.max_fds);
+  gauge("process_threads", "Threads of the operating system.", p.num_threads);
+  gauge("process_start_time_seconds", "Start of the process, Unix seconds.", p.start_time);
+}
+
+void add_memory(const MemoryInfo& m, Families& out) {
+  if (m.limit_bytes() == 0) return;
+  out.gauge("tern_memory_available_bytes", "What the control group or the machine leaves.", {},
+            double(m.available_bytes()));
+  out.gauge("tern_memory_limit_bytes", "What that is left of.", {}, double(m.limit_bytes()));
+}
+
 void add_server(const Snapshot& s, Families& out) {
   out.gauge("tern_build_info", "Version of tern; always 1.", {{"version", s.server.version()}}, 1);
   out.gauge("tern_ready", "1 where requests are served and the engine moves.", {}, s.ready);
-  out.gauge("process_start_time_seconds", "Start of the server, Unix seconds.", {},
-            s.process_start);
-  out.gauge("tern_host_rss_bytes", "Resident memory of the process.", {}, double(s.rss_bytes));
+  for (const std::string_view state : kStateNames)
+    out.gauge("tern_server_state", "1 for the state that the server is in, 0 for the others.",
+              {{"state", state}}, s.state == state);
+  out.gauge("tern_host_rss_bytes", "Resident memory of the process.", {},
+            double(s.memory.resident_bytes));
   const std::string stage = s.loaded ? "ready" : s.server.load_stage();
   out.gauge("tern_model_load_progress_ratio", "Progress of the stage of loading that is going on.",
             {{"stage", stage}}, s.loaded ? 1 : s.server.load_fraction());
@@ -135,6 +161,8 @@ void add_request_histograms(const RequestTotals& totals, Families& out) {
 
 void add_native_metrics(const Snapshot& snapshot, Families& out) {
   add_server(snapshot, out);
+  add_process(snapshot.process, out);
+  add_memory(snapshot.memory, out);
   add_ends(snapshot.requests, out);
   add_request_histograms(snapshot.requests, out);
   if (!snapshot.loaded) return;

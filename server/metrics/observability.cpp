@@ -37,6 +37,9 @@ std::vector<Observability::Route> Observability::routes() const {
       {"/status/history.json", "application/json",
        [this] { return history_json(history_.samples()); }},
       {"/", "text/html; charset=utf-8", [] { return std::string(status_page()); }},
+      {"/status.css", "text/css; charset=utf-8", [] { return std::string(status_page_style()); }},
+      {"/status.js", "text/javascript; charset=utf-8",
+       [] { return std::string(status_page_script()); }},
   };
 }
 

@@ -28,8 +28,8 @@ class Observability {
     std::function<std::string()> text;
   };
 
-  /// "/metrics", "/status.json", "/status/history.json" and the status page at "/". They must not
-  /// be called after this is gone.
+  /// "/metrics", "/status.json", "/status/history.json", the status page at "/" and what it is made
+  /// of. They must not be called after this is gone.
   std::vector<Route> routes() const;
 
   const RequestMetrics& requests() const { return requests_; }
@@ -43,7 +43,10 @@ class Observability {
   StatusHistory history_;
 };
 
-/// The HTML page. It fetches "status.json" and "status/history.json", and nothing from elsewhere.
+/// The HTML page. It fetches "status.css", "status.js", "status.json" and "status/history.json",
+/// and nothing from elsewhere.
 std::string_view status_page();
+std::string_view status_page_style();
+std::string_view status_page_script();
 
 }  // namespace tern::metrics

@@ -38,33 +38,35 @@ Percentiles percentiles(std::vector<float>& values) {
   return {rank(0.5), rank(0.95), rank(0.99)};
 }
 
-uint64_t sum_ended(const RequestTotals& totals, bool refused) {
+}  // namespace
+
+uint64_t RequestTotals::num(Outcome outcome) const {
   uint64_t sum = 0;
-  for (const auto& by_code : totals.ended)
-    for (const auto& by_finish : by_code)
-      for (size_t finish = 0; finish < by_finish.size(); ++finish)
-        if ((finish == static_cast<size_t>(Finish::kRefused)) == refused) sum += by_finish[finish];
+  for (const ByCode& by_code : ended)
+    for (size_t code = 0; code < by_code.size(); ++code)
+      for (size_t finish = 0; finish < kFinishNames.size(); ++finish) {
+        const bool accepted = static_cast<Finish>(finish) != Finish::kRefused;
+        if (outcome_of(accepted, static_cast<Code>(code)) == outcome) sum += by_code[code][finish];
+      }
   return sum;
 }
 
-}  // namespace
-
 uint64_t RequestTotals::num_ended() const {
-  return sum_ended(*this, false);
-}
-
-uint64_t RequestTotals::num_refused() const {
-  return sum_ended(*this, true);
+  return num(Outcome::kOk) + num(Outcome::kCancelled) + num(Outcome::kFailed);
 }
 
 void RequestMetrics::on_request_end(const RequestRecord& record) {
   const TimePoint now = clock_.now();
   const std::lock_guard lock(mutex_);
   ++at(at(at(totals_.ended, record.priority), record.code), finish_of(record));
-  if (!record.accepted) ++totals_.refused[reason_index(record.reason)];
   if (const auto where = deadline_miss(record)) ++at(totals_.deadline_missed, *where);
   ends_.push({record, now});
-  if (!record.accepted) return;
+  if (!record.accepted) {
+    const size_t reason = reason_index(record.reason);
+    ++totals_.refused[reason];
+    refusals_.push({now, reason});
+    return;
+  }
   totals_.num_slow_consumers += record.reason == "SLOW_CONSUMER";
 
   observe_durations(record, totals_);
@@ -73,7 +75,8 @@ void RequestMetrics::on_request_end(const RequestRecord& record) {
   if (record.max_tokens > 0) totals_.max_tokens.observe(record.max_tokens);
   totals_.n.observe(record.n);
   samples_.push({now, seconds_or_none(record.ttft), seconds_or_none(record.tpot),
-                 static_cast<float>(record.e2e.count())});
+                 static_cast<float>(record.e2e.count()), outcome_of(record.accepted, record.code),
+                 record.prompt_tokens, record.cached_tokens});
 }
 
 RequestTotals RequestMetrics::totals() const {
@@ -82,20 +85,29 @@ RequestTotals RequestMetrics::totals() const {
 }
 
 RecentSummary RequestMetrics::summary(Seconds window) const {
+  RecentSummary out;
   std::vector<float> ttft, tpot, e2e;
   {
     const std::lock_guard lock(mutex_);
     const TimePoint oldest = clock_.now() - to_duration(window);
-    for (size_t i = 0; i < samples_.size(); ++i) {
+    for (size_t i = 0; i < samples_.size() && samples_.newest(i).at >= oldest; ++i) {
       const Sample& sample = samples_.newest(i);
-      if (sample.at < oldest) break;
       if (sample.ttft >= 0) ttft.push_back(sample.ttft);
       if (sample.tpot >= 0) tpot.push_back(sample.tpot);
       e2e.push_back(sample.e2e);
+      out.num_failed += sample.outcome == Outcome::kFailed;
+      out.num_cancelled += sample.outcome == Outcome::kCancelled;
+      out.prompt_tokens += static_cast<uint64_t>(sample.prompt_tokens);
+      out.cached_tokens += static_cast<uint64_t>(sample.cached_tokens);
     }
+    for (size_t i = 0; i < refusals_.size() && refusals_.newest(i).at >= oldest; ++i)
+      ++out.refused[refusals_.newest(i).reason];
   }
-  const size_t num_requests = e2e.size();
-  return {num_requests, percentiles(ttft), percentiles(tpot), percentiles(e2e)};
+  out.num_requests = e2e.size();
+  out.ttft = percentiles(ttft);
+  out.tpot = percentiles(tpot);
+  out.e2e = percentiles(e2e);
+  return out;
 }
 
 std::vector<RecentEnd> RequestMetrics::recent_ends() const {

@@ -55,19 +55,23 @@ struct RequestTotals {
   Histogram max_tokens{buckets::kTokens};
   Histogram n{buckets::kAnswers};
 
+  uint64_t num(Outcome outcome) const;
   /// Requests that the engine had accepted.
   uint64_t num_ended() const;
-  uint64_t num_refused() const;
 };
 
-/// Quantiles of what ended lately; 0 where nothing did.
+/// 0 where nothing ended.
 struct Percentiles {
   double p50 = 0, p95 = 0, p99 = 0;
 };
 
+/// What ended lately.
 struct RecentSummary {
-  size_t num_requests = 0;
-  Percentiles ttft, tpot, e2e;  ///< seconds
+  size_t num_requests = 0;  ///< that the engine had accepted
+  size_t num_failed = 0, num_cancelled = 0;
+  uint64_t prompt_tokens = 0, cached_tokens = 0;  ///< cached: of the prompts, found in the cache
+  Percentiles ttft, tpot, e2e;                    ///< seconds
+  std::array<uint64_t, kReasons.size()> refused{};
 };
 
 struct RecentEnd {
@@ -87,7 +91,8 @@ class RequestMetrics final : public RequestObserver {
 
   RequestTotals totals() const;
 
-  /// Of accepted requests that ended in the last `window`, at most the last kMostSamples.
+  /// Of requests that ended in the last `window`, at most the last kMostSamples of those that were
+  /// accepted and as many of those that were not.
   RecentSummary summary(Seconds window) const;
 
   /// The last kMostEnds, newest first; refused ones too.
@@ -97,6 +102,12 @@ class RequestMetrics final : public RequestObserver {
   struct Sample {
     TimePoint at;
     float ttft, tpot, e2e;  // seconds; negative: none
+    Outcome outcome;
+    int32_t prompt_tokens, cached_tokens;
+  };
+  struct Refusal {
+    TimePoint at;
+    size_t reason;  // index into kReasons
   };
 
   const Clock& clock_;
@@ -104,6 +115,7 @@ class RequestMetrics final : public RequestObserver {
   // Guarded by mutex_.
   RequestTotals totals_;
   LastN<Sample> samples_{kMostSamples};
+  LastN<Refusal> refusals_{kMostSamples};
   LastN<RecentEnd> ends_{kMostEnds};
 };
 

@@ -1,9 +1,6 @@
 #include "server/metrics/snapshot.h"
 
 #include <algorithm>
-#include <chrono>
-
-#include "base/memory_info.h"
 
 namespace tern::metrics {
 namespace {
@@ -13,6 +10,13 @@ Seconds oldest_queued(const Engine& engine) {
   for (const RequestState& request : engine.live_requests())
     if (request.is_queued) oldest = std::max(oldest, request.age);
   return oldest;
+}
+
+// The kernel counts it from the machine's start, which moves when clocks are set: read once, so
+// that a change means a restart.
+std::optional<double> process_start() {
+  static const std::optional<double> start = read_process_info().start_time;
+  return start;
 }
 
 std::string state_name(const ServingState& state) {
@@ -33,12 +37,13 @@ Snapshot take_snapshot(const RequestMetrics& requests, const ServingState& state
   out.requests = requests.totals();
   out.state = state_name(state);
   out.ready = out.state == "serving";
-  out.rss_bytes = read_memory_info().resident_bytes;
+  out.host = host_name();
+  out.process = read_process_info();
+  out.process.start_time = process_start();
+  out.memory = read_memory_info();
   out.num_coalesced = state.streams.num_coalesced;
   out.num_pauses = state.streams.num_pauses;
   state.describe(&out.server);
-  const Seconds now = std::chrono::system_clock::now().time_since_epoch();
-  out.process_start = now.count() - out.server.uptime_seconds();
   if (const Engine* engine = state.engine())
     out.loaded = {&engine->model_info(), engine->stats(), oldest_queued(*engine)};
   return out;

@@ -1,14 +1,22 @@
 // Everything that one scrape tells, taken at once.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/memory_info.h"
+#include "base/process_info.h"
 #include "engine/runtime/engine.h"
 #include "server/api/serving_state.h"
 #include "server/metrics/request_metrics.h"
 
 namespace tern::metrics {
+
+/// "stuck": the engine stands still though there is work.
+inline constexpr std::array<std::string_view, 4> kStateNames = {"loading", "serving", "draining",
+                                                                "stuck"};
 
 struct Snapshot {
   /// What there is once a model is loaded.
@@ -21,14 +29,13 @@ struct Snapshot {
   RequestTotals requests;
   v1::ServerInfo server;
   bool ready = false;
-  uint64_t rss_bytes = 0;
-  double process_start = 0;                    ///< Unix seconds
+  std::string host;  ///< its name on its network
+  ProcessInfo process;
+  MemoryInfo memory;
   uint64_t num_coalesced = 0, num_pauses = 0;  ///< of streams
   std::optional<Loaded> loaded;
 
-  /// As the status page says it: "loading", "serving", "draining", or "stuck" where the engine
-  /// stands still.
-  std::string state;
+  std::string state;  ///< one of kStateNames
 };
 
 /// Requests that had ended by then are among those that the engine has accepted: its numbers are

@@ -1,5 +1,6 @@
 #include "server/metrics/status_history.h"
 
+#include "base/process_info.h"
 #include "server/metrics/snapshot.h"
 
 namespace tern::metrics {
@@ -8,6 +9,7 @@ StatusHistory::StatusHistory(const RequestMetrics& requests, const ServingState&
     : requests_(requests),
       state_(state),
       last_look_(std::chrono::steady_clock::now()),
+      last_cpu_seconds_(read_process_info().cpu_seconds),
       thread_([this] { run(); }) {}
 
 StatusHistory::~StatusHistory() {
@@ -39,17 +41,19 @@ void StatusHistory::look() {
   const Engine* engine = state_.engine();
   if (!engine) return;
   const EngineStats stats = engine->stats();
+  const RequestTotals totals = requests_.totals();
   const TimePoint now = std::chrono::steady_clock::now();
-  const uint64_t ends = requests_.totals().num_ended();
   const double seconds = to_seconds(now - std::exchange(last_look_, now));
-  const Sample sample{
-      .queued = stats.num_queued_requests,
-      .running = stats.scheduler.num_running,
-      .kv_usage = kv_usage(stats.scheduler),
-      .tokens_per_second = double(stats.num_generated_tokens -
-                                  std::exchange(last_tokens_, stats.num_generated_tokens)) /
-                           seconds,
-      .ends_per_second = double(ends - std::exchange(last_ends_, ends)) / seconds};
+  const auto per_second = [seconds](auto value, auto& last) {
+    return double(value - std::exchange(last, value)) / seconds;
+  };
+  const Sample sample{.queued = stats.num_queued_requests,
+                      .running = stats.scheduler.num_running,
+                      .kv_usage = kv_usage(stats.scheduler),
+                      .tokens_per_second = per_second(stats.num_generated_tokens, last_tokens_),
+                      .ends_per_second = per_second(totals.num_ended(), last_ends_),
+                      .failed_per_second = per_second(totals.num(Outcome::kFailed), last_failed_),
+                      .cpus = per_second(read_process_info().cpu_seconds, last_cpu_seconds_)};
   const std::lock_guard lock(mutex_);
   samples_.push(sample);
 }

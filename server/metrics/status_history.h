@@ -25,6 +25,8 @@ class StatusHistory {
     double kv_usage = 0;           ///< 0 to 1
     double tokens_per_second = 0;  ///< generated since the sample before
     double ends_per_second = 0;    ///< requests, since the sample before
+    double failed_per_second = 0;  ///< of these, as Outcome has it
+    double cpus = 0;               ///< CPUs' worth of time that the process took
   };
 
   /// Both must outlive this.
@@ -47,7 +49,8 @@ class StatusHistory {
   LastN<Sample> samples_{kMostSamples};
   // Of its thread.
   TimePoint last_look_;
-  uint64_t last_tokens_ = 0, last_ends_ = 0;
+  uint64_t last_tokens_ = 0, last_ends_ = 0, last_failed_ = 0;
+  double last_cpu_seconds_ = 0;
   std::thread thread_;
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/cpu_info.h"
 
 namespace tern::metrics {
 namespace {
@@ -20,11 +23,66 @@ Json to_json(const Percentiles& p) {
 }
 
 Json latency_json(const RecentSummary& summary) {
-  return {{"window_seconds", kWindow.count()},
-          {"num_requests", summary.num_requests},
-          {"ttft_seconds", to_json(summary.ttft)},
+  return {{"ttft_seconds", to_json(summary.ttft)},
           {"tpot_seconds", to_json(summary.tpot)},
           {"e2e_seconds", to_json(summary.e2e)}};
+}
+
+Json last_minute_json(const RecentSummary& summary) {
+  return {{"ended", summary.num_requests},
+          {"failed", summary.num_failed},
+          {"cancelled", summary.num_cancelled},
+          {"refused", std::accumulate(summary.refused.begin(), summary.refused.end(), uint64_t{0})},
+          {"prompt_tokens", summary.prompt_tokens},
+          {"cached_tokens", summary.cached_tokens},
+          {"latency", latency_json(summary)}};
+}
+
+// Of the reasons that there were since start, the most frequent first.
+Json refusals_json(const RequestTotals& totals, const RecentSummary& summary) {
+  std::vector<size_t> reasons;
+  for (size_t i = 0; i < kReasons.size(); ++i)
+    if (totals.refused[i] > 0) reasons.push_back(i);
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [&](size_t a, size_t b) { return totals.refused[a] > totals.refused[b]; });
+  Json out = Json::array();
+  for (const size_t i : reasons)
+    out.push_back({{"reason", kReasons[i]},
+                   {"last_minute", summary.refused[i]},
+                   {"total", totals.refused[i]}});
+  return out;
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json process_json(const Snapshot& s) {
+  const ProcessInfo& p = s.process;
+  return {{"cpu_seconds", p.cpu_seconds},
+          {"start_time", or_null(p.start_time)},
+          {"resident_bytes", or_null(p.resident_bytes)},
+          {"threads", or_null(p.num_threads)},
+          {"open_fds", or_null(p.open_fds)},
+          {"max_fds", or_null(p.max_fds)},
+          {"memory_available_bytes", s.memory.available_bytes()},
+          {"memory_limit_bytes", s.memory.limit_bytes()}};
+}
+
+Json model_json(const ModelInfo& m) {
+  return {{"name", m.name},
+          {"architecture", m.architecture},
+          {"num_parameters", m.num_parameters},
+          {"weight_format", m.weight_format},
+          {"weight_bytes", m.weight_bytes},
+          {"max_model_len", m.max_model_len},
+          {"vocab_size", m.vocab_size},
+          {"kv_bytes_per_token", m.kv_bytes_per_token},
+          {"chat_template", m.has_chat_template},
+          {"compute", m.compute},
+          {"isa", m.isa},
+          {"threads", m.num_threads}};
 }
 
 Json request_json(const RequestState& r) {
@@ -44,6 +102,7 @@ Json end_json(const RecentEnd& end, TimePoint now) {
   return {{"id", r.request_id},
           {"class", priority_class_name(r.priority)},
           {"transport", transport_name(r.transport)},
+          {"outcome", kOutcomeNames[size_t(outcome_of(r.accepted, r.code))]},
           {"code", code_name(r.code)},
           {"reason", how},
           {"prompt_tokens", r.prompt_tokens},
@@ -56,11 +115,7 @@ Json end_json(const RecentEnd& end, TimePoint now) {
 void add_loaded(const Snapshot::Loaded& loaded, Json& out) {
   const EngineStats& e = loaded.stats;
   const SchedulerStats& s = e.scheduler;
-  out["model"] = {{"name", loaded.model->name},
-                  {"architecture", loaded.model->architecture},
-                  {"weight_format", loaded.model->weight_format},
-                  {"num_parameters", loaded.model->num_parameters},
-                  {"max_model_len", loaded.model->max_model_len}};
+  out["model"] = model_json(*loaded.model);
   out["queue"] = {{"requests", e.num_queued_requests},
                   {"limit", e.max_queued_requests},
                   {"tokens", e.num_queued_tokens},
@@ -73,6 +128,9 @@ void add_loaded(const Snapshot::Loaded& loaded, Json& out) {
   out["kv"] = {{"used", s.num_used_blocks},  {"cached", s.num_cached_blocks},
                {"free", s.num_free_blocks},  {"total", s.num_blocks},
                {"block_size", s.block_size}, {"usage", kv_usage(s)}};
+  out["prefix_cache"] = {{"query_tokens", s.prefix_cache_query_tokens},
+                         {"hit_tokens", s.prefix_cache_hit_tokens},
+                         {"evicted_blocks", s.num_evicted_blocks}};
   out["engine"] = {{"steps", s.num_steps},
                    {"preemptions", s.num_preemptions},
                    {"generated_tokens", e.num_generated_tokens},
@@ -93,14 +151,21 @@ void add_live(const Engine& engine, Json& out) {
 std::string status_json(const RequestMetrics& requests, const ServingState& state) {
   const Snapshot snapshot = take_snapshot(requests, state);
   const RequestTotals& totals = snapshot.requests;
+  const RecentSummary summary = requests.summary(kWindow);
   Json out = {{"version", snapshot.server.version()},
               {"state", snapshot.state},
               {"ready", snapshot.ready},
               {"uptime_seconds", snapshot.server.uptime_seconds()},
-              {"rss_bytes", snapshot.rss_bytes},
+              {"host", snapshot.host},
+              {"cpu", cpu_info().model_name},
+              {"listen", snapshot.server.listen()},
+              {"process", process_json(snapshot)},
               {"num_ended", totals.num_ended()},
-              {"num_refused", totals.num_refused()},
-              {"latency", latency_json(requests.summary(kWindow))},
+              {"num_failed", totals.num(Outcome::kFailed)},
+              {"num_cancelled", totals.num(Outcome::kCancelled)},
+              {"num_refused", totals.num(Outcome::kRefused)},
+              {"last_minute", last_minute_json(summary)},
+              {"refusals", refusals_json(totals, summary)},
               {"requests", Json::array()},
               {"recent", Json::array()}};
   const TimePoint now = std::chrono::steady_clock::now();
@@ -128,7 +193,9 @@ std::string history_json(const std::vector<StatusHistory::Sample>& samples) {
                 {"running", column(&Sample::running)},
                 {"kv_usage", column(&Sample::kv_usage)},
                 {"tokens_per_second", column(&Sample::tokens_per_second)},
-                {"ends_per_second", column(&Sample::ends_per_second)}});
+                {"ends_per_second", column(&Sample::ends_per_second)},
+                {"failed_per_second", column(&Sample::failed_per_second)},
+                {"cpus", column(&Sample::cpus)}});
 }
 
 }  // namespace tern::metrics

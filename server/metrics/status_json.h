@@ -14,8 +14,7 @@ namespace tern::metrics {
 /// 100), last ends. docs/observability.md has the members. Never waits for a step.
 std::string status_json(const RequestMetrics& requests, const ServingState& state);
 
-/// {"interval_seconds", "queued": […], "running", "kv_usage", "tokens_per_second",
-/// "ends_per_second"}: oldest first.
+/// {"interval_seconds", and an array for each member of a sample}: oldest first.
 std::string history_json(const std::vector<StatusHistory::Sample>& samples);
 
 }  // namespace tern::metrics

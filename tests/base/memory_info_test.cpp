@@ -23,6 +23,7 @@ TEST_CASE("without control groups the machine's memory counts", "[base][memory]"
   CHECK(root.read().machine_bytes == 4000 * 1024);
   CHECK(!root.read().group);
   CHECK(root.read().available_bytes() == 4000 * 1024);
+  CHECK(root.read().limit_bytes() == 9000 * 1024);
   CHECK(read_memory_info("/nowhere").available_bytes() == UINT64_MAX);
 }
 
@@ -39,6 +40,7 @@ TEST_CASE("the control group that leaves least counts, cached files as free", "[
   REQUIRE(root.read().group);
   CHECK(root.read().group->limit_bytes == 3000000);
   CHECK(root.read().available_bytes() == 2000000);
+  CHECK(root.read().limit_bytes() == 3000000);
   root.write(outer + "/inner/memory.max", "1000\n");
   CHECK(root.read().group->limit_bytes == 1000);
   CHECK(root.read().available_bytes() == 995);

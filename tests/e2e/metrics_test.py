@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 
@@ -76,12 +77,17 @@ def counts_come_out():
 def the_page_and_its_data_are_served():
     with Daemon(*SIMULATED, model=None, http="127.0.0.1:0") as daemon:
         kind, page = get(daemon, "/")
-        assert kind.startswith("text/html") and "status.json" in page
+        assert kind.startswith("text/html"), kind
+        for path, mime in (("status.js", "text/javascript"), ("status.css", "text/css")):
+            assert f'"{path}"' in page
+            kind, text = get(daemon, f"/{path}")
+            assert kind.startswith(mime) and len(text) > 1000, (path, kind)
         before = json.loads(get(daemon, "/status.json")[1])
         assert complete(daemon, prompt="hello", max_tokens=5, ignore_eos=True) == 200
         after = json.loads(get(daemon, "/status.json")[1])
         assert after["num_ended"] == before["num_ended"] + 1 and after["recent"][0]["reason"] == "length"
         assert after["engine"]["generated_tokens"] == before["engine"]["generated_tokens"] + 5
+        assert after["host"] == socket.gethostname() and before["process"]["start_time"] == after["process"]["start_time"]
         assert "queued" in json.loads(get(daemon, "/status/history.json")[1])
         assert "vllm:" not in get(daemon, "/metrics")[1]
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 CLOSED = {
     "class": {"system", "interactive", "default", "bulk"},
     "finish": {"stop_eos", "stop_token", "stop_string", "length", "mixed", "failed", "refused"},
-    "phase": {"prefill", "decode"}, "state": {"used", "cached", "free"},
+    "phase": {"prefill", "decode"}, "state": {"used", "cached", "free", "loading", "serving", "draining", "stuck"},
     "where": {"admission", "queue", "generation"}, "finished_reason": {"stop", "length", "abort", "error"},
     "engine": {"0"}, "code": None, "reason": None, "le": None, "stage": None, "version": None, "model": None,
     "architecture": None, "quant": None, "model_name": None, "block_size": None, "num_blocks": None,

@@ -106,12 +106,33 @@ TEST_CASE("metrics keep the rules of the text format", "[metrics]") {
   CHECK(scrape.samples.at("tern_e2e_request_latency_seconds_bucket{le=\"+Inf\"}") == 5);
   CHECK(scrape.samples.at("tern_prompt_tokens_total") == 35);
   CHECK(scrape.samples.at("tern_ready") == 1);
+  CHECK(scrape.samples.at("tern_server_state{state=\"serving\"}") == 1);
+  for (const char* other : {"loading", "draining", "stuck"})
+    CHECK(scrape.samples.at("tern_server_state{state=\"" + std::string(other) + "\"}") == 0);
   CHECK(scrape.samples.at("tern_model_load_progress_ratio{stage=\"ready\"}") == 1);
   double num_ended = 0;
   for (const auto& [name, value] : scrape.samples)
     if (name.starts_with("tern_requests_total{") && name.find("\"refused\"") == std::string::npos)
       num_ended += value;
   CHECK(num_ended == 5);
+}
+
+TEST_CASE("the process is told as Prometheus' client libraries tell it", "[metrics]") {
+  Service service;
+  const Scrape scrape = parse(service.get("/metrics"));
+  CHECK(scrape.types.at("process_cpu_seconds_total") == "counter");
+  for (const char* gauge :
+       {"process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
+        "process_max_fds", "process_threads", "process_start_time_seconds"}) {
+    CHECK(scrape.types.at(gauge) == "gauge");
+    CHECK(scrape.samples.at(gauge) > 0);
+  }
+  CHECK(scrape.samples.at("process_open_fds") < scrape.samples.at("process_max_fds"));
+  CHECK(scrape.samples.at("tern_memory_available_bytes") <=
+        scrape.samples.at("tern_memory_limit_bytes"));
+  // A change would mean a restart.
+  const std::string start = "process_start_time_seconds";
+  CHECK(parse(Service().get("/metrics")).samples.at(start) == scrape.samples.at(start));
 }
 
 TEST_CASE("the buckets of a histogram rise and end at its count", "[metrics]") {
@@ -201,8 +222,10 @@ TEST_CASE("before a model is loaded the load is told", "[metrics]") {
   const Scrape scrape = parse(text(0));
   CHECK(scrape.samples.at("tern_ready") == 0);
   CHECK(scrape.samples.at("tern_model_load_progress_ratio{stage=\"weights\"}") == 0.25);
+  CHECK(scrape.samples.at("tern_server_state{state=\"loading\"}") == 1);
   const auto status = nlohmann::json::parse(text(1));
   CHECK(status["state"] == "loading");
+  CHECK(status["process"]["resident_bytes"] > 0);
   CHECK(status["load"]["fraction"] == 0.25);
   CHECK_FALSE(status.contains("model"));
 }
@@ -223,18 +246,31 @@ TEST_CASE("the status holds what the page shows", "[metrics]") {
   CHECK(status["num_accepted"] == 6);
   CHECK(status["num_ended"] == 5);
   CHECK(status["num_refused"] == 1);
-  CHECK(status["latency"]["num_requests"] == 5);
-  CHECK(status["latency"]["ttft_seconds"]["p50"] > 0);
-  CHECK(status["latency"]["e2e_seconds"]["p50"] <= status["latency"]["e2e_seconds"]["p99"]);
+  CHECK(status["last_minute"]["ended"] == 5);
+  CHECK(status["last_minute"]["failed"] == 0);
+  CHECK(status["last_minute"]["refused"] == 1);
+  CHECK(status["last_minute"]["prompt_tokens"] == 35);
+  CHECK(status["refusals"] == nlohmann::json::parse(R"([{"reason": "MODEL_NOT_FOUND",
+                                                         "last_minute": 1, "total": 1}])"));
+  const auto& latency = status["last_minute"]["latency"];
+  CHECK(latency["ttft_seconds"]["p50"] > 0);
+  CHECK(latency["e2e_seconds"]["p50"] <= latency["e2e_seconds"]["p99"]);
+  CHECK_FALSE(status["host"].get<std::string>().empty());
+  CHECK(status["process"]["threads"] >= 1);
   REQUIRE(status["requests"].size() == 1);
   CHECK(status["requests"][0]["id"] == "<b>&\"'");
   CHECK(status["requests"][0]["prompt_tokens"] == 11);
   REQUIRE(status["recent"].size() == 6);
   CHECK(status["recent"][0]["reason"] == "MODEL_NOT_FOUND");
+  CHECK(status["recent"][0]["outcome"] == "refused");
+  CHECK(status["recent"][1]["outcome"] == "ok");
 
   const auto after = nlohmann::json::parse(service.get("/status.json"));
   CHECK(after["num_live"] == 0);
   CHECK(after["recent"][0]["reason"] == "CLIENT_CANCELLED");
+  CHECK(after["recent"][0]["outcome"] == "cancelled");
+  CHECK(after["num_cancelled"] == 1);
+  CHECK(after["num_failed"] == 0);
   CHECK(after["engine"]["steps"] >= status["engine"]["steps"]);  // its last step may be counted
 }
 
@@ -247,12 +283,31 @@ TEST_CASE("the history is told oldest first", "[metrics]") {
 }
 
 TEST_CASE("the page needs nothing from elsewhere and makes no HTML of data", "[metrics]") {
-  const std::string page(status_page());
+  const std::string page(status_page()), style(status_page_style()), script(status_page_script());
   CHECK(page == read("server/metrics/status_page.html"));
-  for (const char* word : {"src=", "@import", "url(", "innerHTML", "insertAdjacentHTML",
-                           "document.write", "https:", "\"//"})
-    CHECK(page.find(word) == std::string::npos);
+  CHECK(style == read("server/metrics/status_page.css"));
+  CHECK(script == read("server/metrics/status_page.js"));
+  const std::string all = page + style + script;
+  for (const char* word : {"@import", "url(", "innerHTML", "outerHTML", "insertAdjacentHTML",
+                           "document.write", "eval(", "https:", "\"//"})
+    CHECK(all.find(word) == std::string::npos);
   CHECK(page.find("name=\"viewport\"") != std::string::npos);
+  // The browser is told to take scripts and styles from this server's files alone.
+  CHECK(page.find("Content-Security-Policy\" content=\"default-src 'none'; script-src 'self'; "
+                  "style-src 'self'; connect-src 'self'") != std::string::npos);
+  for (const char* inline_code : {"<style", "<script>", " style=", " onclick=", " onload="})
+    CHECK(page.find(inline_code) == std::string::npos);
+}
+
+TEST_CASE("each element that the page's script fills is there", "[metrics]") {
+  const std::string page(status_page()), script(status_page_script());
+  static const std::regex kId(R"re((?:\$|big|bar|text|table|sparkline)\("([a-z_-]+)")re");
+  int num_ids = 0;
+  for (std::sregex_iterator m(script.begin(), script.end(), kId), end; m != end; ++m, ++num_ids) {
+    INFO(m->str());
+    CHECK(page.find("id=\"" + (*m)[1].str() + "\"") != std::string::npos);
+  }
+  CHECK(num_ids > 30);
 }
 
 TEST_CASE("every metric of the dashboard exists", "[metrics]") {
@@ -284,9 +339,10 @@ TEST_CASE("every metric is in the docs, and nothing else", "[metrics]") {
     INFO(family);
     CHECK(docs.find("`" + family + "`") != std::string::npos);
   }
-  static const std::regex kName("`((tern_|vllm:)[a-z0-9_]+)`");
+  static const std::regex kName("`((tern_|process_|vllm:)[a-z0-9_]+)`");
   for (std::sregex_iterator m(docs.begin(), docs.end(), kName), end; m != end; ++m) {
     INFO(m->str());
-    CHECK(scrape.types.count((*m)[1]) == 1);
+    // Where nothing limits it, it is not told.
+    if ((*m)[1] != "process_virtual_memory_max_bytes") CHECK(scrape.types.count((*m)[1]) == 1);
   }
 }

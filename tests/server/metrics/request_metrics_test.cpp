@@ -62,7 +62,10 @@ TEST_CASE("requests are counted by class, code and finish", "[metrics]") {
   CHECK(count(totals, PriorityClass::kDefault, Code::kResourceExhausted, Finish::kRefused) == 1);
   CHECK(totals.num_slow_consumers == 1);
   CHECK(totals.num_ended() == 5);
-  CHECK(totals.num_refused() == 1);
+  CHECK(totals.num(Outcome::kOk) == 3);
+  CHECK(totals.num(Outcome::kCancelled) == 1);
+  CHECK(totals.num(Outcome::kFailed) == 1);
+  CHECK(totals.num(Outcome::kRefused) == 1);
   CHECK(totals.e2e.count() == 5);  // the cancelled one too, the refused one not
   CHECK(totals.cancel_to_end.count() == 1);
 }
@@ -115,6 +118,39 @@ TEST_CASE("percentiles are those of the last minute", "[metrics]") {
   CHECK(metrics.recent_ends().size() == RequestMetrics::kMostEnds);
 }
 
+TEST_CASE("the last minute's ends are told by outcome, its refusals by reason", "[metrics]") {
+  ManualClock clock;
+  clock.advance(Seconds(1000));
+  RequestMetrics metrics(clock);
+  RequestRecord r = ended();
+  r.code = Code::kInternal;
+  metrics.on_request_end(r);
+  metrics.on_request_end(refused(Code::kResourceExhausted, "QUEUE_FULL"));
+  clock.advance(Seconds(100));
+  metrics.on_request_end(r);
+  r.code = Code::kDeadlineExceeded;
+  metrics.on_request_end(r);
+  r.code = Code::kCancelled;
+  metrics.on_request_end(r);
+  r = ended();
+  r.prompt_tokens = 100;
+  r.cached_tokens = 64;
+  metrics.on_request_end(r);
+  // Refusals, however many, push no ends out.
+  for (size_t i = 0; i < RequestMetrics::kMostSamples + 9; ++i)
+    metrics.on_request_end(refused(Code::kResourceExhausted, "QUEUE_FULL"));
+  metrics.on_request_end(refused(Code::kNotFound, "MODEL_NOT_FOUND"));
+  const RecentSummary summary = metrics.summary(Seconds(60));
+  CHECK(summary.num_requests == 4);
+  CHECK(summary.num_failed == 2);
+  CHECK(summary.num_cancelled == 1);
+  CHECK(summary.prompt_tokens == 100);
+  CHECK(summary.cached_tokens == 64);
+  CHECK(summary.refused[reason_index("QUEUE_FULL")] == RequestMetrics::kMostSamples - 1);
+  CHECK(summary.refused[reason_index("MODEL_NOT_FOUND")] == 1);
+  CHECK(metrics.totals().num(Outcome::kFailed) == 3);
+}
+
 TEST_CASE("a call reports its request once, with all of its answers", "[metrics]") {
   const auto engine = start_sim();
   ServingState state{RequestLimits{}};
@@ -161,7 +197,7 @@ TEST_CASE("requests refused before the engine are reported", "[metrics]") {
       .refuse({.code = Code::kInvalidArgument, .reason = "MALFORMED_MESSAGE"});
   const RequestTotals totals = observability.requests().totals();
   CHECK(totals.num_ended() == 0);
-  CHECK(totals.num_refused() == 3);
+  CHECK(totals.num(Outcome::kRefused) == 3);
   for (const char* reason : {"LOADING", "PARAM_OUT_OF_RANGE", "MALFORMED_MESSAGE"})
     CHECK(totals.refused[reason_index(reason)] == 1);
 }
@@ -208,11 +244,11 @@ TEST_CASE("what was accepted has ended or lives, whatever clients do", "[metrics
   const EngineStats stats = engine->stats();
   CHECK(stats.num_live_requests == 0);
   CHECK(totals.num_ended() == stats.num_requests_submitted);
-  CHECK(totals.num_refused() == uint64_t(num_refused));
-  CHECK(totals.num_ended() + totals.num_refused() == kThreads * kRequests);
-  CHECK(totals.num_refused() > 0);
+  CHECK(totals.num(Outcome::kRefused) == uint64_t(num_refused));
+  CHECK(totals.num_ended() + totals.num(Outcome::kRefused) == kThreads * kRequests);
+  CHECK(totals.num(Outcome::kRefused) > 0);
   CHECK(totals.e2e.count() == totals.num_ended());
   uint64_t by_reason = 0;
   for (const uint64_t refusals : totals.refused) by_reason += refusals;
-  CHECK(by_reason == totals.num_refused());
+  CHECK(by_reason == totals.num(Outcome::kRefused));
 }
