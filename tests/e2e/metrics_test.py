@@ -4,10 +4,11 @@ import concurrent.futures
 import json
 import re
 import socket
+import time
 import urllib.error
 import urllib.request
 
-from harness import Daemon
+from harness import SOURCE, Daemon
 from prometheus_text import parse
 
 SIMULATED = ("--set", "engine.simulate=true", "--set", "scheduler.max_num_seqs=4")
@@ -92,7 +93,72 @@ def the_page_and_its_data_are_served():
         assert "vllm:" not in get(daemon, "/metrics")[1]
 
 
+def alert_rules():
+    """[{alert, expr, …}] of the alerts: the part of YAML that the file is written in."""
+    rules, block = [], None
+    for line in (SOURCE / "deploy/prometheus/alerts.yaml").read_text().splitlines():
+        entry = re.fullmatch(r"\s*(?:- )?(\w+): *(.*)", line.split(" # ")[0])
+        if line.lstrip().startswith("- alert:"):
+            rules.append({})
+        if not rules or not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if block and line.startswith(" " * 10):
+            rules[-1][block] += " " + line.strip()
+        elif entry:
+            key, value = entry.groups()
+            block = key if value == "|" else None
+            rules[-1][key] = "" if block else value.strip('"')
+    return rules
+
+
+def check_expression(expr, samples):
+    """Every metric, label and label's value that `expr` names is one that a server shows."""
+    found = re.findall(r"\b((?:tern|process)_\w+)(\{[^}]*\})?", expr)
+    for name, matchers in found:
+        of_name = [dict(labels) for n, labels in samples if n in (name, name + "_count")]
+        assert of_name, f"no server shows {name}: {expr}"
+        for label, operator, value in re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', matchers):
+            if label in ("job", "instance"):  # Prometheus' own
+                continue
+            shown = {labels.get(label) for labels in of_name}
+            assert shown != {None}, f"{name} has no label {label}: {expr}"
+            for word in value.split("|") if "~" in operator else [value]:
+                assert word in shown, f"{name} has {label} {sorted(shown)}, not {word}: {expr}"
+    return len(found)
+
+
+def what_is_alerted_on_and_drawn_exists():
+    with Daemon(*SIMULATED, "--set", "simulate.step_base=20ms", model=None, http="127.0.0.1:0") as daemon:
+        assert complete(daemon, prompt="x", max_tokens=4) == 200
+        assert complete(daemon, prompt="x", model="none") == 404
+        cancelled = socket.create_connection(daemon.http.split(":"))
+        body = json.dumps({"prompt": "x", "max_tokens": 1000, "stream": True, "ignore_eos": True})
+        cancelled.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        cancelled.recv(1)
+        cancelled.close()
+        deadline = time.time() + 30
+        while not total(samples := scrape(daemon), "tern_requests_total", code="CANCELLED"):
+            assert time.time() < deadline, "a cancelled request is not told"
+            time.sleep(0.05)
+        known = set(re.findall(r"^  (\w+):|^(\w+):", (SOURCE / "configs/ternd.yaml").read_text(), re.M))
+        keys = {b for _, b in known}, {a for a, _ in known}
+        rules = alert_rules()
+        assert len(rules) >= 15 and len({rule["alert"] for rule in rules}) == len(rules)
+        for rule in rules:
+            assert check_expression(rule["expr"], samples) or "up{" in rule["expr"], rule
+            assert rule["severity"] in ("critical", "warning", "info"), rule
+            texts = [rule[key] for key in ("summary", "description", "runbook")]
+            assert all(len(text) > 20 for text in texts), rule
+            check_expression(" ".join(texts), samples)
+            for section, key in re.findall(r"\b([a-z]+)\.([a-z]\w+)", rule["runbook"] + rule["description"]):
+                assert section not in keys[0] or key in keys[1], f"{rule['alert']}: no key {section}.{key}"
+        dashboard = json.loads((SOURCE / "deploy/grafana/tern.json").read_text())
+        drawn = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+        assert sum(check_expression(expr.replace('{instance=~"$instance"', '{instance=""'), samples) for expr in drawn) > 20
+
+
 if __name__ == "__main__":
     counts_come_out()
     the_page_and_its_data_are_served()
+    what_is_alerted_on_and_drawn_exists()
     print("ok")
