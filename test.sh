@@ -3,9 +3,9 @@
 #   ./test.sh          unit, property, parity, wire and end-to-end tests
 #   ./test.sh --full   besides, each a script in tests/full: the unit tests under AddressSanitizer/UBSan and
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
-#                      for 64-bit ARM in qemu; independent clients against the wire's contract, and the load
-#                      generators and libraries that people use; the status page in a browser; the container image,
-#                      where buildah is; and ten minutes of mixed load. Takes hours.
+#                      for 64-bit ARM in qemu; independent clients against the wire's contract, the load generators and
+#                      libraries that people use, and an evaluation harness against PyTorch; the status page in a
+#                      browser; the container image, where buildah is; and ten minutes of mixed load. Takes hours.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -21,7 +21,7 @@ if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  for stage in sanitizers clang memcheck aarch64 conformance openai clients prometheus status_page image soak; do
+  for stage in sanitizers clang memcheck aarch64 conformance openai clients lm_eval prometheus status_page image soak; do
     echo "== stage $stage"
     "tests/full/$stage.sh"
   done

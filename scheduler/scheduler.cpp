@@ -111,9 +111,9 @@ Status Scheduler::Impl::check(const Sequence& seq) const {
                                               ") tokens of the prompt, has " +
                                               std::to_string(seq.token_ids.size()));
   }
-  if (seq.max_tokens < 1) {
+  if (seq.max_tokens < 0) {
     return refuse(Code::kInvalidArgument,
-                  "max_tokens must be at least 1, is " + std::to_string(seq.max_tokens));
+                  "max_tokens must be at least 0, is " + std::to_string(seq.max_tokens));
   }
   if (seq.priority > PriorityClass::kBulk) {
     return refuse(
@@ -190,7 +190,8 @@ void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
   publish_full_blocks(entry);
   if (result.finished) return;
   TERN_CHECK(num_missing_tokens(seq) > 0, "a sequence that goes on needs the token it produced");
-  TERN_CHECK(seq.num_output_tokens() < seq.max_tokens, "a sequence goes on beyond max_tokens");
+  TERN_CHECK(!produces_token || seq.num_output_tokens() < seq.max_tokens,
+             "a sequence goes on beyond max_tokens");
 }
 
 void Scheduler::Impl::publish_full_blocks(Entry& entry) {

@@ -1,6 +1,7 @@
 // One sequence as the scheduler sees it: tokens, counters, KV blocks. No text, no tensors.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,7 +34,7 @@ struct Sequence {
   std::string cache_salt;    ///< sequences share prefix blocks only under equal salts (tenants)
   int32_t rope_variant = 0;  ///< Model::rope_variant; cache_salt must tell of it
   int32_t num_prompt_tokens = 0;     ///< >= 1
-  int32_t max_tokens = 0;            ///< >= 1: most tokens that commit() may append
+  int32_t max_tokens = 0;            ///< most tokens that commit() may append; 0: the prompt alone
   bool bypass_prefix_cache = false;  ///< read no cached block (its own blocks are still published)
 
   // Owned by the scheduler from add() on.
@@ -46,7 +47,9 @@ struct Sequence {
   std::vector<int32_t> block_table;   ///< block ids; entry i holds positions [i * block_size, …)
 
   /// Most tokens whose KV is ever computed: the last one of the answer is not fed back.
-  int64_t max_computed_tokens() const { return int64_t(num_prompt_tokens) + max_tokens - 1; }
+  int64_t max_computed_tokens() const {
+    return int64_t(num_prompt_tokens) + std::max(max_tokens - 1, 0);
+  }
   int32_t num_tokens() const { return static_cast<int32_t>(token_ids.size()); }
   int32_t num_output_tokens() const { return num_tokens() - num_prompt_tokens; }
 };

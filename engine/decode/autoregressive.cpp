@@ -48,25 +48,20 @@ class Autoregressive final : public DecodeStrategy {
     state.counts.add_output(id);
     Commit commit;
     commit.token_ids = {id};
-    if (ends_by_token(state, id, commit)) {
-      commit.text = finish_text(state);
-      return commit;
-    }
-    commit.num_shown = 1;
     if (state.params.wants_logprobs()) {
       TERN_ASSIGN(TokenLogprobs logprobs,
                   compute_logprobs(row, id, state.params.logprobs.value_or(0),
                                    state.params.logprob_token_ids));
       commit.logprobs.push_back(std::move(logprobs));
     }
-    commit.text = shown_text(state, id);
+    const bool ends = ends_by_token(state, id, commit);
+    if (!ends || state.params.include_stop_str_in_output) commit.text = shown_text(state, id);
+    commit.finished = ends || state.num_output_tokens >= state.params.max_tokens;
+    if (commit.finished) commit.text += finish_text(state);
     if (state.stop.matched()) {
       commit.finished = true;
       commit.reason = FinishReason::kStopString;
-    } else if (state.num_output_tokens >= state.params.max_tokens) {
-      commit.finished = true;
-      commit.reason = FinishReason::kLength;
-      commit.text += finish_text(state);
+      commit.stop_token = -1;
     }
     return commit;
   }
@@ -80,7 +75,6 @@ class Autoregressive final : public DecodeStrategy {
     } else {
       return false;
     }
-    commit.finished = true;
     commit.stop_token = id;
     return true;
   }
@@ -88,12 +82,17 @@ class Autoregressive final : public DecodeStrategy {
   std::string shown_text(DecodeState& state, int32_t id) const {
     if (tokenizer_ == nullptr) return {};
     if (state.params.skip_special_tokens && tokenizer_->is_special(id)) return {};
-    return state.stop.push(state.utf8.push(tokenizer_->token_bytes(id)));
+    return match_stop(state, state.utf8.push(tokenizer_->token_bytes(id)));
+  }
+
+  // As end-of-sequence tokens do, stop strings count behind the first min_tokens tokens.
+  static std::string match_stop(DecodeState& state, const std::string& text) {
+    return state.stop.push(text, state.num_output_tokens > state.params.min_tokens);
   }
 
   // What UTF-8 and stop strings held back. The tail can complete a stop string too.
   static std::string finish_text(DecodeState& state) {
-    std::string text = state.stop.push(state.utf8.finish());
+    std::string text = match_stop(state, state.utf8.finish());
     return text + state.stop.finish();
   }
 

@@ -33,9 +33,8 @@ struct DecodeState {
 
 /// What one step gave a request.
 struct Commit {
-  std::vector<int32_t> token_ids;  ///< to append to the sequence
-  size_t num_shown = 0;  ///< of them, to tell the client: without the token that ended the answer
-  std::vector<TokenLogprobs> logprobs;  ///< of those shown, where the request wants them
+  std::vector<int32_t> token_ids;       ///< to append to the sequence, and to tell the client
+  std::vector<TokenLogprobs> logprobs;  ///< of them, where the request wants them
   std::string text;                     ///< to tell the client: whole characters
   bool finished = false;
   FinishReason reason = FinishReason::kLength;

@@ -41,13 +41,13 @@ struct SamplingParams {
   /// The ids that spell bad_words, with and without a leading space: Engine::submit() fills it in.
   std::vector<std::vector<int32_t>> bad_word_token_ids;
 
-  int32_t max_tokens = 0;         ///< 0 = what the context leaves
-  int32_t min_tokens = 0;         ///< tokens that would end the answer are masked until then
-  std::vector<std::string> stop;  ///< the answer is cut where one begins
-  bool include_stop_str_in_output = false;
-  std::vector<int32_t> stop_token_ids;  ///< besides the model's end-of-sequence tokens
-  bool ignore_eos = false;              ///< end-of-sequence tokens go on like any other
-  bool skip_special_tokens = true;      ///< special tokens give no text
+  int32_t max_tokens = 0;  ///< 0 = what the context leaves
+  int32_t min_tokens = 0;  ///< until then end tokens are masked and stop strings do not count
+  std::vector<std::string> stop;            ///< the answer is cut where one begins
+  bool include_stop_str_in_output = false;  ///< the text of a token that ends the answer, too
+  std::vector<int32_t> stop_token_ids;      ///< besides the model's end-of-sequence tokens
+  bool ignore_eos = false;                  ///< end-of-sequence tokens go on like any other
+  bool skip_special_tokens = true;          ///< special tokens give no text
 
   std::optional<int32_t> logprobs;         ///< alternatives a token of the answer, [0, 20]
   std::optional<int32_t> prompt_logprobs;  ///< of the prompt; then no cached prefix is read

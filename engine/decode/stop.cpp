@@ -12,15 +12,18 @@ StopMatcher::StopMatcher(std::vector<std::string> stop, bool include)
   if (!stop_.empty()) longest_ = stop_.back().size();
 }
 
-std::string StopMatcher::push(std::string_view text) {
+std::string StopMatcher::push(std::string_view text, bool can_match) {
   if (stop_.empty()) return std::string(text);
   if (matched_) return {};
+  const size_t num_old = held_.size();
   held_ += text;
 
   size_t first = std::string::npos;
   const std::string* winner = nullptr;
   for (const std::string& s : stop_) {
-    const size_t at = held_.find(s);
+    if (!can_match) break;
+    // A match ends in the new text: one that ended before was not to count.
+    const size_t at = held_.find(s, num_old < s.size() ? 0 : num_old + 1 - s.size());
     if (at < first) first = at, winner = &s;
   }
   if (winner != nullptr) {

@@ -18,8 +18,9 @@ class StopMatcher {
 
   /// What can be shown after `text`. Once a stop string has matched, the text before it (or up to
   /// its end) is returned and nothing more comes. Of several, the one that begins first matches; of
-  /// those that begin together, the shortest.
-  std::string push(std::string_view text);
+  /// those that begin together, the shortest. `can_match` false: no stop string may end in `text`,
+  /// but one that ends later may begin there.
+  std::string push(std::string_view text, bool can_match = true);
 
   /// What was held back; call when the answer ends for another reason.
   std::string finish();

@@ -37,12 +37,14 @@ Status check_request(const ModelInfo& info, const Tokenizer* tokenizer, Request&
   TERN_TRY(request.sampling.validate());
   const int64_t prompt = static_cast<int64_t>(request.prompt_token_ids.size());
   if (prompt == 0) return invalid_argument("prompt: must hold at least one token");
-  if (prompt >= info.max_model_len)
-    return too_long(prompt, std::max(request.sampling.max_tokens, 1), info.max_model_len);
-  if (request.sampling.max_tokens == 0)
-    request.sampling.max_tokens = static_cast<int32_t>(info.max_model_len - prompt);
-  if (prompt + request.sampling.max_tokens > info.max_model_len)
-    return too_long(prompt, request.sampling.max_tokens, info.max_model_len);
+  int32_t& max_tokens = request.sampling.max_tokens;
+  if (request.prompt_only) max_tokens = 0;
+  if (prompt + !request.prompt_only > info.max_model_len)
+    return too_long(prompt, request.prompt_only ? 0 : std::max(max_tokens, 1), info.max_model_len);
+  if (max_tokens == 0 && !request.prompt_only)
+    max_tokens = static_cast<int32_t>(info.max_model_len - prompt);
+  if (prompt + max_tokens > info.max_model_len)
+    return too_long(prompt, max_tokens, info.max_model_len);
   TERN_TRY(request.sampling.validate());  // min_tokens, too, now that max_tokens is known
   TERN_TRY(request.sampling.validate_ids(info.vocab_size));
   for (size_t i = 0; i < request.prompt_token_ids.size(); ++i) {

@@ -22,9 +22,11 @@ namespace tern {
 
 /// A request whose text is already token ids: the engine thread never tokenises.
 struct Request {
-  std::string request_id;                 ///< for logs; unique among live requests
-  std::vector<int32_t> prompt_token_ids;  ///< 1 … max_model_len - 1, each in [0, vocab_size)
+  std::string request_id;  ///< for logs; unique among live requests
+  /// 1 … max_model_len - 1 (max_model_len where prompt_only), each in [0, vocab_size).
+  std::vector<int32_t> prompt_token_ids;
   SamplingParams sampling;
+  bool prompt_only = false;  ///< the prompt is computed, the answer is empty; no max_tokens then
   PriorityClass priority = PriorityClass::kDefault;
   std::string tenant;  ///< separates prefix caches; empty = the common one
   bool bypass_prefix_cache = false;

@@ -318,6 +318,13 @@ Status EngineLoop::report_prompt(Answer& answer, const BatchSlice& slice,
 TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
                                      MatView<const float> logits, SequenceResult& out) {
   TokenEvent event{.index = answer.index};
+  if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
+    prefilled_.push_back(answer.request->submission.id);
+  if (answer.request->submission.request.prompt_only) {
+    out.finished = true;
+    event.finished.emplace();
+    return event;
+  }
   Result<Commit> commit = strategy_.commit(answer.decode, output_token_ids, logits, sampler_);
   if (const auto failure = fail_point("engine.token")) commit = *failure;
   if (!commit.ok()) {
@@ -327,13 +334,10 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
   }
   out.token_ids.assign(commit->token_ids.begin(), commit->token_ids.end());
   out.finished = commit->finished;
-  if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
-    prefilled_.push_back(answer.request->submission.id);
   answer.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
   num_generated_tokens_ += out.token_ids.size();
   event.text = std::move(commit->text);
   event.token_ids = std::move(commit->token_ids);
-  event.token_ids.resize(commit->num_shown);
   event.logprobs = std::move(commit->logprobs);
   if (commit->finished)
     event.finished = FinishedEvent{.reason = commit->reason,
@@ -396,7 +400,8 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   finished.timing.queue = admitted - submission.arrival;
   if (answer.first_token_at) finished.timing.ttft = *answer.first_token_at - submission.arrival;
   finished.timing.e2e = now - submission.arrival;
-  if (finished.status.ok()) predictor_.observe_answer(answer.usage.completion_tokens);
+  if (finished.status.ok() && answer.usage.completion_tokens > 0)
+    predictor_.observe_answer(answer.usage.completion_tokens);
 
   const bool is_last = --request.num_live == 0;
   if (is_last) {

@@ -12,8 +12,7 @@ SchedulerConfig scheduler_config(const ScoreOptions& options) {
   config.max_num_seqs = 1;
   config.max_num_batched_tokens = options.chunk;
   config.block_size = options.block_size;
-  config.max_model_len =
-      options.max_len + 1;  // the scheduler counts a token that is never computed
+  config.max_model_len = options.max_len;
   config.num_blocks = ceil_div(config.max_model_len, config.block_size);
   config.enable_prefix_caching = false;
   return config;
@@ -65,7 +64,6 @@ Status Scorer::run(std::span<const int32_t> token_ids,
   seq->id = 1;
   seq->token_ids.assign(token_ids.begin(), token_ids.end());
   seq->num_prompt_tokens = seq->num_tokens();
-  seq->max_tokens = 1;
   seq->rope_variant = runner_->rope_variant(seq->max_computed_tokens());
   TERN_TRY(scheduler_->add(std::move(seq)));
   while (scheduler_->has_work()) {

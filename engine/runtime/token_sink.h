@@ -28,8 +28,9 @@ struct Timing {
   int32_t num_recomputed_tokens = 0;
 };
 
-/// How an answer ended. Exactly one comes for each of a request's n answers, and nothing after the
-/// last. Where one fails (its status is not ok), all others that still live end with its status.
+/// How an answer ended. Exactly one comes for each of a request's n answers, with its last token,
+/// and nothing after the last. Where one fails (its status is not ok), all others that still live
+/// end with its status.
 struct FinishedEvent {
   Status status;  ///< ok: `reason` says why; else kCancelled, kInternal, kUnavailable, …
   FinishReason reason = FinishReason::kLength;
@@ -40,10 +41,11 @@ struct FinishedEvent {
 };
 
 struct TokenEvent {
-  int32_t index = 0;               ///< which of the request's n answers
-  std::string text;                ///< whole UTF-8 characters, ready to show; may be empty
-  std::vector<int32_t> token_ids;  ///< new since the last event, in order; stop tokens that are not
-                                   ///< shown are not among them
+  int32_t index = 0;  ///< which of the request's n answers
+  std::string text;   ///< whole UTF-8 characters, ready to show; may be empty
+  /// New since the last event, in order. The one that ended the answer is among them, though the
+  /// text does not show it.
+  std::vector<int32_t> token_ids;
   std::vector<TokenLogprobs> logprobs;  ///< of token_ids, where the request wants them
   std::optional<FinishedEvent> finished;
 };

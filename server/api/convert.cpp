@@ -235,7 +235,7 @@ std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& 
   request.request_id = uuid_v7();
   request.sampling.prompt_logprobs = static_cast<int32_t>(in.top_logprobs());
   request.sampling.temperature = 0;
-  request.sampling.max_tokens = 1;  // the engine answers with at least one token
+  request.prompt_only = true;
   set_accepted(engine.model_info(), true, out);
   return {};
 }
@@ -250,6 +250,12 @@ std::optional<ApiError> check_model(const std::string& name, const Engine& engin
                   .model = name};
 }
 
+EncodeOptions to_encode_options(const v1::TextOptions& options) {
+  return {.add_special_tokens = !options.has_add_special_tokens() || options.add_special_tokens(),
+          .parse_special_tokens =
+              !options.has_parse_special_tokens() || options.parse_special_tokens()};
+}
+
 std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptions& options,
                                     const Engine& engine, const RequestLimits& limits,
                                     std::vector<int32_t>* ids) {
@@ -260,11 +266,7 @@ std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptio
     return bad_field("text", std::to_string(text.size()) + " bytes, at most " +
                                  std::to_string(limits.max_prompt_bytes) +
                                  " (limits.max_prompt_bytes)");
-  const EncodeOptions encode = {
-      .add_special_tokens = !options.has_add_special_tokens() || options.add_special_tokens(),
-      .parse_special_tokens =
-          !options.has_parse_special_tokens() || options.parse_special_tokens()};
-  Result<std::vector<int32_t>> encoded = tokenizer->encode(text, encode);
+  Result<std::vector<int32_t>> encoded = tokenizer->encode(text, to_encode_options(options));
   if (!encoded.ok()) return bad_field("text", encoded.status().message());
   *ids = *std::move(encoded);
   return {};

@@ -51,6 +51,8 @@ std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& 
 /// `name` must be empty or the served model's: MODEL_NOT_FOUND.
 std::optional<ApiError> check_model(const std::string& name, const Engine& engine);
 
+EncodeOptions to_encode_options(const v1::TextOptions& options);
+
 /// Text to ids as `options` say. FEATURE_DISABLED where the model has no tokenizer.
 std::optional<ApiError> encode_text(const std::string& text, const v1::TextOptions& options,
                                     const Engine& engine, const RequestLimits& limits,

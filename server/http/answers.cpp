@@ -94,11 +94,13 @@ Answers::~Answers() {
 
 std::optional<ApiError> Answers::submit(ServingState& state,
                                         const std::vector<v1::GenerateRequest>& in,
-                                        const std::optional<TimePoint>& deadline,
-                                        const Caller& caller) {
+                                         bool prompt_only,
+                                         const std::optional<TimePoint>& deadline,
+                                         const Caller& caller) {
   for (const v1::GenerateRequest& request : in) {
     auto sink = std::make_shared<Sink>(state, caller, mailbox_, num_prompts());
     const auto convert = [&](const Engine& engine, GenerateCall* out) {
+      out->request.prompt_only = prompt_only;
       return to_call(request, engine, state.limits, out);
     };
     {

@@ -36,9 +36,10 @@ class Answers {
   ~Answers();
   Answers(const Answers&) = delete;
 
-  /// Admission of all, or the refusal of the first that is not admitted.
+  /// Admission of all, or the refusal of the first that is not admitted. `prompt_only`: the prompts
+  /// are computed, and the answers are empty.
   std::optional<ApiError> submit(ServingState& state, const std::vector<v1::GenerateRequest>& in,
-                                 const std::optional<TimePoint>& deadline,
+                                 bool prompt_only, const std::optional<TimePoint>& deadline,
                                  const Caller& caller = {});
 
   /// What has come since the last call; waits for something at most `timeout`. The prompts'

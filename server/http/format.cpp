@@ -1,5 +1,7 @@
 #include "server/http/format.h"
 
+#include <span>
+
 #include "base/utf8.h"
 
 namespace tern::http {
@@ -56,14 +58,10 @@ std::string token_text(int32_t id, const Tokenizer* tokenizer) {
 }
 
 Json completion_logprobs(const Piece& piece, const Tokenizer* tokenizer) {
-  Json tokens = Json::array(), values = Json::array(), tops = Json::array(),
-       offsets = Json::array();
-  int32_t offset = piece.text_offset;
+  Json tokens = Json::array(), values = Json::array(), tops = Json::array();
   for (const TokenLogprobs& token : piece.logprobs) {
     tokens.push_back(token_text(token.chosen.token_id, tokenizer));
     values.push_back(value_of(token.chosen));
-    offsets.push_back(offset);
-    offset += num_characters(bytes_of(token.chosen.token_id, tokenizer));
     Json top;  // null where there is nothing to tell: a first prompt token
     for (const TokenLogprob& other : token.top)
       if (other.logprob) top.emplace(token_text(other.token_id, tokenizer), *other.logprob);
@@ -73,7 +71,7 @@ Json completion_logprobs(const Piece& piece, const Tokenizer* tokenizer) {
   return Json{{"tokens", std::move(tokens)},
               {"token_logprobs", std::move(values)},
               {"top_logprobs", std::move(tops)},
-              {"text_offset", std::move(offsets)}};
+              {"text_offset", piece.text_offsets}};
 }
 
 Json completion_choice(const Piece& piece, const ChoiceContext& context, bool is_chunk) {
@@ -98,9 +96,12 @@ Json chat_token(const TokenLogprob& token, const Tokenizer* tokenizer) {
       {"token", sanitize_utf8(bytes)}, {"logprob", value_of(token)}, {"bytes", std::move(numbers)}};
 }
 
+// Of the tokens of the content: what ended it is none of them.
 Json chat_logprobs(const Piece& piece, const Tokenizer* tokenizer) {
   Json content = Json::array();
-  for (const TokenLogprobs& token : piece.logprobs) {
+  const bool skips_last = piece.hides_last && !piece.logprobs.empty();
+  for (const TokenLogprobs& token :
+       std::span(piece.logprobs).first(piece.logprobs.size() - skips_last)) {
     Json entry = chat_token(token.chosen, tokenizer);
     Json& top = entry["top_logprobs"] = Json::array();
     for (const TokenLogprob& other : token.top) top.push_back(chat_token(other, tokenizer));

@@ -155,7 +155,7 @@ void read_max_tokens(Fields& fields, v1::GenerateRequest* out, AnswerOptions* op
 void read_completion_logprobs(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options) {
   const auto num = fields.integer("logprobs", 0, kMaxInt32);
   if (!num) return;
-  options->logprobs = true;
+  options->logprobs = options->text_offsets = true;
   out->mutable_response()->set_logprobs(static_cast<uint32_t>(*num));
   if (options->echo && !out->response().has_prompt_logprobs())
     out->mutable_response()->set_prompt_logprobs(static_cast<uint32_t>(*num));
@@ -190,7 +190,7 @@ std::optional<ApiError> parse_completion(const Json& body, IgnoredFields* ignore
   options.echo = fields.boolean("echo").value_or(false);
   read_max_tokens(fields, &common, &options);
   read_completion_logprobs(fields, &common, &options);
-  if (options.echo || options.return_token_ids)
+  if (options.needs_prompt() || options.return_token_ids)
     common.mutable_response()->set_echo_prompt_token_ids(true);
   read_compat_fields(fields, Endpoint::kCompletions);
   read_prompts(fields, common, &out->requests);

@@ -17,12 +17,15 @@ struct AnswerOptions {
   bool include_usage = false;     ///< a last chunk with the usage
   bool continuous_usage = false;  ///< every chunk has the usage so far
   bool echo = false;              ///< the prompt in front of the text
-  bool prompt_only = false;       ///< max_tokens 0 with echo: the engine's one token is not shown
+  bool prompt_only = false;       ///< max_tokens 0 with echo: the answer is empty
   bool logprobs = false;
   bool prompt_logprobs = false;  ///< asked for as such, besides echo
   bool return_token_ids = false;
   bool parse_tool_calls = false;
   bool parallel_tool_calls = true;  ///< false: of several calls only the first is given
+  bool text_offsets = false;  ///< a completion's logprobs tell where tokens are in prompt and text
+
+  bool needs_prompt() const { return echo || text_offsets; }
 };
 
 struct GenerateBody {

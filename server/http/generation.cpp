@@ -41,7 +41,9 @@ class Generation {
 
   std::optional<ApiError> submit(ServingState& state, const std::optional<TimePoint>& deadline,
                                  const std::string& id, const Caller& caller) {
-    if (auto error = answers_.submit(state, body_.requests, deadline, caller)) return error;
+    if (auto error = answers_.submit(state, body_.requests, body_.options.prompt_only, deadline,
+                                     caller))
+      return error;
     const AnswerOptions& options = body_.options;
     // A live request may have had the id that a header gave.
     const std::string& first = answers_.accepted(0).request_id();
@@ -51,12 +53,12 @@ class Generation {
                  {"created", unix_seconds()},
                  {"model", answers_.accepted(0).model()}};
     num_completion_tokens_.assign(num_choices(), 0);
-    for (int32_t i = 0; i < num_choices(); ++i) {
-      PieceMaker& maker = makers_.emplace_back(answers_, options, prompt_of(i));
-      if (options.echo)
-        maker.set_echo(PieceMaker::prompt_text(
-            body_.requests[prompt_of(i)], answers_.accepted(prompt_of(i)), answers_.tokenizer()));
-    }
+    prompts_.resize(body_.requests.size());
+    for (size_t i = 0; options.needs_prompt() && i < prompts_.size(); ++i)
+      prompts_[i] =
+          prompt_text(body_.requests[i], answers_.accepted(int32_t(i)), answers_.tokenizer());
+    for (int32_t i = 0; i < num_choices(); ++i)
+      makers_.emplace_back(answers_, body_, prompt_of(i), prompts_[prompt_of(i)]);
     return {};
   }
 
@@ -180,6 +182,7 @@ class Generation {
   const std::shared_ptr<void> slot_;
   Answers answers_;
   Json head_;
+  std::vector<PromptText> prompts_;
   std::vector<PieceMaker> makers_;               // one a choice
   std::vector<uint32_t> num_completion_tokens_;  // one a choice
   uint32_t num_cached_tokens_ = 0;

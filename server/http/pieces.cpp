@@ -1,6 +1,9 @@
 #include "server/http/pieces.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/utf8_char.h"
 
 namespace tern::http {
 namespace {
@@ -11,61 +14,90 @@ std::string new_call_id() {
   return id;
 }
 
-}  // namespace
-
-int32_t num_characters(std::string_view bytes) {
-  return static_cast<int32_t>(std::count_if(bytes.begin(), bytes.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // all but continuation bytes
-  }));
+bool skips_special_tokens(const v1::GenerateRequest& request) {
+  const v1::ResponseOptions& response = request.response();
+  return !response.has_skip_special_tokens() || response.skip_special_tokens();
 }
+
+}  // namespace
 
 void join(Piece&& more, Piece* all) {
   all->text += more.text;
   append(std::move(more.calls), &all->calls);
   append(std::move(more.token_ids), &all->token_ids);
   append(std::move(more.logprobs), &all->logprobs);
+  append(std::move(more.text_offsets), &all->text_offsets);
   if (more.finished) all->finished = std::move(more.finished);
   all->has_calls |= more.has_calls;
+  all->hides_last |= more.hides_last;
 }
 
-std::string PieceMaker::prompt_text(const v1::GenerateRequest& request,
-                                    const v1::Accepted& accepted, const Tokenizer* tokenizer) {
+PromptText prompt_text(const v1::GenerateRequest& request, const v1::Accepted& accepted,
+                       const Tokenizer* tokenizer) {
+  if (!tokenizer) return {};
   const bool whole = request.has_text() && !request.has_truncate_prompt_tokens();
-  if (whole || !tokenizer) return request.text();
-  const std::vector<int32_t> ids(accepted.prompt_token_ids().begin(),
-                                 accepted.prompt_token_ids().end());
-  return tokenizer->decode(ids);
+  const v1::TextOptions& options = request.text_options();
+  return describe_prompt({accepted.prompt_token_ids().begin(), accepted.prompt_token_ids().end()},
+                         whole ? &request.text() : nullptr, to_encode_options(options),
+                         skips_special_tokens(request), *tokenizer);
 }
+
+PieceMaker::PieceMaker(const Answers& answers, const GenerateBody& body, int32_t prompt,
+                       const PromptText& prompt_text)
+    : answers_(answers),
+      request_(body.requests[prompt]),
+      options_(body.options),
+      prompt_(prompt),
+      prompt_text_(prompt_text),
+      offsets_(static_cast<int32_t>(num_chars(prompt_text.text))) {}
 
 Piece PieceMaker::next(Delta&& delta) {
-  Piece piece{.text_offset = text_offset_, .is_first = !begun_};
-  if (!begun_ && options_.echo) {
-    piece.text = echo_;
-    if (options_.logprobs) piece.logprobs = answers_.prompt_logprobs(prompt_);
-  }
-  begun_ = true;
-  if (!options_.prompt_only) {
-    if (options_.parse_tool_calls) {
-      ParsedText parsed = parser_.push(delta.text);
-      if (delta.finished) {
-        ParsedText rest = parser_.finish();
-        parsed.text += rest.text;
-        append(std::move(rest.calls), &parsed.calls);
-      }
-      piece.text += parsed.text;
-      add_calls(std::move(parsed.calls), &piece);
-    } else {
-      piece.text += delta.text;
-    }
-    if (options_.return_token_ids) piece.token_ids = std::move(delta.token_ids);
-    if (options_.logprobs) append(std::move(delta.logprobs), &piece.logprobs);
-  }
+  Piece piece{.is_first = !std::exchange(begun_, true)};
+  if (piece.is_first && options_.echo) add_prompt(&piece);
+  add_text(std::move(delta.text), delta.finished.has_value(), &piece);
+  if (options_.return_token_ids) piece.token_ids = std::move(delta.token_ids);
+  if (options_.logprobs) add_logprobs(std::move(delta.logprobs), &piece);
   piece.finished = std::move(delta.finished);
   piece.has_calls = num_calls_ > 0;
-  if (const Tokenizer* tokenizer = answers_.tokenizer())
-    for (const TokenLogprobs& token : piece.logprobs)
-      text_offset_ += num_characters(tokenizer->token_bytes(token.chosen.token_id));
+  if (piece.finished && piece.finished->has_token_id())
+    piece.hides_last = !request_.sampling().stopping().include_stop_str_in_output() ||
+                       bytes_in_text(int32_t(piece.finished->token_id())).empty();
   return piece;
+}
+
+void PieceMaker::add_prompt(Piece* piece) {
+  piece->text = prompt_text_.text;
+  if (!options_.logprobs) return;
+  piece->logprobs = answers_.prompt_logprobs(prompt_);
+  piece->text_offsets = prompt_text_.offsets;
+  piece->text_offsets.resize(piece->logprobs.size());  // without a tokenizer there were none
+}
+
+void PieceMaker::add_text(std::string&& text, bool is_end, Piece* piece) {
+  if (!options_.parse_tool_calls) {
+    piece->text += text;
+    return;
+  }
+  ParsedText parsed = parser_.push(text);
+  if (is_end) {
+    ParsedText rest = parser_.finish();
+    parsed.text += rest.text;
+    append(std::move(rest.calls), &parsed.calls);
+  }
+  piece->text += parsed.text;
+  add_calls(std::move(parsed.calls), piece);
+}
+
+void PieceMaker::add_logprobs(std::vector<TokenLogprobs>&& logprobs, Piece* piece) {
+  for (const TokenLogprobs& token : logprobs)
+    piece->text_offsets.push_back(offsets_.next(bytes_in_text(token.chosen.token_id)));
+  append(std::move(logprobs), &piece->logprobs);
+}
+
+std::string_view PieceMaker::bytes_in_text(int32_t id) const {
+  const Tokenizer* tokenizer = answers_.tokenizer();
+  if (!tokenizer || (skips_special_tokens(request_) && tokenizer->is_special(id))) return {};
+  return tokenizer->token_bytes(id);
 }
 
 void PieceMaker::add_calls(std::vector<ToolCall>&& calls, Piece* piece) {

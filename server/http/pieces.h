@@ -7,6 +7,7 @@
 
 #include "server/http/answers.h"
 #include "server/http/generate_request.h"
+#include "server/http/text_offsets.h"
 #include "server/http/tool_call_parser.h"
 
 namespace tern::http {
@@ -23,10 +24,11 @@ struct Piece {
   std::vector<Call> calls;
   std::vector<int32_t> token_ids;
   std::vector<TokenLogprobs> logprobs;
+  std::vector<int32_t> text_offsets;  ///< of the tokens of `logprobs`, in a completion
   std::optional<v1::Finished> finished;
-  int32_t text_offset = 0;  ///< characters of the choice's tokens before this piece
   bool is_first = false;
-  bool has_calls = false;  ///< the choice has some, here or before
+  bool has_calls = false;   ///< the choice has some, here or before
+  bool hides_last = false;  ///< the text does not show the token that ended the choice
 
   bool is_empty() const {
     return text.empty() && calls.empty() && token_ids.empty() && logprobs.empty() && !finished;
@@ -39,33 +41,33 @@ void join(Piece&& more, Piece* all);
 /// Makes the pieces of one choice of its deltas, in their order. One thread.
 class PieceMaker {
  public:
-  /// Both must outlive this. `prompt`: the one that is answered.
-  PieceMaker(const Answers& answers, const AnswerOptions& options, int32_t prompt)
-      : answers_(answers), options_(options), prompt_(prompt) {}
+  /// All must outlive this. `prompt`: the one that is answered; `prompt_text`: empty unless
+  /// options.echo or a completion's logprobs need it.
+  PieceMaker(const Answers& answers, const GenerateBody& body, int32_t prompt,
+             const PromptText& prompt_text);
 
   Piece next(Delta&& delta);
 
-  /// The prompt as text, as far as it is known: what the client sent, else its tokens'.
-  static std::string prompt_text(const v1::GenerateRequest& request, const v1::Accepted& accepted,
-                                 const Tokenizer* tokenizer);
-
-  /// Of options.echo.
-  void set_echo(std::string text) { echo_ = std::move(text); }
-
  private:
+  void add_prompt(Piece* piece);
+  void add_text(std::string&& text, bool is_end, Piece* piece);
   void add_calls(std::vector<ToolCall>&& calls, Piece* piece);
+  void add_logprobs(std::vector<TokenLogprobs>&& logprobs, Piece* piece);
+  std::string_view bytes_in_text(int32_t id) const;
 
   const Answers& answers_;
+  const v1::GenerateRequest& request_;
   const AnswerOptions& options_;
   const int32_t prompt_;
-  std::string echo_;
+  const PromptText& prompt_text_;
   ToolCallParser parser_;
-  int32_t text_offset_ = 0;
+  TextOffsets offsets_;
   int32_t num_calls_ = 0;
   bool begun_ = false;
 };
 
-/// The characters that a token stands for.
-int32_t num_characters(std::string_view bytes);
+/// What a completion knows of the prompt that `accepted` tells of. Without a tokenizer: nothing.
+PromptText prompt_text(const v1::GenerateRequest& request, const v1::Accepted& accepted,
+                       const Tokenizer* tokenizer);
 
 }  // namespace tern::http

@@ -167,7 +167,8 @@ void World::add_sequence() {
   seq->cache_salt = one_in(4) ? "b" : "a";
   seq->bypass_prefix_cache = one_in(8);
   seq->num_prompt_tokens = prompt_len;
-  seq->max_tokens = std::max(1, most - static_cast<int32_t>(draw(one_in(2) ? 3 : most)));
+  seq->max_tokens = most - static_cast<int32_t>(draw(one_in(2) ? 3 : most));
+  seq->max_tokens = one_in(30) ? 0 : std::max(1, seq->max_tokens);
   const std::vector<int32_t>& stream = streams_[draw(2)];
   seq->token_ids.assign(stream.begin(), stream.begin() + prompt_len);
   if (one_in(4)) seq->token_ids[draw(prompt_len)] ^= 1;
@@ -260,8 +261,9 @@ StepResult World::draw_results(const StepPlan& plan, std::vector<uint64_t>& ende
     const bool is_aborted = live_.at(seq.id).is_aborted;
     SequenceResult own{.id = seq.id, .token_ids = {}, .finished = one_in(80)};
     if (scheduled.produces_token()) {
-      own.finished |= seq.num_output_tokens() + 1 == seq.max_tokens;
-      if (!own.finished || !one_in(4)) own.token_ids = {static_cast<int32_t>(draw(2))};
+      own.finished |= seq.num_output_tokens() + 1 >= seq.max_tokens;
+      const bool may_lack = own.finished && one_in(4);
+      if (seq.max_tokens > 0 && !may_lack) own.token_ids = {static_cast<int32_t>(draw(2))};
     }
     if (is_aborted || own.finished) ended.push_back(seq.id);
     if (!is_aborted || one_in(2)) result.sequences.push_back(own);

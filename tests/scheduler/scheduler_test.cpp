@@ -81,8 +81,8 @@ TEST_CASE("add refuses what is malformed or can never fit", "[scheduler]") {
                 "max_model_len 64");
   check_refused(s->add(sequence(2, {}, 1)), Code::kInvalidArgument,
                 "sequence 2: num_prompt_tokens must be at least 1, is 0");
-  check_refused(s->add(sequence(2, tokens(1), 0)), Code::kInvalidArgument,
-                "sequence 2: max_tokens must be at least 1, is 0");
+  check_refused(s->add(sequence(2, tokens(1), -1)), Code::kInvalidArgument,
+                "sequence 2: max_tokens must be at least 0, is -1");
   auto odd = sequence(2, tokens(3), 1);
   odd->num_prompt_tokens = 2;
   check_refused(

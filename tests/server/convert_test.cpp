@@ -485,7 +485,7 @@ TEST_CASE("a score request is a prompt whose logprobs are wanted", "[convert]") 
   REQUIRE_FALSE(to_score_call(in, engine, {}, &call));
   CHECK(call.request.prompt_token_ids == std::vector<int32_t>{257, 'h', 'i'});
   CHECK(call.request.sampling.prompt_logprobs == 4);
-  CHECK(call.request.sampling.max_tokens == 1);
+  CHECK(call.request.prompt_only);
   CHECK(call.accepted.prompt_token_ids_size() == 3);
   in.set_top_logprobs(21);
   CHECK(to_score_call(in, engine, {}, &call)->field == "top_logprobs");

@@ -86,9 +86,9 @@ class FakeEngine final : public Engine {
         return Status(Code::kAlreadyExists, "request_id '" + request.request_id + "' is live");
     last_request = request;
     const int32_t room = info_.max_model_len - int32_t(request.prompt_token_ids.size());
-    if (request.sampling.max_tokens > room)
+    if (request.sampling.max_tokens > room + request.prompt_only)
       return Status(Code::kOutOfRange, "prompt and max_tokens are over the context of 4096");
-    live_[next_id_] = {std::move(request), std::move(sink), 0, false};
+    live_[next_id_] = {.request = std::move(request), .sink = std::move(sink)};
     wake_.notify_one();
     return next_id_++;
   }
@@ -171,6 +171,7 @@ class FakeEngine final : public Engine {
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
   std::atomic<int> num_cancels{0}, num_pauses{0}, num_resumes{0};
   std::vector<std::string> script;  ///< texts of the tokens, in place of t0 t1 …, while it lasts
+  std::vector<int32_t> script_ids;  ///< their ids, in place of 0 1 …, likewise
   FinishReason end = FinishReason::kLength;  ///< of answers
   Status refusal;                            ///< of the next submits. Set before they come
   Request last_request;                      ///< as submitted. Read when no submit runs
@@ -181,6 +182,7 @@ class FakeEngine final : public Engine {
     std::shared_ptr<TokenSink> sink;
     int num_tokens = 0;
     bool cancelled = false;
+    int32_t last_token = -1;
   };
 
   void run() {
@@ -201,19 +203,23 @@ class FakeEngine final : public Engine {
       return finish(live, Status(Code::kDeadlineExceeded, "deadline"));
     if (paused) return false;
     if (live.num_tokens == 0) begin(live);
+    if (request.prompt_only) return finish(live, {});
+    const int32_t most = request.sampling.max_tokens > 0 ? request.sampling.max_tokens : 100;
+    const int32_t place = live.num_tokens++;
+    live.last_token = size_t(place) < script_ids.size() ? script_ids[place] : place % 256;
+    const bool is_last = live.num_tokens >= most;
     for (int32_t index = 0; index < request.sampling.n; ++index) {
       TokenEvent event{.index = index};
-      const bool scripted = size_t(live.num_tokens) < script.size();
-      event.text = scripted ? script[live.num_tokens] : "t" + std::to_string(live.num_tokens) + " ";
-      event.token_ids = {live.num_tokens % 256};
+      const bool scripted = size_t(place) < script.size();
+      event.text = scripted ? script[place] : "t" + std::to_string(place) + " ";
+      event.token_ids = {live.last_token};
       if (request.sampling.wants_logprobs())
-        event.logprobs = {logprobs(live.num_tokens % 256, -double(live.num_tokens),
-                                   request.sampling.logprobs.value_or(0))};
+        event.logprobs = {
+            logprobs(live.last_token, -double(place), request.sampling.logprobs.value_or(0))};
+      if (is_last) event.finished = finished(live, {});
       live.sink->on_event(std::move(event));
     }
-    ++live.num_tokens;
-    const int32_t most = request.sampling.max_tokens > 0 ? request.sampling.max_tokens : 100;
-    return live.num_tokens >= most && finish(live, {});
+    return is_last;
   }
 
   static void begin(Live& live) {
@@ -235,19 +241,21 @@ class FakeEngine final : public Engine {
   }
 
   bool finish(Live& live, const Status& status) {
-    for (int32_t index = 0; index < live.request.sampling.n; ++index) {
-      TokenEvent event{.index = index};
-      event.finished.emplace();
-      event.finished->status = status;
-      event.finished->reason = end;
-      if (end == FinishReason::kStopString) event.finished->matched_stop = "stop!";
-      event.finished->usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
-                               .completion_tokens = live.num_tokens,
-                               .cached_tokens = 3};
-      event.finished->timing.e2e = Seconds(0.5);
-      live.sink->on_event(std::move(event));
-    }
+    for (int32_t index = 0; index < live.request.sampling.n; ++index)
+      live.sink->on_event({.index = index, .finished = finished(live, status)});
     return true;
+  }
+
+  FinishedEvent finished(const Live& live, const Status& status) const {
+    FinishedEvent out{.status = status, .reason = end};
+    if (end == FinishReason::kEos || end == FinishReason::kStopToken)
+      out.matched_stop_token = live.last_token;
+    if (end == FinishReason::kStopString) out.matched_stop = "stop!";
+    out.usage = {.prompt_tokens = int32_t(live.request.prompt_token_ids.size()),
+                 .completion_tokens = live.num_tokens,
+                 .cached_tokens = 3};
+    out.timing.e2e = Seconds(0.5);
+    return out;
   }
 
   ModelInfo info_;

@@ -46,3 +46,15 @@ TEST_CASE("only what may still become a stop string is held back", "[decode][sto
   CHECK(m.push("x") == "\n\nQx");
   CHECK(m.finish().empty());
 }
+
+TEST_CASE("a stop string may not end where none may, but may begin there", "[decode][stop]") {
+  StopMatcher m({"ab", "abcd"}, false);
+  CHECK(m.push("xab", false) == "x");  // held back for the longer
+  CHECK(m.push("c") == "");            // "ab" is past
+  CHECK(m.push("d") == "");
+  CHECK(m.matched() == "abcd");
+  StopMatcher later({"ab", "abcd"}, false);
+  CHECK(later.push("ab", false) == "");
+  CHECK(later.push("z ab") == "abz ");
+  CHECK(later.matched() == "ab");
+}

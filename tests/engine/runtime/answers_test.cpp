@@ -290,7 +290,38 @@ TEST_CASE("a fault in a prompt whose logprobs are wanted ends that request alone
   CHECK(other->answers.at(0).finished->status.ok());
 }
 
-TEST_CASE("logprobs come with each shown token, of the logits before the penalties",
+TEST_CASE("a prompt alone is computed and answered by nothing, as long as the context",
+          "[runtime][answers]") {
+  for (const int length : {1, 33, 200}) {
+    Fixture f;
+    Request r = make_request(length, 5, 0);
+    r.prompt_only = true;
+    r.sampling.n = 3;
+    r.sampling.prompt_logprobs = 1;
+    const auto sink = f.add(r);
+    const auto other = f.add(make_request(7, 6, 5));
+    f.run();
+    CAPTURE(length);
+    REQUIRE(sink->prompt.size() == size_t(length));
+    for (int i = 1; i < length; ++i)
+      CHECK(sink->prompt[size_t(i)].chosen.logprob ==
+            compute_logprobs(hash_logits(r.prompt_token_ids[size_t(i) - 1], i - 1),
+                             r.prompt_token_ids[size_t(i)], 1)
+                ->chosen.logprob);
+    REQUIRE(sink->answers.size() == 3);
+    for (const auto& [index, answer] : sink->answers) {
+      CHECK(answer.token_ids.empty());
+      REQUIRE(answer.finished);
+      CHECK(answer.finished->status.ok());
+      CHECK(answer.finished->usage.prompt_tokens == length);
+      CHECK(answer.finished->usage.completion_tokens == 0);
+      CHECK(answer.finished->timing.ttft == Seconds(0));
+    }
+    CHECK(other->answers.at(0).token_ids.size() == 5);
+  }
+}
+
+TEST_CASE("logprobs come with each token, of the logits before the penalties",
           "[runtime][answers]") {
   Fixture f;
   Request r = make_request(9, 12, 20);
@@ -325,7 +356,8 @@ TEST_CASE("min_tokens keeps an answer from ending, and bad words out of it", "[r
   const auto sink = f.add(r);
   f.run();
   const std::vector<int32_t>& ids = sink->answers.at(0).token_ids;
-  CHECK(ids.size() == 20);
+  CHECK(ids.size() == 21);
+  CHECK(ids.back() == SimRunner::kEos);
   CHECK(sink->answers.at(0).finished->reason == FinishReason::kEos);
   for (size_t i = 1; i < ids.size(); ++i)
     CHECK_FALSE((ids[i] == 'b' && (ids[i - 1] == 'a' || ids[i - 1] == 'b')));

@@ -124,6 +124,8 @@ TEST_CASE("answers follow the simulation's rule, alone and together", "[runtime]
     CHECK(sinks[i]->finished->reason == (eos ? FinishReason::kEos : FinishReason::kLength));
     CHECK(sinks[i]->finished->usage.prompt_tokens == int(prompts[i].size()));
     CHECK(sinks[i]->finished->usage.completion_tokens == int(sinks[i]->text.size()) + eos);
+    CHECK(sinks[i]->token_ids.size() == sinks[i]->text.size() + eos);
+    if (eos) CHECK(sinks[i]->token_ids.back() == SimRunner::kEos);
     CHECK(sinks[i]->num_admitted == 1);
     CHECK(sinks[i]->finished->timing.ttft > Seconds(0));
     CHECK(sinks[i]->finished->timing.e2e >= sinks[i]->finished->timing.ttft);
@@ -151,6 +153,7 @@ TEST_CASE("stop strings, stop tokens and ignore_eos end answers as asked", "[run
   CHECK(token->text == full.substr(0, full.find(full[5])));
   CHECK(token->finished->reason == FinishReason::kStopToken);
   CHECK(token->finished->matched_stop_token == full[5]);
+  CHECK(token->token_ids.back() == full[5]);
   CHECK(ignoring->finished->usage.completion_tokens == 300);
   CHECK(ignoring->finished->reason == FinishReason::kLength);
 }

@@ -147,7 +147,8 @@ TEST_CASE("logprobs of a completion, with those of the prompt", "[http]") {
   CHECK(choice["logprobs"]["tokens"] ==
         Json::array({"<bos>", "a", "b", std::string(1, '\0'), "\x01"}));
   CHECK(choice["logprobs"]["token_logprobs"] == Json::array({nullptr, -1.0, -2.0, -0.0, -1.0}));
-  CHECK(choice["logprobs"]["text_offset"] == Json::array({0, 5, 6, 7, 8}));
+  // <bos> is not in the text.
+  CHECK(choice["logprobs"]["text_offset"] == Json::array({0, 0, 1, 2, 3}));
   CHECK(choice["logprobs"]["top_logprobs"][0].is_null());
   CHECK(choice["logprobs"]["top_logprobs"][2] == Json{{std::string(1, '\0'), -10.0}, {"b", -2.0}});
   // The prompt alone, as evaluations ask for it.
@@ -157,6 +158,135 @@ TEST_CASE("logprobs of a completion, with those of the prompt", "[http]") {
   CHECK(only["choices"][0]["logprobs"]["token_logprobs"] == Json::array({nullptr, -1.0, -2.0}));
   CHECK(only["choices"][0]["finish_reason"] == "length");
   CHECK(only["usage"]["completion_tokens"] == 0);
+}
+
+// A model that ends by itself, and gives each token as the event that the engine makes of it.
+struct EndingWire {
+  EndingWire() {
+    for (const int32_t id : std::vector<int32_t>{'H', 0xc3, 0xa9, ByteTokenizer::kBos, '!'})
+      add(id, {});
+    wire.engine.script[0] = "H";
+    wire.engine.script[2] = "é";  // whole with its second byte
+    wire.engine.script[4] = "!";
+    end(ByteTokenizer::kEos, FinishReason::kEos);
+  }
+  void add(int32_t id, const std::string& text) {
+    wire.engine.script.push_back(text);
+    wire.engine.script_ids.push_back(id);
+  }
+  void end(int32_t id, FinishReason reason) {
+    add(id, {});
+    wire.engine.end = reason;
+  }
+  // Of a completion with `more`; what a stream adds up to is the same.
+  Json choice(Json more) {
+    more["max_tokens"] = wire.engine.script.size();
+    const Json whole = unary(wire, "/v1/completions", more);
+    CHECK(whole["usage"]["completion_tokens"] == wire.engine.script.size());
+    CHECK(joined_completion(chunks(wire, "/v1/completions", more), 0) == [](Json choice) {
+      choice.erase("token_ids");
+      choice.erase("prompt_token_ids");
+      return choice;
+    }(whole["choices"][0]));
+    return whole["choices"][0];
+  }
+  Json offsets(const Json& more) { return choice(more)["logprobs"]["text_offset"]; }
+
+  HttpWire wire;
+};
+
+TEST_CASE("the token that ended a completion is the last of its arrays", "[http]") {
+  EndingWire model;
+  const Json out = model.choice({{"prompt", "ab"}, {"logprobs", 0}, {"return_token_ids", true}});
+  CHECK(out["text"] == "Hé!");
+  CHECK(out["token_ids"] == Json::array({'H', 0xc3, 0xa9, 257, '!', 256}));
+  const Json& logprobs = out["logprobs"];
+  CHECK(logprobs["tokens"] ==
+        Json::array({"H", "bytes:\\xc3", "bytes:\\xa9", "<bos>", "!", "<eos>"}));
+  CHECK(logprobs["token_logprobs"].size() == 6);
+  CHECK(logprobs["top_logprobs"].back() == Json{{"<eos>", -5.0}});
+  CHECK(out["finish_reason"] == "stop");
+  CHECK(out["stop_reason"].is_null());
+  model.wire.engine.end = FinishReason::kStopToken;
+  CHECK(model.choice({{"prompt", "ab"}})["stop_reason"] == 256);
+}
+
+TEST_CASE("a chat's logprobs are those of its content", "[http]") {
+  EndingWire model;
+  Json body{{"messages", {{{"role", "user"}, {"content", "x"}}}},
+            {"logprobs", true},
+            {"return_token_ids", true},
+            {"max_tokens", 6}};
+  const auto size = [&] {
+    const Json choice = unary(model.wire, "/v1/chat/completions", body)["choices"][0];
+    CHECK(choice["token_ids"].size() == 6);
+    const auto parts = chunks(model.wire, "/v1/chat/completions", body);
+    CHECK(joined_chat(parts, 0)["logprobs"] == choice["logprobs"]);
+    return choice["logprobs"]["content"].size();
+  };
+  CHECK(size() == 5);
+  // Where the text of the stop token is asked for, it is content.
+  body["include_stop_str_in_output"] = true;
+  CHECK(size() == 5);  // <eos> is skipped
+  body["skip_special_tokens"] = false;
+  CHECK(size() == 6);
+  body["skip_special_tokens"] = true;
+  model.wire.engine.script_ids.back() = '?';
+  model.wire.engine.end = FinishReason::kStopToken;
+  CHECK(size() == 6);
+  model.wire.engine.end = FinishReason::kLength;
+  body["include_stop_str_in_output"] = false;
+  CHECK(size() == 6);
+}
+
+TEST_CASE("text_offset counts from the start of the prompt, in characters of the text", "[http]") {
+  EndingWire model;
+  const std::string text = "Once upon a time";
+  const Json text_prompt{{"prompt", text}, {"logprobs", 0}};
+  // H é(2 bytes) <bos> ! <eos>: é is one character, special tokens are none.
+  CHECK(model.offsets(text_prompt) == Json::array({16, 17, 17, 18, 18, 19}));
+  CHECK(model.offsets({{"prompt", text}, {"logprobs", 0}, {"skip_special_tokens", false}}) ==
+        Json::array({16, 17, 17, 18, 23, 24}));
+  const auto of_echo = [&](Json prompt, Json more = Json::object()) {
+    more["prompt"] = std::move(prompt);
+    more["echo"] = true;
+    more["logprobs"] = 0;
+    return model.choice(more);
+  };
+  // The text is the client's: what it spelt itself is in it, <bos> in front is not.
+  const Json spelt = of_echo("é<eos>b");
+  CHECK(spelt["text"] == "é<eos>bHé!");
+  CHECK(spelt["logprobs"]["text_offset"] == Json::array({0, 0, 0, 1, 6, 7, 8, 8, 9, 9, 10}));
+  // Of ids the text is what they are decoded to.
+  const Json ids = of_echo({257, 256, 'H', 'o', 'w'});
+  CHECK(ids["text"] == "HowHé!");
+  CHECK(ids["logprobs"]["text_offset"] == Json::array({0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6}));
+  const Json whole_ids = of_echo({257, 'w'}, {{"skip_special_tokens", false}});
+  CHECK(whole_ids["text"].get<std::string>().starts_with("<bos>wH"));
+  CHECK(whole_ids["logprobs"]["text_offset"] == Json::array({0, 5, 6, 7, 7, 8, 13, 14}));
+  // Bytes that form no character are one each, or one together where they begin one.
+  const Json broken = of_echo({0xa9, 0xe2, 0x82, 'x', 0xe2});
+  CHECK(broken["text"] == "\uFFFD\uFFFDx\uFFFDHé!");
+  CHECK(broken["logprobs"]["text_offset"] == Json::array({0, 1, 1, 2, 3, 4, 5, 5, 6, 6, 7}));
+  // The last two of the text's tokens.
+  const Json cut = of_echo("abc", {{"truncate_prompt_tokens", 2}});
+  CHECK(cut["text"] == "bcHé!");
+  CHECK(cut["logprobs"]["text_offset"] == Json::array({0, 1, 2, 3, 3, 4, 4, 5}));
+  CHECK(model.offsets({{"prompt", "abc"}, {"logprobs", 0}, {"truncate_prompt_tokens", 2}})[0] == 2);
+  CHECK(model.offsets({{"prompt", {257, 'a'}}, {"logprobs", 0}})[0] == 1);
+}
+
+TEST_CASE("a prompt alone may be as long as the context", "[http]") {
+  HttpWire wire;
+  const Json body{
+      {"prompt", std::vector<int>(4096, 'x')}, {"max_tokens", 0}, {"echo", true}, {"logprobs", 0}};
+  const Json out = unary(wire, "/v1/completions", body);
+  CHECK(out["choices"][0]["logprobs"]["tokens"].size() == 4096);
+  CHECK(out["usage"]["completion_tokens"] == 0);
+  CHECK(joined_completion(chunks(wire, "/v1/completions", body), 0) == out["choices"][0]);
+  Json more = body;
+  more["max_tokens"] = 1;
+  CHECK(wire.post("/v1/completions", more.dump()).status == 400);
 }
 
 TEST_CASE("token ids and prompt logprobs, where asked for", "[http]") {
