@@ -31,6 +31,8 @@ void print(const nlohmann::json& r, bool tensors) {
               format_bytes(r["kv_bytes_per_token"].get<uint64_t>()).c_str());
   std::printf("%-16s%s\n", "tokenizer", r["tokenizer"].get<bool>() ? "yes" : "no");
   std::printf("%-16s%s\n", "chat template", r["chat_template"].get<bool>() ? "yes" : "no");
+  for (const auto& problem : r["chat_template_problems"])
+    std::printf("%-16s%s\n", "", problem.get<std::string>().c_str());
   if (!tensors) return;
   for (const auto& t : r["tensors"])
     std::printf("  %-56s %-6s %s\n", t["name"].get<std::string>().c_str(),

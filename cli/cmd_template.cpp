@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/support/output.h"
 #include "cli/files/render_template.h"
+#include "cli/support/output.h"
 
 namespace tern {
 
@@ -23,6 +23,8 @@ void add_template(CLI::App& app, Action& action) {
   command->add_option("--tools", options->tools_file, "File with a JSON array of tools");
   command->add_flag("!--no-generation-prompt", options->add_generation_prompt,
                     "Do not end where the answer begins");
+  command->add_flag("--continue-final-message", options->continue_final_message,
+                    "End with the text of the last message, for the answer to go on with it");
   command->add_flag("--json", *as_json, "Print one JSON document");
   command->footer("Example:\n  tern template --model tern-stories --messages chat.json");
   command->callback([options, as_json, &action] {

@@ -60,10 +60,9 @@ bool is_right(const Item& item, const std::string& text) {
 }
 
 Result<Request> to_request(const Engine& engine, const Item& item, int32_t max_tokens) {
-  const json messages = json::array({{{"role", "user"}, {"content", item.prompt}}});
-  TERN_ASSIGN(const std::string prompt,
-              engine.chat_template()->render(messages, true,
-                                             json::parse(engine.chat_template_variables())));
+  Conversation conversation;
+  conversation.messages.push_back({{"role", "user"}, {"content", item.prompt}});
+  TERN_ASSIGN(const std::string prompt, engine.chat_renderer()->render(conversation));
   Request request;
   TERN_ASSIGN(request.prompt_token_ids,
               engine.tokenizer()->encode(prompt, {.add_special_tokens = false}));
@@ -83,7 +82,7 @@ Result<json> eval_tasks(const EvalTasksOptions& options, const EvalProgress& pro
   config.queue.max_queued_requests = static_cast<int32_t>(items.size());
   config.queue.max_queued_tokens = INT64_MAX;
   TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(config, show_loading()));
-  if (engine->tokenizer() == nullptr || engine->chat_template() == nullptr)
+  if (engine->tokenizer() == nullptr || engine->chat_renderer() == nullptr)
     return invalid_argument(options.common.model + ": has no tokenizer or no chat template");
 
   std::vector<Request> requests;

@@ -27,6 +27,10 @@ Result<json> inspect_model(const std::string& model) {
         {{"name", t.name}, {"shape", t.shape}, {"dtype", t.dtype}, {"bytes", t.bytes}});
   }
   const ModelConfig& c = files.config;
+  const ChatRenderer* const chat = files.assets.chat.get();
+  json problems = json::array();
+  if (chat)
+    for (const Status& problem : chat->problems()) problems.push_back(problem.message());
   const KvLayout kv{c.num_layers, c.num_kv_heads, c.head_dim};
   return json{{"name", files.assets.info.name},
               {"directory", directory},
@@ -44,6 +48,7 @@ Result<json> inspect_model(const std::string& model) {
               {"kv_bytes_per_token", kv.bytes_per_token()},
               {"tokenizer", files.assets.tokenizer != nullptr},
               {"chat_template", files.assets.info.has_chat_template},
+              {"chat_template_problems", problems},
               {"tensors", tensors}};
 }
 

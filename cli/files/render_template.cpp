@@ -27,17 +27,15 @@ Result<nlohmann::json> render_template(const RenderOptions& options) {
   TERN_ASSIGN(const std::string path, resolve_model(options.model));
   TERN_ASSIGN(const ModelFiles files, read_model_files(path));
   const ModelAssets& assets = files.assets;
-  if (!assets.chat_template)
-    return Status(Code::kFailedPrecondition, path + ": has no chat template");
-  TERN_ASSIGN(const ordered_json messages, read_array(options.messages_file));
-  // As transformers does: templates ask whether these are none.
-  ordered_json variables{{"tools", nullptr}, {"documents", nullptr}};
-  variables.update(ordered_json::parse(assets.chat_template_variables));
+  if (!assets.chat) return Status(Code::kFailedPrecondition, path + ": has no chat template");
+  Conversation conversation;
+  TERN_ASSIGN(conversation.messages, read_array(options.messages_file));
   if (!options.tools_file.empty()) {
-    TERN_ASSIGN(variables["tools"], read_array(options.tools_file));
+    TERN_ASSIGN(conversation.tools, read_array(options.tools_file));
   }
-  TERN_ASSIGN(const std::string text,
-              assets.chat_template->render(messages, options.add_generation_prompt, variables));
+  conversation.continue_final_message = options.continue_final_message;
+  if (!options.add_generation_prompt) conversation.add_generation_prompt = false;
+  TERN_ASSIGN(const std::string text, assets.chat->render(conversation));
   nlohmann::json result{{"text", text}, {"token_ids", nullptr}};
   if (!assets.tokenizer) return result;
   // The template writes what stands around the text.

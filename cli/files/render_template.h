@@ -13,6 +13,7 @@ struct RenderOptions {
   std::string messages_file;  ///< JSON array of messages; "-" is stdin
   std::string tools_file;     ///< JSON array of tools; empty: none
   bool add_generation_prompt = true;
+  bool continue_final_message = false;  ///< then no prompt for an answer follows
 };
 
 /// Keys: text; token_ids (null where the model has no tokenizer). Errors name file and place.

@@ -81,7 +81,9 @@ class Autoregressive final : public DecodeStrategy {
 
   std::string shown_text(DecodeState& state, int32_t id) const {
     if (tokenizer_ == nullptr) return {};
-    if (state.params.skip_special_tokens && tokenizer_->is_special(id)) return {};
+    if (state.params.skip_special_tokens && tokenizer_->is_special(id) &&
+        !contains(state.params.shown_special_token_ids, id))
+      return {};
     return match_stop(state, state.utf8.push(tokenizer_->token_bytes(id)));
   }
 

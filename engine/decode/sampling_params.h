@@ -48,6 +48,7 @@ struct SamplingParams {
   std::vector<int32_t> stop_token_ids;      ///< besides the model's end-of-sequence tokens
   bool ignore_eos = false;                  ///< end-of-sequence tokens go on like any other
   bool skip_special_tokens = true;          ///< special tokens give no text
+  std::vector<int32_t> shown_special_token_ids;  ///< but these do
 
   std::optional<int32_t> logprobs;         ///< alternatives a token of the answer, [0, 20]
   std::optional<int32_t> prompt_logprobs;  ///< of the prompt; then no cached prefix is read

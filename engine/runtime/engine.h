@@ -12,7 +12,7 @@
 #include "engine/decode/sampling_params.h"
 #include "engine/runtime/step_histograms.h"
 #include "engine/runtime/token_sink.h"
-#include "engine/text/chat_template.h"
+#include "engine/text/chat_renderer.h"
 #include "engine/text/tokenizer.h"
 #include "scheduler/config.h"
 #include "scheduler/sequence.h"
@@ -45,7 +45,7 @@ struct ModelInfo {
   uint64_t kv_bytes_per_token = 0;
   std::vector<int32_t> eos_token_ids;
   SamplingDefaults default_sampling;  ///< of the model's generation_config.json
-  bool has_chat_template = false;
+  bool has_chat_template = false;     ///< that can be used without tools
   // What computes it; empty and 0 where steps are simulated.
   std::string compute;      ///< arithmetic of the linear layers: "default", "fast" or "f32"
   std::string isa;          ///< instruction set of the kernels: "avx512_bf16"
@@ -152,9 +152,7 @@ class Engine {
 
   /// Null where the model directory has none: only token ids go in and out then.
   virtual const Tokenizer* tokenizer() const = 0;
-  virtual const ChatTemplate* chat_template() const = 0;
-  /// JSON object of the template's global variables (bos_token, eos_token, …).
-  virtual const std::string& chat_template_variables() const = 0;
+  virtual const ChatRenderer* chat_renderer() const = 0;
 };
 
 }  // namespace tern

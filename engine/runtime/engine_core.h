@@ -22,9 +22,8 @@ namespace tern {
 /// What a model directory (or a simulation) brings besides the forward pass. Immutable.
 struct ModelAssets {
   ModelInfo info;
-  std::unique_ptr<Tokenizer> tokenizer;         ///< may be null
-  std::unique_ptr<ChatTemplate> chat_template;  ///< may be null
-  std::string chat_template_variables = "{}";
+  std::unique_ptr<Tokenizer> tokenizer;  ///< may be null
+  std::unique_ptr<ChatRenderer> chat;    ///< may be null
 };
 
 /// The functions of Engine are for any thread. turn(), wait() and check_invariants() are for one,
@@ -46,10 +45,7 @@ class EngineCore : public Engine, private LoopObserver {
   std::vector<RequestState> live_requests() const override;
   const ModelInfo& model_info() const override { return assets_.info; }
   const Tokenizer* tokenizer() const override { return assets_.tokenizer.get(); }
-  const ChatTemplate* chat_template() const override { return assets_.chat_template.get(); }
-  const std::string& chat_template_variables() const override {
-    return assets_.chat_template_variables;
-  }
+  const ChatRenderer* chat_renderer() const override { return assets_.chat.get(); }
 
   /// Aborts the process where the books of queue, loop and scheduler disagree. For tests.
   void check_invariants() const;

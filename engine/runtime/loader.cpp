@@ -10,50 +10,13 @@
 #include "engine/model/gguf_config.h"
 #include "engine/runtime/generation_config.h"
 #include "engine/runtime/loader_gguf.h"
+#include "engine/text/chat_template_files.h"
 
 namespace tern {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-// A token as tokenizer_config.json writes it: a string, or an object with its content.
-std::string token_content(const json& token) {
-  if (token.is_string()) return token.get<std::string>();
-  if (token.is_object() && token.contains("content") && token["content"].is_string())
-    return token["content"].get<std::string>();
-  return {};
-}
-
-// The template's text: a string, or a list of named ones of which "default" counts.
-std::string template_source(const json& tokenizer_config) {
-  const auto it = tokenizer_config.find("chat_template");
-  if (it == tokenizer_config.end()) return {};
-  if (it->is_string()) return it->get<std::string>();
-  if (!it->is_array()) return {};
-  for (const json& named : *it)
-    if (named.is_object() && named.value("name", json()) == "default" &&
-        named.value("template", json()).is_string())
-      return named["template"].get<std::string>();
-  return {};
-}
-
-Status read_chat_template(const std::string& directory, const std::string& file,
-                          const json& tokenizer_config, ModelAssets& assets) {
-  std::string path = file, source;
-  if (path.empty() && fs::exists(directory + "/chat_template.jinja"))
-    path = directory + "/chat_template.jinja";
-  if (path.empty()) {
-    path = directory + "/tokenizer_config.json: chat_template";
-    source = template_source(tokenizer_config);
-  } else {
-    TERN_ASSIGN(source, read_text_file(path, size_t(1) << 20));
-  }
-  json variables{{"tools", nullptr}, {"documents", nullptr}};  // as transformers has it
-  for (const char* key : {"bos_token", "eos_token", "pad_token", "unk_token"})
-    if (tokenizer_config.contains(key)) variables[key] = token_content(tokenizer_config[key]);
-  return set_chat_template(source, path, variables, assets);
-}
 
 Status read_text_assets(const std::string& directory, const std::string& chat_template_file,
                         ModelAssets& assets) {
@@ -62,13 +25,16 @@ Status read_text_assets(const std::string& directory, const std::string& chat_te
   if (std::ranges::none_of(kFiles, [&](const char* f) { return fs::exists(directory + "/" + f); }))
     return {};
   TERN_ASSIGN(assets.tokenizer, load_tokenizer(directory));
-  json tokenizer_config = json::object();
-  if (fs::exists(directory + "/tokenizer_config.json")) {
-    TERN_ASSIGN(tokenizer_config, read_json_file(directory + "/tokenizer_config.json"));
-    if (!tokenizer_config.is_object())
-      return invalid_argument(directory + "/tokenizer_config.json: must be a JSON object");
-  }
-  return read_chat_template(directory, chat_template_file, tokenizer_config, assets);
+  TERN_ASSIGN(assets.chat, read_chat_templates(directory, chat_template_file));
+  return {};
+}
+
+// Templates that cannot be used cost chat, not the start.
+void look_at_templates(ModelAssets& assets) {
+  if (assets.chat == nullptr) return;
+  assets.info.has_chat_template = assets.chat->find(false).ok();
+  for (const Status& problem : assets.chat->problems())
+    spdlog::warn("chat requests will be refused: {}", problem.message());
 }
 
 bool is_file(const std::string& path) {
@@ -91,17 +57,6 @@ Result<std::string> gguf_in_directory(const std::string& directory) {
 }
 
 }  // namespace
-
-Status set_chat_template(const std::string& source, const std::string& where, const json& variables,
-                         ModelAssets& assets) {
-  if (source.empty()) return {};
-  Result<ChatTemplate> parsed = ChatTemplate::parse(source);
-  if (!parsed.ok()) return parsed.status().with_context(where);
-  assets.chat_template = std::make_unique<ChatTemplate>(*std::move(parsed));
-  assets.chat_template_variables = variables.dump();
-  assets.info.has_chat_template = true;
-  return {};
-}
 
 Result<ModelConfig> read_config(const std::string& model, const std::string& config_file) {
   if (!config_file.empty()) return read_model_config(config_file);
@@ -137,9 +92,11 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
   report("tokenizer");
   if (is_gguf) {
     TERN_TRY(read_gguf_assets(model, chat_template_file, files.assets));
+    look_at_templates(files.assets);
     return files;
   }
   TERN_TRY(read_text_assets(model, chat_template_file, files.assets));
+  look_at_templates(files.assets);
   for (const std::string& warning : read_generation_config(model + "/generation_config.json", info))
     spdlog::warn("{}", warning);
   return files;

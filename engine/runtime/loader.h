@@ -27,9 +27,9 @@ struct ModelFiles {
   ModelAssets assets;  ///< info lacks what only weights and memory tell
 };
 
-/// Of a directory: reads config.json, the tokenizer's files, tokenizer_config.json (or
-/// chat_template.jinja) and generation_config.json; only config.json must be there. Of a GGUF file:
-/// its metadata. `config_file` is read in place of the model's own config where not empty,
+/// Of a directory: reads config.json, the tokenizer's files, those of chat templates and special
+/// tokens, and generation_config.json; only config.json must be there. Of a GGUF file: its
+/// metadata. `config_file` is read in place of the model's own config where not empty,
 /// `chat_template_file` in place of its template. `on_progress` hears of the stages "config" and
 /// "tokenizer".
 Result<ModelFiles> read_model_files(const std::string& model, const std::string& config_file = "",

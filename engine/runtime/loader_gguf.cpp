@@ -5,29 +5,33 @@
 
 #include "base/utf8.h"
 #include "engine/io/gguf.h"
+#include "engine/text/chat_template_files.h"
 #include "engine/text/gguf_vocabulary.h"
 
 namespace tern {
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 using Strings = std::vector<std::string_view>;
 
 const std::string kPrefix = "tokenizer.ggml.";
 
 /// The texts of the tokens that templates name.
-Result<json> template_variables(const GgufFile& file) {
+Result<ordered_json> special_tokens(const GgufFile& file) {
   TERN_ASSIGN(const auto tokens, file.get_optional<Strings>(kPrefix + "tokens"));
-  json variables{{"tools", nullptr}, {"documents", nullptr}};  // as transformers has it
+  ordered_json out = ordered_json::object();
   for (const auto& [variable, key] : {std::pair("bos_token", "bos_token_id"),
                                       {"eos_token", "eos_token_id"},
                                       {"pad_token", "padding_token_id"},
-                                      {"unk_token", "unknown_token_id"}}) {
+                                      {"unk_token", "unknown_token_id"},
+                                      {"sep_token", "seperator_token_id"},  // so spelled
+                                      {"cls_token", "cls_token_id"},
+                                      {"mask_token", "mask_token_id"}}) {
     TERN_ASSIGN(const auto id, file.get_optional<int64_t>(kPrefix + key));
     if (id && tokens && *id >= 0 && *id < int64_t(tokens->size()))
-      variables[variable] = sanitize_utf8((*tokens)[*id]);
+      out[variable] = sanitize_utf8((*tokens)[*id]);
   }
-  return variables;
+  return out;
 }
 
 /// `out` becomes the value of tokenizer.ggml.`key`, where the file has it.
@@ -96,16 +100,24 @@ Result<std::unique_ptr<Tokenizer>> make_tokenizer(const GgufFile& file) {
   return make_gguf_tokenizer(vocabulary, file.path());
 }
 
-Status read_template(const GgufFile& file, const std::string& chat_template_file,
-                     ModelAssets& assets) {
-  TERN_ASSIGN(const json variables, template_variables(file));
+Result<std::unique_ptr<ChatRenderer>> read_templates(const GgufFile& file,
+                                                     const std::string& chat_template_file) {
+  std::vector<ChatTemplateSource> sources;
   if (!chat_template_file.empty()) {
-    TERN_ASSIGN(const std::string source, read_text_file(chat_template_file, size_t(1) << 20));
-    return set_chat_template(source, chat_template_file, variables, assets);
+    TERN_ASSIGN(ChatTemplateSource source, read_chat_template_file("default", chat_template_file));
+    sources.push_back(std::move(source));
+  } else {
+    for (const auto& [name, key] : {std::pair("default", "tokenizer.chat_template"),
+                                    {"default", "tokenizer.chat_template.default"},
+                                    {"tool_use", "tokenizer.chat_template.tool_use"}}) {
+      TERN_ASSIGN(const auto text, file.get_optional<std::string_view>(key));
+      if (text && !text->empty())
+        sources.push_back({name, std::string(*text), file.path() + ": " + key});
+    }
   }
-  TERN_ASSIGN(const auto source, file.get_optional<std::string_view>("tokenizer.chat_template"));
-  return set_chat_template(std::string(source.value_or("")),
-                           file.path() + ": tokenizer.chat_template", variables, assets);
+  if (sources.empty()) return std::unique_ptr<ChatRenderer>();
+  TERN_ASSIGN(ordered_json tokens, special_tokens(file));
+  return std::make_unique<ChatRenderer>(sources, std::move(tokens));
 }
 
 }  // namespace
@@ -124,7 +136,8 @@ Status read_gguf_assets(const std::string& path, const std::string& chat_templat
                               ", but the embedding has " + std::to_string(assets.info.vocab_size) +
                               " rows");
   }
-  return read_template(file, chat_template_file, assets);
+  TERN_ASSIGN(assets.chat, read_templates(file, chat_template_file));
+  return {};
 }
 
 Result<std::unique_ptr<Tokenizer>> read_gguf_tokenizer(const std::string& path) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "engine/runtime/engine_core.h"
@@ -17,10 +16,5 @@ Status read_gguf_assets(const std::string& path, const std::string& chat_templat
 
 /// The tokenizer alone. kNotFound where the file has no vocabulary.
 Result<std::unique_ptr<Tokenizer>> read_gguf_tokenizer(const std::string& path);
-
-/// Parses `source` into `assets`, with `variables` for it to use; nothing where it is empty. Errors
-/// begin with `where`.
-Status set_chat_template(const std::string& source, const std::string& where,
-                         const nlohmann::json& variables, ModelAssets& assets);
 
 }  // namespace tern

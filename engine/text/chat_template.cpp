@@ -12,6 +12,7 @@ namespace tern {
 struct ChatTemplate::Program {
   std::string source;
   jinja::Body body;
+  TemplateTraits traits;
 };
 
 namespace {
@@ -54,7 +55,13 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source) {
     return invalid_argument("the chat template is not UTF-8 at byte " + std::to_string(*offset));
   auto body = jinja::parse(source);
   if (!body.ok()) return body.status().with_context("chat template");
-  return ChatTemplate(std::make_unique<Program>(Program{std::string(source), *std::move(body)}));
+  const TemplateTraits traits = find_template_traits(*body);
+  return ChatTemplate(
+      std::make_unique<Program>(Program{std::string(source), *std::move(body), traits}));
+}
+
+const TemplateTraits& ChatTemplate::traits() const {
+  return program_->traits;
 }
 
 bool ChatTemplate::mentions(std::string_view name) const {

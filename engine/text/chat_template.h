@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "engine/text/template_traits.h"
 
 namespace tern {
 
@@ -35,6 +36,8 @@ class ChatTemplate {
   /// Whether `name` stands anywhere in the template's text: a variable of that name may have an
   /// effect only if it does.
   bool mentions(std::string_view name) const;
+
+  const TemplateTraits& traits() const;
 
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;

@@ -66,6 +66,7 @@ using convert::Error;
 
 constexpr uint32_t kMaxStreamInterval = 1024;
 constexpr size_t kMaxRequestIdBytes = 128;
+constexpr int kMaxShownTokens = 64;
 
 // ---- identity ----
 
@@ -145,7 +146,17 @@ int32_t room_for_answer(const Request& request, const ModelInfo& info) {
 
 // ---- answer ----
 
-Error set_response(const v1::ResponseOptions& in, GenerateCall* out) {
+Error set_shown_tokens(const v1::ResponseOptions& in, const Tokenizer* tokenizer,
+                       SamplingParams* out) {
+  TERN_REFUSE(convert::check_count("response.shown_special_tokens", in.shown_special_tokens_size(),
+                                   kMaxShownTokens, "tokens"));
+  for (const std::string& piece : in.shown_special_tokens())
+    if (const auto id = tokenizer ? tokenizer->token_id(piece) : std::nullopt)
+      out->shown_special_token_ids.push_back(*id);
+  return {};
+}
+
+Error set_response(const v1::ResponseOptions& in, const Tokenizer* tokenizer, GenerateCall* out) {
   TERN_REFUSE(convert::check({"response.stream_interval", in.has_stream_interval(),
                               double(in.stream_interval()), 1, kMaxStreamInterval}));
   out->want_text = !in.has_text() || in.text();
@@ -154,7 +165,7 @@ Error set_response(const v1::ResponseOptions& in, GenerateCall* out) {
   out->stream_interval = in.has_stream_interval() ? static_cast<int32_t>(in.stream_interval()) : 1;
   out->request.sampling.skip_special_tokens =
       !in.has_skip_special_tokens() || in.skip_special_tokens();
-  return {};
+  return set_shown_tokens(in, tokenizer, &out->request.sampling);
 }
 
 void set_accepted(const ModelInfo& info, bool echo_prompt, GenerateCall* out) {
@@ -207,7 +218,7 @@ std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& eng
   request.request_id = in.request_id().empty() ? uuid_v7() : in.request_id();
   const ModelInfo& info = engine.model_info();
   TERN_REFUSE(convert::set_sampling(in.sampling(), engine, limits, &request.sampling));
-  TERN_REFUSE(set_response(in.response(), out));
+  TERN_REFUSE(set_response(in.response(), engine.tokenizer(), out));
   TERN_REFUSE(convert::set_logprobs(in.response(), info.vocab_size, &request.sampling));
   TERN_REFUSE(set_scheduling(in, &request));
   TERN_REFUSE(set_prompt(in, engine, limits, &request.prompt_token_ids));
@@ -347,7 +358,7 @@ v1::ModelInfo to_wire(const Engine& engine) {
   sampling.set_top_k(defaults.top_k.value_or(neutral.top_k));
   sampling.set_top_p(defaults.top_p.value_or(neutral.top_p));
   sampling.set_min_p(defaults.min_p.value_or(neutral.min_p));
-  out.set_has_chat_template(engine.chat_template() != nullptr);
+  out.set_has_chat_template(engine.chat_renderer() && engine.chat_renderer()->find(false).ok());
   out.set_has_tokenizer(engine.tokenizer() != nullptr);
   return out;
 }

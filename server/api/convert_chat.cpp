@@ -43,13 +43,22 @@ Error set_object(const google::protobuf::Struct* object, const std::string& text
   return object ? parse_object(*object, field, out) : Error();
 }
 
+// Text stays text, once it is known to be an object: some templates print it as it is.
+Error set_arguments(const v1::ToolCall& call, const std::string& field, Json* out) {
+  *out = Json::object();
+  TERN_REFUSE(set_object(call.has_arguments() ? &call.arguments() : nullptr, call.arguments_json(),
+                         field, out));
+  if (!call.arguments_json().empty()) *out = call.arguments_json();
+  return {};
+}
+
 Error to_json(const v1::ToolCall& call, const std::string& field, Json* out) {
   if (call.name().empty()) return bad_field(field + ".name", "empty");
-  Json arguments = Json::object();
-  TERN_REFUSE(set_object(call.has_arguments() ? &call.arguments() : nullptr, call.arguments_json(),
-                         field + ".arguments", &arguments));
-  *out = Json{{"type", "function"}};
+  Json arguments;
+  TERN_REFUSE(set_arguments(call, field + ".arguments", &arguments));
+  *out = Json::object();
   if (!call.id().empty()) (*out)["id"] = call.id();
+  (*out)["type"] = "function";
   (*out)["function"] = Json{{"name", call.name()}, {"arguments", std::move(arguments)}};
   return {};
 }
@@ -77,75 +86,100 @@ Error to_array(const Messages& messages, const std::string& field, Json* out) {
   return {};
 }
 
+// Null where a message consists of tool calls: templates that ask for that print nothing else of
+// it.
+Error set_content(const v1::ChatMessage& message, const std::string& field, Json* out) {
+  if (!message.content().empty() || message.tool_calls().empty()) *out = message.content();
+  if (message.content_parts().empty()) return {};
+  if (!message.content().empty())
+    return convert::conflict(field + ".content_parts", "does not go with content");
+  *out = Json::array();
+  for (const v1::ContentPart& part : message.content_parts()) {
+    if (!part.has_text())
+      return bad_field(field + ".content_parts[" + std::to_string(out->size()) + "]", "empty");
+    out->push_back({{"type", "text"}, {"text", part.text()}});
+  }
+  return {};
+}
+
 Error to_json(const v1::ChatMessage& message, const std::string& field, Json* out) {
   if (message.role().empty()) return bad_field(field + ".role", "empty");
-  *out = Json{{"role", message.role()}, {"content", message.content()}};
+  *out = Json{{"role", message.role()}};
+  TERN_REFUSE(set_content(message, field, &(*out)["content"]));
   if (!message.name().empty()) (*out)["name"] = message.name();
   if (!message.tool_call_id().empty()) (*out)["tool_call_id"] = message.tool_call_id();
   if (message.tool_calls().empty()) return {};
   return to_array(message.tool_calls(), field + ".tool_calls", &(*out)["tool_calls"]);
 }
 
-Error template_variables(const v1::ChatInput& chat, const Engine& engine, Json* variables) {
-  // As transformers does: templates ask whether these are none.
-  *variables = Json{{"tools", nullptr}, {"documents", nullptr}};
-  const Json own = Json::parse(engine.chat_template_variables(), nullptr, false);
-  if (own.is_object()) variables->update(own);
-  if (!chat.has_template_variables()) return {};
-  Json extra;
-  TERN_REFUSE(parse_object(chat.template_variables(), "chat.template_variables", &extra));
-  variables->update(extra);
-  return {};
-}
-
-// An effort of which the model does not hear would be ignored silently. That of none asks for what
-// such a model does anyway.
-Error check_reasoning_effort(const Json& variables, const Engine& engine) {
-  constexpr const char* kName = "reasoning_effort";
-  const auto effort = variables.find(kName);
-  if (effort == variables.end() || effort->is_null() || *effort == "none") return {};
-  if (engine.chat_template()->mentions(kName)) return {};
-  const std::string field = std::string("chat.template_variables.") + kName;
-  return convert::feature_disabled(
-      field, field + ": the model's chat template does not use it (may be \"none\")");
-}
-
-Error render(const Engine& engine, const Json& messages, bool add_prompt, const Json& variables,
-             std::string* text) {
-  Result<std::string> rendered = engine.chat_template()->render(messages, add_prompt, variables);
-  if (!rendered.ok()) {
-    ApiError error = bad_field("chat.messages", rendered.status().message());
-    error.code = rendered.status().code();
-    error.reason = "CHAT_TEMPLATE";
-    return error;
+Error set_variables(const v1::ChatInput& chat, Json* out) {
+  const std::string field = "chat.template_variables";
+  if (chat.has_template_variables())
+    TERN_REFUSE(parse_object(chat.template_variables(), field, out));
+  if (!chat.template_variables_json().empty()) {
+    Json more;
+    TERN_REFUSE(parse_object(chat.template_variables_json(), field + "_json", &more));
+    out->update(more);
   }
-  *text = *std::move(rendered);
+  for (const auto& [name, value] : out->items())
+    if (ChatRenderer::is_reserved(name) && !value.is_null())
+      return bad_field(field + "." + name, "reserved: the request itself sets it");
   return {};
+}
+
+// What the model does not hear of would be ignored silently. An effort of none asks for what a
+// model that knows no efforts does anyway.
+Error check_is_used(const char* name, const Json& neutral, const Conversation& conversation,
+                    const ChatRenderer& renderer) {
+  const auto value = conversation.variables.find(name);
+  if (value == conversation.variables.end() || value->is_null() || *value == neutral) return {};
+  const auto chat = renderer.find(!conversation.tools.is_null());
+  if (!chat.ok() || (*chat)->mentions(name)) return {};
+  const std::string field = std::string("chat.template_variables.") + name;
+  return convert::feature_disabled(
+      field, field + ": the model's chat template does not use it (may be " + neutral.dump() + ")");
+}
+
+// Whether the last message is continued, and whether the prompt ends where an answer begins.
+Error set_ending(const v1::ChatInput& chat, Conversation* out) {
+  out->continue_final_message = chat.continue_final_message();
+  if (chat.has_add_generation_prompt()) out->add_generation_prompt = chat.add_generation_prompt();
+  if (out->continue_final_message && chat.add_generation_prompt())
+    return convert::conflict("chat.continue_final_message",
+                             "does not go with add_generation_prompt");
+  return {};
+}
+
+ApiError render_error(const Status& status, const ChatRenderer& renderer) {
+  if (status.code() == Code::kFailedPrecondition) {  // it is the tools, unless it is the template
+    const std::string field = renderer.find(false).ok() ? "chat.tools" : "chat";
+    return convert::feature_disabled(field, field + ": " + status.message());
+  }
+  ApiError error = bad_field("chat.messages", status.message());
+  error.reason = "CHAT_TEMPLATE";
+  return error;
 }
 
 }  // namespace
 
 std::optional<ApiError> render_chat(const v1::ChatInput& chat, const Engine& engine,
                                     std::string* text) {
-  if (!engine.chat_template())
+  const ChatRenderer* const renderer = engine.chat_renderer();
+  if (!renderer)
     return convert::feature_disabled(
         "chat", "chat: the model has no chat template; send text or token_ids");
   if (chat.messages().empty()) return bad_field("chat.messages", "empty");
-  Json messages, variables, tools;
-  TERN_REFUSE(to_array(chat.messages(), "chat.messages", &messages));
-  TERN_REFUSE(template_variables(chat, engine, &variables));
-  TERN_REFUSE(check_reasoning_effort(variables, engine));
-  TERN_REFUSE(to_array(chat.tools(), "chat.tools", &tools));
-  const bool add_prompt = !chat.has_add_generation_prompt() || chat.add_generation_prompt();
-  TERN_REFUSE(render(engine, messages, add_prompt, variables, text));
-  if (tools.empty()) return {};
-
-  variables["tools"] = std::move(tools);
-  const std::string without = std::move(*text);
-  TERN_REFUSE(render(engine, messages, add_prompt, variables, text));
-  if (*text != without) return {};
-  return convert::feature_disabled("chat.tools",
-                                   "chat.tools: the model's chat template has no place for tools");
+  Conversation conversation;
+  TERN_REFUSE(to_array(chat.messages(), "chat.messages", &conversation.messages));
+  TERN_REFUSE(set_variables(chat, &conversation.variables));
+  if (!chat.tools().empty()) TERN_REFUSE(to_array(chat.tools(), "chat.tools", &conversation.tools));
+  TERN_REFUSE(set_ending(chat, &conversation));
+  TERN_REFUSE(check_is_used("reasoning_effort", "none", conversation, *renderer));
+  TERN_REFUSE(check_is_used("documents", Json::array(), conversation, *renderer));
+  Result<std::string> rendered = renderer->render(conversation);
+  if (!rendered.ok()) return render_error(rendered.status(), *renderer);
+  *text = *std::move(rendered);
+  return {};
 }
 
 }  // namespace tern

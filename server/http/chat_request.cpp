@@ -1,5 +1,3 @@
-#include <google/protobuf/util/json_util.h>
-
 #include "server/http/generate_request.h"
 
 namespace tern::http {
@@ -9,16 +7,13 @@ std::string element(const std::string& name, size_t i) {
   return name + "[" + std::to_string(i) + "]";
 }
 
-// "text", or [{"type": "text", "text": "…"}, …]: parts stand on lines of their own.
-std::string read_content(Fields& message) {
+// "text", or [{"type": "text", "text": "…"}, …]
+void read_content(Fields& message, v1::ChatMessage* out) {
   const Json* content = message.find("content");
-  if (!content) return "";
-  if (content->is_string()) return content->get<std::string>();
-  if (!content->is_array()) {
-    message.fail("content", "must be a string or an array of text parts");
-    return "";
-  }
-  std::string out;
+  if (!content) return;
+  if (content->is_string()) return out->set_content(content->get<std::string>());
+  if (!content->is_array())
+    return message.fail("content", "must be a string or an array of text parts");
   for (size_t i = 0; i < content->size() && message.ok(); ++i) {
     Fields part((*content)[i], message.full_name(element("content", i)), message);
     const std::string type = part.string("type").value_or("");
@@ -26,11 +21,10 @@ std::string read_content(Fields& message) {
       message.fail(unsupported(part.full_name("type"), "only text, is '" + type + "'"));
       break;
     }
-    out += (i > 0 ? "\n" : "") + part.string("text").value_or("");
+    out->add_content_parts()->set_text(part.string("text").value_or(""));
     part.ignore({"cache_control", "prompt_cache_breakpoint"});
     if (auto error = part.finish()) message.fail(*std::move(error));
   }
-  return out;
 }
 
 // {"id", "type": "function", "function": {"name", "arguments": "<JSON>"}}
@@ -57,7 +51,7 @@ void read_message(const Json& in, const std::string& path, Fields& body, v1::Cha
   std::string role = message.string("role").value_or("");
   if (role == "developer") role = "system";  // OpenAI's newer name of it; templates know the old
   out->set_role(std::move(role));
-  out->set_content(read_content(message));
+  read_content(message, out);
   out->set_name(message.string("name").value_or(""));
   out->set_tool_call_id(message.string("tool_call_id").value_or(""));
   if (const Json* calls = message.find("tool_calls")) {
@@ -124,13 +118,18 @@ void read_tools(Fields& body, v1::ChatInput* out, bool* wants_tools) {
   if (!may_call) out->clear_tools();
 }
 
+// Templates print documents: as text their keys keep the client's order.
 void read_variables(Fields& body, v1::ChatInput* out) {
-  const Json* variables = body.find("chat_template_kwargs");
-  if (!variables) return;
-  if (!variables->is_object()) return body.fail("chat_template_kwargs", "must be an object");
-  const auto status = google::protobuf::util::JsonStringToMessage(
-      variables->dump(), out->mutable_template_variables());
-  if (!status.ok()) body.fail("chat_template_kwargs", "holds what cannot be taken");
+  Json variables = Json::object();
+  if (const Json* documents = body.find("documents")) {
+    if (!documents->is_array()) return body.fail("documents", "must be an array of objects");
+    variables["documents"] = *documents;
+  }
+  if (const Json* more = body.find("chat_template_kwargs")) {
+    if (!more->is_object()) return body.fail("chat_template_kwargs", "must be an object");
+    variables.update(*more);
+  }
+  if (!variables.empty()) out->set_template_variables_json(variables.dump());
 }
 
 // A variable of the template, as vLLM and SGLang have it; chat_template_kwargs go first.
@@ -158,6 +157,7 @@ void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools) {
   read_variables(fields, out);
   read_reasoning_effort(fields, out);
   if (const auto v = fields.boolean("add_generation_prompt")) out->set_add_generation_prompt(*v);
+  if (const auto v = fields.boolean("continue_final_message")) out->set_continue_final_message(*v);
 }
 
 }  // namespace tern::http

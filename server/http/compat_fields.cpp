@@ -132,7 +132,6 @@ constexpr CompatField kChat[] = {
     {"suffix", R"([""])", "text is generated at the end only"},
     {"echo", "[false]", "an answer begins behind the prompt"},
     {"add_special_tokens", "[false]", "the chat template writes them"},
-    {"documents", "[[]]"},
     {"chat_template", "[]", "the model's own is used"},
     {"task"},
 };

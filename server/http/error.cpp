@@ -25,6 +25,7 @@ constexpr Name kNames[] = {
     {"token_ids.ids", "prompt"},
     {"text", "prompt"},
     {"chat.template_variables.reasoning_effort", "reasoning_effort"},
+    {"chat.template_variables.documents", "documents"},
     {"chat.template_variables", "chat_template_kwargs"},
     {"chat.", ""},
     {"chat", "messages"},

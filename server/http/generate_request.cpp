@@ -5,6 +5,7 @@
 
 #include "engine/runtime/engine.h"
 #include "server/http/compat_fields.h"
+#include "server/http/tool_call_parser.h"
 
 namespace tern::http {
 namespace {
@@ -95,8 +96,10 @@ void read_stream(Fields& fields, AnswerOptions* out) {
 }
 
 void read_response(Fields& fields, v1::GenerateRequest* out, AnswerOptions* options) {
-  if (const auto v = fields.boolean("skip_special_tokens"))
+  if (const auto v = fields.boolean("skip_special_tokens")) {
     out->mutable_response()->set_skip_special_tokens(*v);
+    options->skip_special_tokens = *v;
+  }
   if (const auto v = fields.boolean("spaces_between_special_tokens"))
     out->mutable_response()->set_spaces_between_special_tokens(*v);
   options->return_token_ids = fields.boolean("return_token_ids").value_or(false);
@@ -220,6 +223,9 @@ std::optional<ApiError> parse_chat(const Json& body, IgnoredFields* ignored, Gen
   if (options.return_token_ids) request.mutable_response()->set_echo_prompt_token_ids(true);
   options.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
   read_chat(fields, request.mutable_chat(), &options.parse_tool_calls);
+  if (options.parse_tool_calls)  // else the parser would not see them where they are special
+    for (const std::string_view tag : {kToolCallOpen, kToolCallClose})
+      request.mutable_response()->add_shown_special_tokens(std::string(tag));
   read_compat_fields(fields, Endpoint::kChat);
   return fields.finish();
 }

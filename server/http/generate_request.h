@@ -23,6 +23,7 @@ struct AnswerOptions {
   bool return_token_ids = false;
   bool parse_tool_calls = false;
   bool parallel_tool_calls = true;  ///< false: of several calls only the first is given
+  bool skip_special_tokens = true;
   bool text_offsets = false;  ///< a completion's logprobs tell where tokens are in prompt and text
 
   bool needs_prompt() const { return echo || text_offsets; }
@@ -38,8 +39,9 @@ std::optional<ApiError> parse_completion(const Json& body, IgnoredFields* ignore
                                          GenerateBody* out);
 std::optional<ApiError> parse_chat(const Json& body, IgnoredFields* ignored, GenerateBody* out);
 
-/// messages, tools, tool_choice, chat_template_kwargs, reasoning_effort and add_generation_prompt
-/// of a chat. `wants_tools`: there are tools, and the model may call them.
+/// messages, tools, tool_choice, documents, chat_template_kwargs, reasoning_effort,
+/// add_generation_prompt and continue_final_message of a chat. `wants_tools`: there are tools, and
+/// the model may call them.
 void read_chat(Fields& fields, v1::ChatInput* out, bool* wants_tools);
 
 /// What both kinds of body share: sampling, stopping, streaming.

@@ -49,6 +49,7 @@ PieceMaker::PieceMaker(const Answers& answers, const GenerateBody& body, int32_t
       options_(body.options),
       prompt_(prompt),
       prompt_text_(prompt_text),
+      parser_(hidden_tags(body.options, answers.tokenizer())),
       offsets_(static_cast<int32_t>(num_chars(prompt_text.text))) {}
 
 Piece PieceMaker::next(Delta&& delta) {
@@ -98,6 +99,15 @@ std::string_view PieceMaker::bytes_in_text(int32_t id) const {
   const Tokenizer* tokenizer = answers_.tokenizer();
   if (!tokenizer || (skips_special_tokens(request_) && tokenizer->is_special(id))) return {};
   return tokenizer->token_bytes(id);
+}
+
+HiddenTags PieceMaker::hidden_tags(const AnswerOptions& options, const Tokenizer* tokenizer) {
+  const auto is_hidden = [&](std::string_view tag) {
+    if (!tokenizer || !options.skip_special_tokens) return false;
+    const std::optional<int32_t> id = tokenizer->token_id(tag);
+    return id && tokenizer->is_special(*id);
+  };
+  return {is_hidden(kToolCallOpen), is_hidden(kToolCallClose)};
 }
 
 void PieceMaker::add_calls(std::vector<ToolCall>&& calls, Piece* piece) {

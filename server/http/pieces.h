@@ -49,6 +49,7 @@ class PieceMaker {
   Piece next(Delta&& delta);
 
  private:
+  static HiddenTags hidden_tags(const AnswerOptions& options, const Tokenizer* tokenizer);
   void add_prompt(Piece* piece);
   void add_text(std::string&& text, bool is_end, Piece* piece);
   void add_calls(std::vector<ToolCall>&& calls, Piece* piece);

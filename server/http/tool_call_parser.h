@@ -1,5 +1,5 @@
 // Finds the tool calls in a model's answer, written as Qwen 2.5 and Hermes models write them:
-// <tool_call>{"name": …, "arguments": {…}}</tool_call>.
+// <tool_call>{"name": …, "arguments": {…}}</tool_call>; "parameters" is as good as "arguments".
 #pragma once
 
 #include <string>
@@ -19,11 +19,22 @@ struct ParsedText {
   std::vector<ToolCall> calls;
 };
 
+/// What stands around a call.
+inline constexpr std::string_view kToolCallOpen = "<tool_call>", kToolCallClose = "</tool_call>";
+
+/// Tags that are special tokens of a request whose client does not want to see any.
+struct HiddenTags {
+  bool open = false, close = false;
+};
+
 /// The pieces of an answer, as they come, or the answer at once: however it is cut, the texts
-/// concatenated and the calls are the same. What is no valid call stays text, as it was written.
-/// White space around calls is dropped. One thread.
+/// concatenated and the calls are the same. What is no valid call stays text, as it was written,
+/// less hidden tags. White space around calls is dropped. A tag within a string of a call's JSON is
+/// part of that string. One thread.
 class ToolCallParser {
  public:
+  explicit ToolCallParser(HiddenTags hidden = {}) : hidden_(hidden) {}
+
   /// What is certain after `piece`: a tag that may have begun is held back.
   ParsedText push(std::string_view piece);
 
@@ -33,12 +44,21 @@ class ToolCallParser {
   bool has_calls() const { return num_calls_ > 0; }
 
  private:
-  void add_text(std::string_view text, ParsedText* out);
-  void close_call(bool tag_came, ParsedText* out);
+  // Each takes what is certain off held_, and tells whether to look again.
+  bool take_text(ParsedText* out);
+  bool take_call(ParsedText* out);
 
+  void add_text(std::string_view text, ParsedText* out);
+  void open_call();
+  void close_call(size_t end, std::string_view tag, ParsedText* out);
+  bool add_call(const std::string& text, ParsedText* out);
+
+  const HiddenTags hidden_;
   std::string held_;     // of unknown meaning: may begin a tag, or holds a call that is not closed
   std::string blank_;    // white space that is dropped where a call comes next
   bool inside_ = false;  // after an opening tag: held_ is the call
+  size_t scanned_ = 0;   // of held_, within a call
+  bool is_object_ = false, in_string_ = false, escaped_ = false;  // the JSON there
   bool after_call_ = false;  // nothing but white space since the last call
   int num_calls_ = 0;
 };

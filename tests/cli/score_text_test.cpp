@@ -83,6 +83,31 @@ TEST_CASE("template renders the model's own prompt", "[template]") {
   CHECK(render_template(options).status().code() == Code::kNotFound);
 }
 
+TEST_CASE("template takes the one for tools, continues, and names what is broken", "[template]") {
+  const TempDir dir;
+  const TempDir model;
+  for (const char* name : {"config.json", "tokenizer.json"})
+    std::filesystem::copy_file(kModel + "/" + name, model.path() + "/" + name);
+  model.write("tokenizer_config.json", R"({"chat_template": [
+      {"name": "default", "template": "D{{ messages[0].content }}!{{ bos_token }}"},
+      {"name": "tool_use", "template": "T{{ tools[0].function.name }}{{ messages[0].content }}"}]})");
+  model.write("special_tokens_map.json", R"({"bos_token": {"content": "<s>"}})");
+  RenderOptions options;
+  options.model = model.path();
+  options.messages_file = dir.write("m.json", R"([{"role": "user", "content": "x"}])");
+  CHECK((*render_template(options))["text"] == "Dx!<s>");
+  options.continue_final_message = true;
+  CHECK((*render_template(options))["text"] == "Dx");
+  options.continue_final_message = false;
+  options.tools_file = dir.write("t.json", R"([{"type": "function", "function": {"name": "f"}}])");
+  CHECK((*render_template(options))["text"] == "Tfx");
+
+  model.write("chat_template.jinja", "{% if %}");
+  const Status broken = render_template(options).status();
+  CHECK(broken.code() == Code::kFailedPrecondition);
+  CHECK(broken.message().find("chat_template.jinja: chat template: line 1") != std::string::npos);
+}
+
 TEST_CASE("tools keep the order of their file in the prompt", "[template]") {
   const TempDir dir;
   const TempDir model;

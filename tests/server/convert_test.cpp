@@ -306,6 +306,7 @@ TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[co
                                           "response.echo_prompt_token_ids",
                                           "response.prefill_progress",
                                           "response.stream_interval",
+                                          "response.shown_special_tokens",
                                           "response.skip_special_tokens",
                                           "response.spaces_between_special_tokens",
                                           "response.logprobs",

@@ -35,8 +35,13 @@ class ByteTokenizer final : public Tokenizer {
     return {&bytes_[id], 1};
   }
   bool is_special(int32_t id) const override { return id >= kEos; }
-  std::optional<int32_t> token_id(std::string_view) const override { return {}; }
+  std::optional<int32_t> token_id(std::string_view piece) const override {
+    const auto found = named.find(piece);
+    return found == named.end() ? std::nullopt : std::optional(found->second);
+  }
   int32_t vocab_size() const override { return kVocab; }
+
+  std::map<std::string, int32_t, std::less<>> named;  ///< what token_id() finds
 
  private:
   const std::string bytes_ = [] {
@@ -59,13 +64,12 @@ class FakeEngine final : public Engine {
     info_.default_sampling.top_k = 7;
     if (with_text) {
       tokenizer_ = std::make_unique<ByteTokenizer>();
-      auto parsed = ChatTemplate::parse(
+      set_template(
           "{% if tools %}[tools]{{ tools | tojson }}{% endif %}"
           "{% for m in messages %}[{{ m.role }}]{{ m.content }}"
           "{% for c in m.tool_calls %}{{ c.function | tojson }}{% endfor %}"
           "{% if m.tool_call_id %}<{{ m.tool_call_id }}>{% endif %}{% endfor %}"
           "{% if add_generation_prompt %}[assistant]{% endif %}");
-      if (parsed.ok()) template_ = std::make_unique<ChatTemplate>(*std::move(parsed));
     }
     thread_ = std::thread([this] { run(); });
   }
@@ -155,17 +159,18 @@ class FakeEngine final : public Engine {
   }
   const ModelInfo& model_info() const override { return info_; }
   const Tokenizer* tokenizer() const override { return tokenizer_.get(); }
-  const ChatTemplate* chat_template() const override { return template_.get(); }
-  const std::string& chat_template_variables() const override { return variables_; }
+  const ChatRenderer* chat_renderer() const override { return chat_.get(); }
 
-  int num_live() const { return stats().num_live_requests; }
+  ByteTokenizer& tokenizer_for_change() { return *tokenizer_; }  ///< before any request
 
   /// While no chat runs.
-  void set_template(const std::string& source) {
-    auto parsed = ChatTemplate::parse(source);
-    TERN_CHECK(parsed.ok(), source);
-    template_ = std::make_unique<ChatTemplate>(*std::move(parsed));
+  void set_template(const std::string& text) {
+    chat_ = std::make_unique<ChatRenderer>(
+        std::vector<ChatTemplateSource>{{"default", text, "the test's template"}},
+        nlohmann::ordered_json::object());
   }
+
+  int num_live() const { return stats().num_live_requests; }
 
   std::atomic<double> silent{0};    ///< seconds, as stats() tells
   std::atomic<bool> paused{false};  ///< no token comes; cancellations and deadlines do
@@ -259,9 +264,8 @@ class FakeEngine final : public Engine {
   }
 
   ModelInfo info_;
-  std::unique_ptr<Tokenizer> tokenizer_;
-  std::unique_ptr<ChatTemplate> template_;
-  std::string variables_ = "{}";
+  std::unique_ptr<ByteTokenizer> tokenizer_;
+  std::unique_ptr<ChatRenderer> chat_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<uint64_t, Live> live_;  // guarded by mutex_

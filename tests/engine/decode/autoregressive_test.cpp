@@ -206,3 +206,35 @@ TEST_CASE("a stop token whose text completes a stop string", "[decode][autoregre
   CHECK(shown.text == "A spider has eight legs");
   CHECK(shown.reason == FinishReason::kStopString);
 }
+
+TEST_CASE("special tokens give no text, but those that are shown do", "[decode][autoregressive]") {
+  const auto tokenizer = parse_tokenizer_json(R"({"version": "1.0",
+      "added_tokens": [{"id": 1, "content": "<tool_call>", "special": true},
+                       {"id": 2, "content": "<other>", "special": true}],
+      "model": {"type": "BPE", "vocab": {"a": 0, "b": 3}, "merges": []}})",
+                                              "test");
+  INFO(tokenizer.status().message());
+  REQUIRE(tokenizer.ok());
+  const auto strategy = make_autoregressive(tokenizer->get(), {});
+  const auto answer = [&](SamplingParams params) {
+    params.temperature = 0;
+    params.max_tokens = 3;
+    Sampler sampler(4);
+    DecodeState state = strategy->start(params, {});
+    std::string text;
+    for (const int32_t id : {1, 0, 2}) {
+      std::vector<float> logits(4, 0.0f);
+      logits[size_t(id)] = 1;
+      const auto commit = strategy->commit(state, {}, {logits.data(), 1, 4, 4}, sampler);
+      REQUIRE(commit.ok());
+      text += commit->text;
+    }
+    return text;
+  };
+  CHECK(answer({}) == "a");
+  SamplingParams shown;
+  shown.shown_special_token_ids = {1};
+  CHECK(answer(shown) == "<tool_call>a");
+  shown.skip_special_tokens = false;
+  CHECK(answer(shown) == "<tool_call>a<other>");
+}

@@ -220,6 +220,9 @@ TEST_CASE("a GGUF file brings its vocabulary, template and name", "[model][gguf]
   w.set("tokenizer.ggml.merges", std::vector<std::string>{"h i"});
   w.set("tokenizer.ggml.eos_token_id", uint32_t(2));
   w.set("tokenizer.chat_template", "{{ messages[0].content }}{{ eos_token }}");
+  w.set("tokenizer.chat_templates", std::vector<std::string>{"tool_use"});
+  w.set("tokenizer.chat_template.tool_use",
+        "{{ tools[0].function.name }}:{{ messages[0].content }}");
   const uint64_t rows = GENERATE(4, 3);
   w.tensor("token_embd.weight", {rows, 64}, std::vector<float>(rows * 64));
   const test::TempDir dir;
@@ -237,8 +240,9 @@ TEST_CASE("a GGUF file brings its vocabulary, template and name", "[model][gguf]
   CHECK(assets.info.eos_token_ids == std::vector<int32_t>{2});
   REQUIRE(assets.tokenizer != nullptr);
   CHECK(*assets.tokenizer->encode("hih<|im_end|>") == std::vector<int32_t>{3, 0, 2});
-  REQUIRE(assets.chat_template != nullptr);
-  CHECK(*assets.chat_template->render(json::parse(R"([{"role": "user", "content": "hi"}])"), false,
-                                      json::parse(assets.chat_template_variables)) ==
-        "hi<|im_end|>");
+  REQUIRE(assets.chat != nullptr);
+  Conversation conversation{.messages = {{{"role", "user"}, {"content", "hi"}}}};
+  CHECK(*assets.chat->render(conversation) == "hi<|im_end|>");
+  conversation.tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
+  CHECK(*assets.chat->render(conversation) == "f:hi");
 }

@@ -77,7 +77,6 @@ TEST_CASE("values that ask for nothing are taken, others of the same fields refu
   };
   constexpr Row kChat[] = {{"echo", "false", "true"},
                            {"add_special_tokens", "false", "true"},
-                           {"documents", "[]", R"([{"text": "a"}])"},
                            {"suffix", R"("")", R"("a")"}};
   constexpr Row kCompletions[] = {{"reasoning_effort", R"("none")", R"("low")"},
                                   {"suffix", R"("")", R"("a")"},

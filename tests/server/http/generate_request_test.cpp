@@ -163,7 +163,8 @@ TEST_CASE("chat messages, parts, tools and their calls", "[http]") {
   const v1::ChatInput& chat = r.chat();
   REQUIRE(chat.messages_size() == 4);
   CHECK(chat.messages(0).role() == "system");
-  CHECK(chat.messages(0).content() == "be\nkind");
+  REQUIRE(chat.messages(0).content_parts_size() == 2);
+  CHECK(chat.messages(0).content_parts(1).text() == "kind");
   CHECK(chat.messages(1).name() == "ann");
   CHECK(chat.messages(2).content().empty());
   CHECK(chat.messages(2).tool_calls(0).id() == "c1");
@@ -171,18 +172,39 @@ TEST_CASE("chat messages, parts, tools and their calls", "[http]") {
   CHECK(chat.messages(3).tool_call_id() == "c1");
   REQUIRE(chat.tools_size() == 1);
   CHECK(chat.tools(0).parameters_json() == R"({"type":"object","properties":{"z":{},"a":{}}})");
-  CHECK_FALSE(chat.template_variables().fields().at("enable_thinking").bool_value());
+  CHECK(chat.template_variables_json() == R"({"enable_thinking":false})");
   CHECK(r.sampling().stopping().max_tokens() == 5);
   CHECK(r.response().logprobs() == 2);
   CHECK(body.options.parse_tool_calls);
+  REQUIRE(r.response().shown_special_tokens_size() == 2);
+  CHECK(r.response().shown_special_tokens(0) == "<tool_call>");
   CHECK(body.options.stream);
   CHECK(body.options.include_usage);
 
   const std::string tool = R"("tools": [{"type": "function", "function": {"name": "f"}}])";
   const GenerateBody none = parsed(parse_chat, chat_with(tool + R"(, "tool_choice": "none")"));
   CHECK_FALSE(none.options.parse_tool_calls);
+  CHECK(none.requests[0].response().shown_special_tokens().empty());
   CHECK(none.requests[0].chat().tools_size() == 0);
   CHECK_FALSE(parsed(parse_chat, chat_with(R"("temperature": 0)")).options.parse_tool_calls);
+}
+
+TEST_CASE("what the template sees besides the messages", "[http]") {
+  const v1::ChatInput chat =
+      parsed(parse_chat, chat_with(R"("documents": [{"z": 1, "a": "x"}], "chat_template_kwargs":
+             {"n": 12345678901234567, "b": null}, "continue_final_message": true)"))
+          .requests[0]
+          .chat();
+  CHECK(chat.template_variables_json() ==
+        R"({"documents":[{"z":1,"a":"x"}],"n":12345678901234567,"b":null})");
+  CHECK(chat.continue_final_message());
+  const v1::ChatInput none =
+      parsed(parse_chat, chat_with(R"("documents": null, "chat_template_kwargs": null,
+             "continue_final_message": null)"))
+          .requests[0]
+          .chat();
+  CHECK(none.template_variables_json().empty());
+  CHECK_FALSE(none.continue_final_message());
 }
 
 TEST_CASE("wrong types name the field", "[http]") {
@@ -267,6 +289,8 @@ TEST_CASE("wrong messages and tools name their place", "[http]") {
   CHECK(field(kHi + R"(, "max_tokens": 0)") == "max_tokens");
   CHECK(field(kHi + R"(, "max_completion_tokens": 0)") == "max_completion_tokens");
   CHECK(field(kHi + R"(, "chat_template_kwargs": 3)") == "chat_template_kwargs");
+  CHECK(field(kHi + R"(, "documents": {})") == "documents");
+  CHECK(field(kHi + R"(, "continue_final_message": "content")") == "continue_final_message");
 }
 
 TEST_CASE("a body that is no JSON names the byte", "[http]") {

@@ -451,6 +451,39 @@ TEST_CASE("reasoning_effort is a variable of the template, and not ignored silen
   CHECK(prompt(R"("reasoning_effort": null)") == "  x");
 }
 
+TEST_CASE("tags that are special tokens are seen by the parser, not by the client", "[http]") {
+  const std::vector<std::string> kAnswer = {"Hm ",
+                                            "<tool_call>",
+                                            "not JSON",
+                                            "</tool_call>",
+                                            "</tool_call>",
+                                            "<tool_call>",
+                                            R"({"name": "f", "parameters": {"k": 1}})",
+                                            "</tool_call>"};
+  Json body{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
+            {"tools", kTools},
+            {"max_tokens", kAnswer.size()}};
+  const auto message = [&](const Json& more, bool special) {
+    HttpWire wire;
+    wire.engine.script = kAnswer;
+    if (special)
+      wire.engine.tokenizer_for_change().named = {{"<tool_call>", ByteTokenizer::kEos},
+                                                  {"</tool_call>", ByteTokenizer::kBos}};
+    Json all = body;
+    all.update(more);
+    const Json choice = unary(wire, "/v1/chat/completions", all).at("choices")[0];
+    CHECK(joined_chat(chunks(wire, "/v1/chat/completions", all), 0) == without_ids(choice));
+    CHECK(wire.engine.last_request.sampling.shown_special_token_ids.size() == (special ? 2 : 0));
+    REQUIRE(choice["message"]["tool_calls"].size() == 1);
+    CHECK(choice["message"]["tool_calls"][0]["function"]["arguments"] == R"({"k":1})");
+    return choice["message"]["content"].get<std::string>();
+  };
+  CHECK(message(Json::object(), true) == "Hm not JSON");
+  const std::string as_written = "Hm <tool_call>not JSON</tool_call></tool_call>";
+  CHECK(message({{"skip_special_tokens", false}}, true) == as_written);
+  CHECK(message(Json::object(), false) == as_written);
+}
+
 TEST_CASE("finish reasons", "[http]") {
   HttpWire wire;
   const Json chat{{"messages", {{{"role", "user"}, {"content", "hi"}}}}, {"max_tokens", 1}};

@@ -19,8 +19,8 @@ void add(const ParsedText& part, Whole* out) {
   for (const ToolCall& call : part.calls) out->calls.push_back(call.name + call.arguments);
 }
 
-Whole parse(const std::vector<std::string>& pieces) {
-  ToolCallParser parser;
+Whole parse(const std::vector<std::string>& pieces, HiddenTags hidden = {}) {
+  ToolCallParser parser(hidden);
   Whole out;
   for (const std::string& piece : pieces) add(parser.push(piece), &out);
   add(parser.finish(), &out);
@@ -60,6 +60,50 @@ const Case kCases[] = {
     {R"(<tool_call>{"name": "f", "arguments": [1]}</tool_call>)",
      {R"(<tool_call>{"name": "f", "arguments": [1]}</tool_call>)", {}}},
     {"<tool_call></tool_call>", {"<tool_call></tool_call>", {}}},
+    {R"(<tool_call>{"name": " ", "arguments": {}}</tool_call>)",
+     {R"(<tool_call>{"name": " ", "arguments": {}}</tool_call>)", {}}},
+    // Arguments by their other name, as text, and none.
+    {R"(<tool_call>{"name": "f", "parameters": {"a": 1}}</tool_call>)", {"", {R"(f{"a":1})"}}},
+    {R"(<tool_call>{"parameters": "{\"a\": 1}", "name": "f"}</tool_call>)", {"", {R"(f{"a": 1})"}}},
+    {R"(<tool_call>{"name": "f", "arguments": null, "parameters": {"a": 1}}</tool_call>)",
+     {"", {R"(f{"a":1})"}}},
+    {R"(<tool_call>{"id": "1", "type": "function", "name": "f", "arguments": ""}</tool_call>)",
+     {"", {"f{}"}}},
+    {R"(<tool_call>{"name": "f", "parameters": null}</tool_call>)", {"", {"f{}"}}},
+    // No call is made up of what nobody understands.
+    {R"(<tool_call>{"name": "f", "arguments": "a=1"}</tool_call>)",
+     {R"(<tool_call>{"name": "f", "arguments": "a=1"}</tool_call>)", {}}},
+    {R"(<tool_call>{"name": "f", "arguments": "[1]"}</tool_call>)",
+     {R"(<tool_call>{"name": "f", "arguments": "[1]"}</tool_call>)", {}}},
+    {R"(<tool_call>{"name": "f", "args": {"a": 1}}</tool_call>)",
+     {R"(<tool_call>{"name": "f", "args": {"a": 1}}</tool_call>)", {}}},
+    {R"(<tool_call>{"name": "f", "city": "Paris"}</tool_call>)",
+     {R"(<tool_call>{"name": "f", "city": "Paris"}</tool_call>)", {}}},
+    {R"(<tool_call>{"type": "function", "function": {"name": "f", "arguments": {}}}</tool_call>)",
+     {R"(<tool_call>{"type": "function", "function": {"name": "f", "arguments": {}}}</tool_call>)",
+      {}}},
+    {R"([TOOL_CALLS][{"name": "f", "arguments": {}}])",
+     {R"([TOOL_CALLS][{"name": "f", "arguments": {}}])", {}}},
+    {R"(<|python_tag|>{"name": "f", "parameters": {}})",
+     {R"(<|python_tag|>{"name": "f", "parameters": {}})", {}}},
+    // Tags within the call's strings.
+    {R"(<tool_call>{"name": "f", "arguments": {"x": "</tool_call><tool_call>\"</tool_call>"}}</tool_call>)",
+     {"", {R"(f{"x":"</tool_call><tool_call>\"</tool_call>"})"}}},
+    {R"(<tool_call>{"name": "f", "arguments": {"x": "\\"}}</tool_call> y)",
+     {"y", {R"(f{"x":"\\"})"}}},
+    // A broken call, and what comes behind it.
+    {R"(<tool_call>{"name": "f</tool_call>)" + kCall,
+     {R"(<tool_call>{"name": "f</tool_call>)", {kParsed}}},
+    {R"(<tool_call>say "x</tool_call>)" + kCall, {R"(<tool_call>say "x</tool_call>)", {kParsed}}},
+    {R"(<tool_call>{"name": "f", "arguments": {}<tool_call>)" + kCall,
+     {R"(<tool_call>{"name": "f", "arguments": {}<tool_call>)", {kParsed}}},
+    {"<tool_call>" + kCall + "</tool_call>", {"<tool_call></tool_call>", {kParsed}}},
+    {R"(<tool_call>{"name": "f"}<tool_call>{"name": "g"}</tool_call>)", {"", {"f{}", "g{}"}}},
+    // Cut by max_tokens.
+    {kCall.substr(0, kCall.size() - 4), {"", {kParsed}}},
+    {R"(<tool_call>{"name": "f", "arguments": {"a": "</tool_call>)",
+     {R"(<tool_call>{"name": "f", "arguments": {"a": "</tool_call>)", {}}},
+    {kCall + "<tool_call>", {"<tool_call>", {kParsed}}},
     {"</tool_call> alone", {"</tool_call> alone", {}}},
     {"<<tool_call>" + std::string(R"({"name":"f"})") + "</tool_call>", {"<", {"f{}"}}},
 };
@@ -84,6 +128,24 @@ TEST_CASE("an answer cut anywhere has the same text and calls", "[http]") {
       for (size_t j = i; j <= c.answer.size(); ++j)
         if (parse({c.answer.substr(0, i), c.answer.substr(i, j - i), c.answer.substr(j)}) != whole)
           FAIL("cut at " << i << " and " << j);
+  }
+}
+
+TEST_CASE("hidden tags stand in no text", "[http]") {
+  const auto hide = [](std::string text) {
+    for (const std::string_view tag : {kToolCallOpen, kToolCallClose})
+      for (size_t at; (at = text.find(tag)) != std::string::npos;) text.erase(at, tag.size());
+    return text;
+  };
+  const HiddenTags both{true, true};
+  for (const Case& c : kCases) {
+    CAPTURE(c.answer);
+    const Whole whole = parse({c.answer}, both);
+    CHECK(whole.text == hide(c.whole.text));
+    CHECK(whole.calls == c.whole.calls);
+    std::vector<std::string> bytes;
+    for (const char byte : c.answer) bytes.emplace_back(1, byte);
+    CHECK(parse(bytes, both) == whole);
   }
 }
 

@@ -1,0 +1,130 @@
+#include "engine/text/chat_template_files.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/io/json_parse.h"
+#include "engine/io/mapped_file.h"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr size_t kMaxTemplateBytes = size_t(1) << 20;
+constexpr const char* kDefault = "default";
+
+// An empty object where there is no such file.
+Result<json> read_object(const std::string& path) {
+  const Result<std::string> text = read_text_file(path);
+  if (text.status().code() == Code::kNotFound) return json::object();
+  TERN_TRY(text.status());
+  TERN_ASSIGN(json object, parse_json(*text, path));
+  if (!object.is_object()) return invalid_argument(path + ": must be a JSON object");
+  return object;
+}
+
+// ---- templates ----
+
+Result<std::vector<ChatTemplateSource>> read_template_files(const std::string& directory) {
+  std::vector<std::pair<std::string, std::string>> files;  // name and path
+  std::error_code ignored;
+  if (fs::exists(directory + "/chat_template.jinja", ignored))
+    files.emplace_back(kDefault, directory + "/chat_template.jinja");
+  for (const auto& entry :
+       fs::directory_iterator(directory + "/additional_chat_templates", ignored))
+    if (entry.path().extension() == ".jinja")
+      files.emplace_back(entry.path().stem().string(), entry.path().string());
+  std::vector<ChatTemplateSource> sources;
+  for (auto& [name, path] : files) {
+    TERN_ASSIGN(ChatTemplateSource source, read_chat_template_file(std::move(name), path));
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+// The member `chat_template`: a text, {name: text, …} or [{"name": …, "template": …}, …].
+std::vector<ChatTemplateSource> templates_of(const json& object, const std::string& path) {
+  std::vector<ChatTemplateSource> sources;
+  const auto add = [&](const std::string& name, const json& text) {
+    if (text.is_string() && text != "")
+      sources.push_back({name, text.get<std::string>(), path + ": chat_template"});
+  };
+  const auto found = object.find("chat_template");
+  if (found == object.end()) return sources;
+  add(kDefault, *found);
+  if (found->is_object())
+    for (const auto& [name, text] : found->items()) add(name, text);
+  if (!found->is_array()) return sources;
+  for (const json& named : *found)
+    if (named.is_object() && named.value("name", json()).is_string())
+      add(named["name"].get<std::string>(), named.value("template", json()));
+  return sources;
+}
+
+// ---- special tokens ----
+
+// A token as these files write it: a string, or an object with its content. Null for anything else.
+json token_content(const json& token) {
+  if (token.is_string()) return token;
+  const auto content = token.is_object() ? token.find("content") : token.end();
+  return token.is_object() && content != token.end() && content->is_string() ? *content : json();
+}
+
+json token_contents(const json& tokens) {
+  json out = json::array();
+  for (const json& token : tokens)
+    if (json content = token_content(token); !content.is_null()) out.push_back(std::move(content));
+  return out;
+}
+
+// Adds those of one file to `tokens`, over the ones that stand there where `replace`.
+void add_tokens(const json& object, bool replace, nlohmann::ordered_json& tokens) {
+  const auto set = [&](const std::string& name, json value) {
+    if (!value.is_null() && (replace || !tokens.contains(name))) tokens[name] = std::move(value);
+  };
+  for (const auto& [name, value] : object.items()) {
+    if (name.ends_with("_token")) set(name, token_content(value));
+    if (name == "additional_special_tokens" && value.is_array()) set(name, token_contents(value));
+    const bool is_named = name == "extra_special_tokens" || name == "model_specific_special_tokens";
+    if (is_named && value.is_object())  // "image_token": "<image>", …
+      for (const auto& [own, token] : value.items()) set(own, token_content(token));
+  }
+}
+
+}  // namespace
+
+Result<ChatTemplateSource> read_chat_template_file(std::string name, const std::string& path) {
+  TERN_ASSIGN(std::string text, read_text_file(path, kMaxTemplateBytes));
+  return ChatTemplateSource{std::move(name), std::move(text), path};
+}
+
+Result<std::unique_ptr<ChatRenderer>> read_chat_templates(const std::string& directory,
+                                                          const std::string& file) {
+  const std::string config_path = directory + "/tokenizer_config.json";
+  TERN_ASSIGN(const json config, read_object(config_path));
+  std::vector<ChatTemplateSource> sources;
+  if (!file.empty()) {
+    TERN_ASSIGN(ChatTemplateSource source, read_chat_template_file(kDefault, file));
+    sources = {std::move(source)};
+  } else {
+    TERN_ASSIGN(sources, read_template_files(directory));
+  }
+  if (sources.empty()) sources = templates_of(config, config_path);
+  if (sources.empty()) {
+    const std::string path = directory + "/chat_template.json";  // of processors
+    TERN_ASSIGN(const json object, read_object(path));
+    sources = templates_of(object, path);
+  }
+  if (sources.empty()) return std::unique_ptr<ChatRenderer>();
+
+  nlohmann::ordered_json tokens = nlohmann::ordered_json::object();
+  add_tokens(config, true, tokens);
+  TERN_ASSIGN(const json map, read_object(directory + "/special_tokens_map.json"));
+  // transformers reads the older file over the newer one unless that one says all.
+  add_tokens(map, !config.contains("added_tokens_decoder"), tokens);
+  return std::make_unique<ChatRenderer>(sources, std::move(tokens));
+}
+
+}  // namespace tern
