@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/math.h"
+#include "base/unaligned.h"
 
 namespace tern {
 namespace {
@@ -20,14 +21,13 @@ class DenseRows final : public RowSource {
         memory_(memory) {}
 
   void read(int64_t row, float* out) const override {
-    const std::byte* values = stored(row);
     switch (tensor_.dtype) {
       case DType::kBf16:
-        return widen(reinterpret_cast<const Bf16*>(values), out);
+        return widen<Bf16>(stored(row), out);
       case DType::kF16:
-        return widen(reinterpret_cast<const F16*>(values), out);
+        return widen<F16>(stored(row), out);
       default:
-        std::memcpy(out, values, cols() * sizeof(float));
+        std::memcpy(out, stored(row), cols() * sizeof(float));
     }
   }
 
@@ -48,8 +48,8 @@ class DenseRows final : public RowSource {
   static int64_t last_dim(const TensorView& t) { return t.shape[t.rank == 0 ? 0 : t.rank - 1]; }
 
   template <class T>
-  void widen(const T* values, float* out) const {
-    for (int64_t i = 0; i < cols(); ++i) out[i] = to_float(values[i]);
+  void widen(const std::byte* values, float* out) const {
+    for (int64_t i = 0; i < cols(); ++i) out[i] = to_float(load_unaligned<T>(values, i));
   }
 
   int64_t row_bytes() const { return cols() * dtype_bytes(tensor_.dtype); }

@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/unaligned.h"
 #include "cli/eval/eval.h"
 #include "cli/support/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/safetensors.h"
 #include "engine/runtime/generate_all.h"
+#include "engine/runtime/resolve_model.h"
 #include "engine/runtime/score.h"
 
 namespace tern {
@@ -16,7 +19,7 @@ using nlohmann::json;
 
 struct GoldenPrompt {
   std::vector<int32_t> input_ids;
-  MatView<const float> logits;  // [input_ids, vocab_size]
+  std::vector<float> logits;  // [input_ids, vocab_size]
   std::vector<int32_t> greedy;
 };
 
@@ -27,7 +30,7 @@ Result<std::vector<int32_t>> ids_of(const SafetensorsFile& file, const std::stri
     return invalid_argument(file.path() + ": " + name + ": must be a vector of i64");
   std::vector<int32_t> ids;
   for (int64_t i = 0; i < t->shape[0]; ++i) {
-    const int64_t id = static_cast<const int64_t*>(t->data)[i];
+    const auto id = load_unaligned<int64_t>(t->data, i);
     if (id < 0 || id >= vocab_size)
       return invalid_argument(file.path() + ": " + name + ": id " + std::to_string(id) +
                               " is outside the vocabulary of " + std::to_string(vocab_size));
@@ -50,7 +53,8 @@ Result<std::vector<GoldenPrompt>> read_golden(const SafetensorsFile& file, int32
       return invalid_argument(file.path() + ": " + prefix + "logits: must be f32 [" +
                               std::to_string(p.input_ids.size()) + ", " +
                               std::to_string(vocab_size) + "]");
-    p.logits = {static_cast<const float*>(logits->data), logits->shape[0], vocab_size, vocab_size};
+    p.logits.resize(size_t(logits->num_elements()));
+    std::memcpy(p.logits.data(), logits->data, p.logits.size() * sizeof(float));
     prompts.push_back(std::move(p));
   }
   if (prompts.empty()) return invalid_argument(file.path() + ": has no prompt.0.input_ids");
@@ -82,7 +86,7 @@ Status compare_logits(const std::vector<GoldenPrompt>& prompts, Scorer& scorer, 
   for (size_t i = 0; i < prompts.size(); ++i) {
     const GoldenPrompt& p = prompts[i];
     TERN_TRY(scorer.run(p.input_ids, [&](int32_t position, std::span<const float> logits) {
-      result.add({p.logits.row(position), size_t(p.logits.cols)}, logits);
+      result.add(std::span(p.logits).subspan(position * logits.size(), logits.size()), logits);
     }));
     progress(0.5 * double(i + 1) / double(prompts.size()));
   }

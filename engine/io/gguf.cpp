@@ -12,7 +12,6 @@ namespace tern {
 namespace {
 
 constexpr int64_t kDefaultAlignment = 32;
-constexpr int64_t kMinAlignment = 8;  // f32 and blocks may then be read where they lie
 constexpr int64_t kMaxAlignment = int64_t(1) << 30;
 constexpr uint64_t kMaxDimension = uint64_t(1) << 40;
 
@@ -174,11 +173,9 @@ Status GgufFile::parse() {
 Status GgufFile::place_tensors(uint64_t header_bytes) {
   TERN_ASSIGN(const auto given, get_optional<int64_t>("general.alignment"));
   const int64_t alignment = given.value_or(kDefaultAlignment);
-  if (alignment < kMinAlignment || alignment > kMaxAlignment ||
-      !std::has_single_bit(uint64_t(alignment)))
+  if (alignment < 1 || alignment > kMaxAlignment || !std::has_single_bit(uint64_t(alignment)))
     return invalid_argument("general.alignment " + std::to_string(alignment) +
-                            " is not a power of two from " + std::to_string(kMinAlignment) +
-                            " to " + std::to_string(kMaxAlignment));
+                            " is not a power of two from 1 to " + std::to_string(kMaxAlignment));
   if (tensors_.empty()) return {};
   const uint64_t start = round_up(header_bytes, uint64_t(alignment)), size = file_.bytes().size();
   const uint64_t data_bytes = size > start ? size - start : 0;

@@ -53,14 +53,14 @@ struct GgufTensor {
   int64_t shape[4] = {1, 1, 1, 1};  ///< outermost dimension first, as NumPy has it
   uint64_t offset = 0;              ///< from the start of the file's data
   uint64_t bytes = 0;
-  const std::byte* data = nullptr;  ///< aligned to at least 8 bytes
+  const std::byte* data = nullptr;  ///< aligned as the file is, perhaps to nothing
 
   std::vector<int64_t> dims() const { return {shape, shape + rank}; }
 };
 
 /// One mapped file. Every field of the header is checked at open(): magic, version, counts against
 /// the file's size, types, lengths of strings and arrays, booleans 0 or 1, no arrays of arrays, no
-/// key or tensor twice, alignment a power of two from 8, 1 to 4 positive dimensions whose product
+/// key or tensor twice, alignment a power of two, 1 to 4 positive dimensions whose product
 /// does not overflow, rows of whole blocks, tensors aligned, inside the file and apart. Anything
 /// else is kInvalidArgument naming file, key or tensor, value and limit; a big-endian file or
 /// version 1 is kUnimplemented. Memory for the header stays below four times the file's size. Views

@@ -1,11 +1,11 @@
 #include "engine/io/gguf_rows.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "base/check.h"
 #include "base/math.h"
+#include "base/unaligned.h"
 #include "engine/io/json_parse.h"
 
 namespace tern {
@@ -14,9 +14,7 @@ namespace {
 constexpr int kBlock = 32;  // weights that share a scale
 
 float load_f16(const std::byte* at) {
-  F16 value;
-  std::memcpy(&value, at, sizeof value);
-  return to_float(value);
+  return to_float(load_unaligned<F16>(at, 0));
 }
 
 // One block of each type: its bits a code, its bytes, and its 32 codes with their a and b.

@@ -52,6 +52,23 @@ class OpenFile {
   size_t size_ = 0;
 };
 
+/// kInvalidArgument where the file is a note that Git LFS has left in its place.
+Status check_no_lfs_pointer(const std::string& path, std::string_view bytes) {
+  // The longest that Git LFS allows for a pointer; its first line is always this one.
+  constexpr size_t kMaxBytes = 1024;
+  constexpr std::string_view kFirstLine = "version https://git-lfs.github.com/spec/v1\n";
+  if (bytes.size() > kMaxBytes || !bytes.starts_with(kFirstLine)) return {};
+  constexpr std::string_view kSize = "\nsize ";
+  const size_t at = bytes.find(kSize);
+  const std::string_view size =
+      at == bytes.npos
+          ? "?"
+          : bytes.substr(at + kSize.size(), bytes.find('\n', at + 1) - at - kSize.size());
+  return invalid_argument(path + ": is a Git LFS pointer, not the file of " + std::string(size) +
+                          " bytes that it stands for; run 'git lfs pull' in its repository to get "
+                          "that");
+}
+
 }  // namespace
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -76,6 +93,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   if (data == MAP_FAILED) return file_error(path, "map", errno);
   mapped.data_ = static_cast<const std::byte*>(data);
   mapped.size_ = file.size();
+  TERN_TRY(check_no_lfs_pointer(path, {static_cast<const char*>(data), file.size()}));
   return mapped;
 }
 
@@ -95,6 +113,7 @@ Result<std::string> read_text_file(const std::string& path, size_t max_bytes) {
     done += size_t(n);
   }
   text.resize(done);
+  TERN_TRY(check_no_lfs_pointer(path, text));
   return text;
 }
 

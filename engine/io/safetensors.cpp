@@ -14,7 +14,8 @@ using nlohmann::json;
 
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
-constexpr int kMaxRank = 4;
+constexpr size_t kMaxRank = 8;
+constexpr size_t kViewRank = 4;  // of a TensorView
 
 std::optional<DType> parse_dtype(std::string_view name) {
   constexpr std::pair<std::string_view, DType> kNames[] = {
@@ -46,15 +47,19 @@ Status parse_shape(const json& shape, TensorView& view) {
   if (shape.size() > kMaxRank)
     return invalid_argument("rank " + std::to_string(shape.size()) + " exceeds the limit " +
                             std::to_string(kMaxRank));
-  view.rank = int(shape.size());
+  view.rank = int(std::min(shape.size(), kViewRank));
+  // Those of more dimensions belong to parts of a model that see images, and are not read: their
+  // first dimensions are taken as one.
+  const size_t folded = shape.size() - size_t(view.rank);
   int64_t bytes = dtype_bytes(view.dtype);
-  for (int i = 0; i < view.rank; ++i) {
+  for (size_t i = 0; i < shape.size(); ++i) {
     if (!shape[i].is_number_unsigned() || shape[i].get<uint64_t>() > uint64_t(INT64_MAX))
       return invalid_argument("shape " + brief(shape) + ": dimension " + brief(shape[i]) +
                               " is not an integer from 0 to 2^63 - 1");
-    view.shape[i] = shape[i].get<int64_t>();
-    if (__builtin_mul_overflow(bytes, view.shape[i], &bytes))
+    const auto size = shape[i].get<int64_t>();
+    if (__builtin_mul_overflow(bytes, size, &bytes))
       return invalid_argument("shape " + brief(shape) + " overflows 2^63 - 1 bytes");
+    view.shape[i < folded ? 0 : i - folded] *= size;
   }
   return {};
 }
@@ -180,12 +185,6 @@ Status SafetensorsFile::parse() {
 
   for (Entry& entry : entries) {
     entry.view.data = data.data() + entry.begin;
-    const auto item_bytes = uint64_t(dtype_bytes(entry.view.dtype));
-    const uint64_t file_offset = kLengthBytes + header_bytes + entry.begin;
-    if (file_offset % item_bytes != 0)
-      return invalid_argument("tensor " + in_quotes(entry.name) + ": its data at file offset " +
-                              std::to_string(file_offset) + " is not aligned to its " +
-                              std::to_string(item_bytes) + "-byte items");
     tensors_.emplace(std::move(entry.name), entry.view);
   }
   return {};

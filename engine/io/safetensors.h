@@ -13,10 +13,10 @@
 namespace tern {
 
 /// One mapped file. Every field of the header is checked at open(): length within the file and 100
-/// MB, valid UTF-8 JSON object without duplicate names, known dtype, rank <= 4, non-negative shape
-/// without overflow, offsets in order, within the file, equal to shape × dtype, no two tensors
-/// overlapping, no gaps; no empty name. Anything else is kInvalidArgument naming file, tensor,
-/// value and limit.
+/// MB, valid UTF-8 JSON object without duplicate names, known dtype, rank <= 8 (the first
+/// dimensions of more than 4 are one), non-negative shape without overflow, offsets in order,
+/// within the file, equal to shape × dtype, no two tensors overlapping, no gaps; no empty name.
+/// Anything else is kInvalidArgument naming file, tensor, value and limit.
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> open(const std::string& path);
@@ -25,8 +25,8 @@ class SafetensorsFile {
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
-  /// Null where there is no such tensor. Data may be unaligned for its type only if the file is;
-  /// open() refuses such files.
+  /// Null where there is no such tensor. Its data stands where the file has it: MLX writes headers
+  /// of odd lengths, and all behind them is unaligned.
   const TensorView* find(std::string_view name) const;
 
  private:

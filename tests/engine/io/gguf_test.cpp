@@ -1,6 +1,8 @@
 // GGUF files: what a valid one holds, and that every broken one is refused by name.
 #include "engine/io/gguf.h"
 
+#include "engine/io/gguf_rows.h"
+
 #include <catch2/catch.hpp>
 #include <limits>
 #include <random>
@@ -194,18 +196,24 @@ TEST_CASE("GGUF tensors that are wrong are refused by name", "[io][gguf]") {
 }
 
 TEST_CASE("a GGUF alignment is a power of two within bounds", "[io][gguf]") {
-  for (const uint32_t alignment : {0u, 1u, 4u, 12u, 48u, 1u << 31}) {
+  for (const uint32_t alignment : {0u, 3u, 12u, 48u, 1u << 31}) {
     GgufWriter w;
     CHECK_THAT(refusal(w.set("general.alignment", alignment).file()),
                Contains("general.alignment " + std::to_string(alignment)));
   }
-  GgufWriter w;
-  w.alignment = 64;
-  w.set("general.alignment", uint32_t(64)).tensor("a", {1}, {1}).tensor("b", {1}, {2});
-  const test::TempDir dir;
-  const auto file = GgufFile::open(dir.write("x", w.file()));
-  REQUIRE(file.ok());
-  CHECK(file->find_tensor("b")->data - file->find_tensor("a")->data == 64);
+  for (const uint32_t alignment : {1u, 2u, 4u, 8u, 64u}) {
+    GgufWriter w;
+    w.alignment = alignment;
+    w.set("general.alignment", alignment).tensor("a", {1}, {1}).tensor("b", {1}, {2});
+    const test::TempDir dir;
+    const auto file = GgufFile::open(dir.write("x", w.file()));
+    REQUIRE(file.ok());
+    CHECK(file->find_tensor("b")->data - file->find_tensor("a")->data ==
+          int64_t(std::max(alignment, 4u)));
+    float value = 0;
+    (*make_gguf_rows(*file->find_tensor("b")))->read(0, &value);
+    CHECK(value == 2);
+  }
 }
 
 TEST_CASE("a GGUF file cut anywhere is refused", "[io][gguf]") {

@@ -142,7 +142,7 @@ TEST_CASE("every broken header is refused with what is wrong", "[io][safetensors
       {R"({"weight":{"dtype":"U8","shape":[-8],"data_offsets":[0,8]}})", "-8"},
       {R"({"weight":{"dtype":"U8","shape":[8.0],"data_offsets":[0,8]}})", "8.0"},
       {R"({"weight":{"dtype":"U8","shape":["8"],"data_offsets":[0,8]}})", "\"8\""},
-      {R"({"weight":{"dtype":"U8","shape":[1,1,1,1,8],"data_offsets":[0,8]}})", "rank 5"},
+      {R"({"weight":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,8],"data_offsets":[0,8]}})", "rank 9"},
       {R"({"weight":{"dtype":"U8","shape":[8],"data_offsets":8}})", "data_offsets"},
       {R"({"weight":{"dtype":"U8","shape":[8],"data_offsets":[0]}})", "data_offsets"},
       {R"({"weight":{"dtype":"U8","shape":[8],"data_offsets":[0,4,8]}})", "data_offsets"},
@@ -176,9 +176,6 @@ TEST_CASE("every broken header is refused with what is wrong", "[io][safetensors
       {R"({"weight":{"dtype":"U8","dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
        "\"dtype\" stands twice"},
       {R"({"":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})", "empty name"},
-      {R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-       R"("weight":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})",
-       "aligned", 9},
       {"{\"we\xff\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8]}}", "UTF-8"},
       {"{\"we\xc0\xaf\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[0,8]}}", "UTF-8"},
       {R"({"\ud800":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})", "surrogate"},
@@ -190,11 +187,41 @@ TEST_CASE("every broken header is refused with what is wrong", "[io][safetensors
   }
 }
 
-TEST_CASE("unaligned data is refused", "[io][safetensors][hostile]") {
+TEST_CASE("of more than four dimensions the first are one", "[io][safetensors]") {
+  const test::TempDir dir;
+  const auto file = SafetensorsFile::open(dir.write(
+      "x", file_of(one_tensor(R"({"dtype":"U8","shape":[2,3,1,4,5],"data_offsets":[0,120]})"),
+                   data_of(120))));
+  REQUIRE(file.ok());
+  const TensorView* view = file->find("weight");
+  REQUIRE(view->rank == 4);
+  REQUIRE(std::vector<int64_t>(view->shape, view->shape + 4) == std::vector<int64_t>{6, 1, 4, 5});
+}
+
+TEST_CASE("data may stand anywhere, aligned or not", "[io][safetensors]") {
   const test::TempDir dir;
   const std::string header = one_tensor(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})");
-  REQUIRE(header.size() % 4 != 0);
-  REQUIRE_THAT(refusal(dir, file_of(header, data_of(8), false)), Contains("aligned"));
+  for (size_t spaces = 0; spaces < 8; ++spaces) {
+    const std::string padded = header + std::string(spaces, ' ');
+    const auto file = SafetensorsFile::open(dir.write("x", file_of(padded, data_of(8), false)));
+    REQUIRE(file.ok());
+    REQUIRE(std::memcmp(file->find("weight")->data, data_of(8).data(), 8) == 0);
+  }
+}
+
+TEST_CASE("a Git LFS pointer says that it is one", "[io][lfs]") {
+  const test::TempDir dir;
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\n"
+      "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+  const std::string expected =
+      ": is a Git LFS pointer, not the file of 12345 bytes that it stands for; run 'git lfs pull' "
+      "in its repository to get that";
+  REQUIRE_THAT(refusal(dir, pointer), Contains(expected));
+  const std::string json = dir.write("tokenizer.json", pointer);
+  REQUIRE(read_text_file(json).status().message() == json + expected);
+  REQUIRE(read_text_file(dir.write("story", "version https://git-lfs is new")).ok());
+  REQUIRE(read_text_file(dir.write("long", pointer + std::string(2000, 'x'))).ok());
 }
 
 TEST_CASE("messages of refused files are printable", "[io][safetensors][hostile]") {
