@@ -194,7 +194,7 @@ Result<TokenizerPtr> make_bpe(const GgufVocabulary& file) {
   if (!split) return Status(Code::kUnimplemented, "pre: tern does not know " + in_quotes(pre));
   PipelineParts parts;
   TERN_TRY(set_spelling(*split, parts));
-  parts.raw_tokens = find_added_tokens(file);
+  parts.added_tokens = find_added_tokens(file);
   constexpr int32_t kDefaultBos = 11;  // Falcon's, the first model of this kind
   TERN_ASSIGN(parts.frame, make_frame(file, file.bos_id.value_or(kDefaultBos), split->add_bos,
                                       file.eos_id.value_or(kDefaultBos), false));
@@ -223,9 +223,13 @@ Result<TokenizerPtr> make_wordpiece(const GgufVocabulary& file) {
                            .max_input_chars_per_word = SIZE_MAX};
   if (size_t(options.unk_id) >= file.tokens.size())
     return invalid_argument("unknown_token_id: there is none");
+  for (const int32_t id : {parts.frame.before[0], parts.frame.behind[0]})
+    if (size_t(id) >= file.tokens.size())
+      return invalid_argument("bos_token_id and seperator_token_id: there is no token " +
+                              std::to_string(id));
   TERN_ASSIGN(Vocabulary vocabulary, make_vocabulary(file));
   parts.model = std::make_unique<WordPiece>(std::move(vocabulary), std::move(options));
-  parts.raw_tokens = find_added_tokens(file);
+  parts.added_tokens = find_added_tokens(file);
   parts.decoder = make_sentencepiece_decoder(true, false);
   return Pipeline::create(std::move(parts));
 }

@@ -17,46 +17,38 @@ Result<std::unique_ptr<Tokenizer>> Pipeline::create(PipelineParts parts) {
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->parts_ = std::move(parts);
   PipelineParts& own = pipeline->parts_;
-  for (const auto* tokens : {&own.raw_tokens, &own.normalized_tokens})
-    for (const AddedToken& token : *tokens) TERN_TRY(pipeline->add(token));
-  TERN_TRY(pipeline->normalize(own.normalized_tokens));
-  TERN_ASSIGN(pipeline->raw_finder_, AddedTokenFinder::create(std::move(own.raw_tokens)));
-  TERN_ASSIGN(pipeline->normalized_finder_,
-              AddedTokenFinder::create(std::move(own.normalized_tokens)));
-  for (const auto* ids : {&own.frame.before, &own.frame.behind})
-    for (const int32_t id : *ids)
-      if (!pipeline->has(id))
-        return invalid_argument("the post-processor's id " + std::to_string(id) + " is no token");
+  for (const AddedToken& token : own.added_tokens) TERN_TRY(pipeline->add(token));
+  TERN_TRY(pipeline->make_finders());
   pipeline->fill_bytes();
   return std::unique_ptr<Tokenizer>(std::move(pipeline));
 }
 
 Status Pipeline::add(const AddedToken& token) {
   TERN_TRY(added_ids_.add(token.content, token.id));
-  const Vocabulary& vocabulary = parts_.model->vocabulary();
-  const auto known_id = vocabulary.find(token.content);
-  const bool fits =
-      known_id ? vocabulary.piece(token.id) == token.content : !vocabulary.has(token.id);
-  if (!fits)
-    return invalid_argument("added token " + in_quotes(token.content) + " has id " +
-                            std::to_string(token.id) + ", but in the model's vocabulary " +
-                            (known_id ? "its id is " + std::to_string(*known_id)
-                                      : "that is " + in_quotes(vocabulary.piece(token.id))));
   added_.emplace(token.id, token);
   return {};
 }
 
 /// Tokens that are found in the normalized text are found, and decoded, as the normalizer leaves
 /// them; those of which it leaves nothing are never found.
-Status Pipeline::normalize(std::vector<AddedToken>& tokens) {
-  if (!parts_.normalizer) return {};
-  for (AddedToken& token : tokens) {
-    auto content = parts_.normalizer->apply(token.content, true);
-    if (!content.ok()) return content.status().with_context(in_quotes(token.content));
-    if (*content != token.content) parts_.surfaces.emplace(token.id, *content);
-    token.content = *std::move(content);
+Status Pipeline::make_finders() {
+  std::vector<AddedToken> raw, normalized;
+  for (AddedToken& token : parts_.added_tokens) {
+    if (parts_.normalizer && (token.normalized || token.normal_text)) {
+      auto content = parts_.normalizer->apply(token.content, true);
+      if (!content.ok()) return content.status().with_context(in_quotes(token.content));
+      if (*content != token.content) {
+        parts_.surfaces.emplace(token.id, *content);
+        // The library asks whether what it decodes is the text of a special token.
+        const auto same = added_ids_.find(*content);
+        added_.at(token.id).special = same && added_.at(*same).special;
+      }
+      if (token.normalized) token.content = *std::move(content);
+    }
+    if (!token.content.empty()) (token.normalized ? normalized : raw).push_back(std::move(token));
   }
-  std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
+  TERN_ASSIGN(raw_finder_, AddedTokenFinder::create(std::move(raw)));
+  TERN_ASSIGN(normalized_finder_, AddedTokenFinder::create(std::move(normalized)));
   return {};
 }
 

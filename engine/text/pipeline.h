@@ -21,9 +21,7 @@ struct TextFrame {
 };
 
 struct PipelineParts {
-  // Found in the text as it is, and after normalization.
-  std::vector<AddedToken> raw_tokens;
-  std::vector<AddedToken> normalized_tokens;
+  std::vector<AddedToken> added_tokens;         ///< each with an id and a content of its own
   NormalizerPtr normalizer;                     ///< null: a text stays as it is
   std::unique_ptr<PreTokenizer> pre_tokenizer;  ///< null: a text is one piece
   std::unique_ptr<TokenModel> model;
@@ -35,7 +33,7 @@ struct PipelineParts {
 
 class Pipeline final : public Tokenizer {
  public:
-  /// kInvalidArgument where an added token contradicts another one or the model's vocabulary.
+  /// kInvalidArgument where two added tokens have one id or one content.
   static Result<std::unique_ptr<Tokenizer>> create(PipelineParts parts);
 
   Result<std::vector<int32_t>> encode(std::string_view text,
@@ -49,7 +47,7 @@ class Pipeline final : public Tokenizer {
 
  private:
   Status add(const AddedToken& token);
-  Status normalize(std::vector<AddedToken>& tokens);
+  Status make_finders();
   void fill_bytes();
   bool has(int32_t id) const;
   std::string surface(int32_t id) const;

@@ -148,7 +148,7 @@ Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const SentencePi
   TERN_ASSIGN(parts.normalizer, make_normalizer(model, use));
   TERN_ASSIGN(parts.model,
               model.kind == Kind::kBpe ? make_bpe(model, use) : make_unigram(model, use));
-  parts.raw_tokens = find_added_tokens(model, use);
+  parts.added_tokens = find_added_tokens(model, use);
   parts.decoder =
       make_sentencepiece_decoder(model.add_dummy_prefix, model.remove_extra_whitespaces);
   if (model.unk_id) parts.surfaces.emplace(*model.unk_id, model.unk_surface);
@@ -156,13 +156,18 @@ Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const SentencePi
   return Pipeline::create(std::move(parts));
 }
 
-Result<std::unique_ptr<Tokenizer>> parse_sentencepiece_tokenizer(std::string_view bytes,
-                                                                 const TokenizerConfig& config) {
+Result<std::unique_ptr<Tokenizer>> parse_sentencepiece_tokenizer(
+    std::string_view bytes, const TokenizerConfig& given_config) {
+  TokenizerConfig config = given_config;
   if (renumbers(config.tokenizer_class))
     return Status(Code::kUnimplemented, config.tokenizer_class +
                                             " numbers the pieces otherwise than the file: "
                                             "tern needs the model's tokenizer.json");
   TERN_ASSIGN(const SentencePieceModel model, parse_sentencepiece_model(bytes));
+  Vocabulary pieces;
+  for (size_t id = 0; id < model.pieces.size(); ++id)
+    TERN_TRY(pieces.add_again(model.pieces[id].text, int64_t(id)));
+  config.added_tokens = keep_or_number(config.added_tokens, pieces);
   SentencePieceUse use;
   if (config.legacy == false) use.prefix_after_token = PrefixAfterToken::kNever;
   use.added_tokens = config.added_tokens;

@@ -104,12 +104,12 @@ Result<std::unique_ptr<Tokenizer>> parse_tiktoken(std::string_view text,
                                                   const TokenizerConfig& config) {
   TERN_ASSIGN(Vocabulary vocabulary, read_ranks(text));
   PipelineParts parts;
-  parts.raw_tokens = config.added_tokens;
-  if (parts.raw_tokens.empty()) {
-    TERN_ASSIGN(parts.raw_tokens, llama3_special_tokens(vocabulary.size()));
+  parts.added_tokens = keep_or_number(config.added_tokens, vocabulary);
+  if (parts.added_tokens.empty()) {
+    TERN_ASSIGN(parts.added_tokens, llama3_special_tokens(vocabulary.size()));
   }
   const std::string bos = config.bos_token.empty() ? "<|begin_of_text|>" : config.bos_token;
-  for (const AddedToken& token : parts.raw_tokens) {
+  for (const AddedToken& token : parts.added_tokens) {
     if (token.content == bos && config.add_bos_token.value_or(true))
       parts.frame.before = {token.id};
     if (token.content == config.eos_token && config.add_eos_token.value_or(false))

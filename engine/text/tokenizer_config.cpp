@@ -1,5 +1,6 @@
 #include "engine/text/tokenizer_config.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/io/json_parse.h"
@@ -33,11 +34,11 @@ Status read_added_tokens(const JsonNode& node, std::vector<AddedToken>& tokens) 
     if (const auto [stop, error] = std::from_chars(key.data(), end, id);
         error != std::errc() || stop != end)
       return node.error("the key " + in_quotes(key) + " is not an id");
-    bool normalized = false;  // files without a tokenizer.json look for all of them in the raw text
-    TERN_ASSIGN(AddedToken token,
-                read_added_token(JsonNode(value, node.path() + "." + key), id, normalized));
+    TERN_ASSIGN(AddedToken token, read_added_token(JsonNode(value, node.path() + "." + key), id));
+    token.normalized = false;  // without a tokenizer.json all of them are found in the raw text
     tokens.push_back(std::move(token));
   }
+  std::ranges::sort(tokens, {}, &AddedToken::id);  // as transformers adds them
   return {};
 }
 

@@ -28,10 +28,9 @@ Result<PipelineParts> read_parts(const JsonNode& root) {
       const JsonNode node = tokens->element(i);
       TERN_ASSIGN(const JsonNode id, node.at("id"));
       TERN_ASSIGN(const int64_t number, id.integer());
-      bool normalized = false;
-      TERN_ASSIGN(AddedToken token, read_added_token(node, number, normalized));
-      (normalized ? parts.normalized_tokens : parts.raw_tokens).push_back(std::move(token));
+      TERN_ASSIGN(parts.added_tokens.emplace_back(), read_added_token(node, number));
     }
+    parts.added_tokens = number_added_tokens(parts.added_tokens, parts.model->vocabulary());
   }
   if (const auto node = root.find("post_processor"))
     TERN_TRY(read_post_processor(*node, parts.frame));
@@ -40,19 +39,18 @@ Result<PipelineParts> read_parts(const JsonNode& root) {
 
 }  // namespace
 
-Result<AddedToken> read_added_token(const JsonNode& node, int64_t id, bool& normalized) {
+Result<AddedToken> read_added_token(const JsonNode& node, int64_t id) {
   AddedToken token;
-  if (id < 0 || id >= kMaxVocabSize)
+  if (id < 0 || id > INT32_MAX)
     return node.error("the id " + std::to_string(id) + " is not from 0 to " +
-                      std::to_string(kMaxVocabSize - 1));
+                      std::to_string(INT32_MAX));
   token.id = int32_t(id);
   TERN_ASSIGN(token.content, node.string_at("content"));
-  if (token.content.empty()) return node.error("\"content\" is empty");
   TERN_ASSIGN(token.special, node.boolean_or("special", false));
   TERN_ASSIGN(token.single_word, node.boolean_or("single_word", false));
   TERN_ASSIGN(token.lstrip, node.boolean_or("lstrip", false));
   TERN_ASSIGN(token.rstrip, node.boolean_or("rstrip", false));
-  TERN_ASSIGN(normalized, node.boolean_or("normalized", !token.special));
+  TERN_ASSIGN(token.normalized, node.boolean_or("normalized", !token.special));
   return token;
 }
 

@@ -16,9 +16,9 @@ Result<DecoderPtr> read_decoder(const JsonNode& node);
 /// Puts what `node` says around `frame`.
 Status read_post_processor(const JsonNode& node, TextFrame& frame);
 
-/// An added token; `id` is read by the caller, as it stands elsewhere in some files. `normalized`
-/// becomes whether it is to be found in the normalized text.
-Result<AddedToken> read_added_token(const JsonNode& node, int64_t id, bool& normalized);
+/// An added token; `id` is read by the caller, as it stands elsewhere in some files. Its content
+/// may be empty.
+Result<AddedToken> read_added_token(const JsonNode& node, int64_t id);
 
 /// What several parts share: {"Regex": …} or {"String": …}, an unknown type, a Metaspace's scheme,
 /// a vocabulary of ids by piece.

@@ -46,9 +46,8 @@ constexpr Family kFamilies[] = {
     {.tokenizer_class = "Qwen3_5Tokenizer", .pattern = kQwen35Pattern},
 };
 
-Result<std::vector<AddedToken>> find_added_tokens(const Family& family,
-                                                  const Vocabulary& vocabulary,
-                                                  const TokenizerConfig& config) {
+std::vector<AddedToken> find_added_tokens(const Family& family, const Vocabulary& vocabulary,
+                                          const TokenizerConfig& config) {
   std::vector<AddedToken> tokens = config.added_tokens;
   std::vector<std::string> special = {config.bos_token, config.eos_token,
                                       std::string(family.special)};
@@ -62,7 +61,7 @@ Result<std::vector<AddedToken>> find_added_tokens(const Family& family,
                         .special = true,
                         .lstrip = family.wrapped && content == "<mask>"});
   }
-  return tokens;
+  return keep_or_number(std::move(tokens), vocabulary);
 }
 
 Result<TextFrame> make_frame(const Family& family, const std::vector<AddedToken>& tokens,
@@ -98,8 +97,8 @@ Result<std::unique_ptr<Tokenizer>> parse_vocab_merges(const VocabMerges& files,
   TERN_ASSIGN(Vocabulary vocabulary, read_vocabulary(JsonNode(vocab, files.vocab_source + ": $")));
   TERN_ASSIGN(const std::vector<Bpe::Pair> merges, read_merges(files.merges, files.merges_source));
   PipelineParts parts;
-  TERN_ASSIGN(parts.raw_tokens, find_added_tokens(*family, vocabulary, config));
-  TERN_ASSIGN(parts.frame, make_frame(*family, parts.raw_tokens, config));
+  parts.added_tokens = find_added_tokens(*family, vocabulary, config);
+  TERN_ASSIGN(parts.frame, make_frame(*family, parts.added_tokens, config));
   auto bpe = Bpe::create(std::move(vocabulary), merges, {});
   if (!bpe.ok()) return bpe.status().with_context(files.merges_source);
   parts.model = *std::move(bpe);

@@ -1,5 +1,10 @@
 #include "engine/text/parts/added_tokens.h"
 
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
 #include "base/unicode.h"
 #include "base/utf8_char.h"
 #include "engine/io/json_parse.h"
@@ -9,7 +14,55 @@ namespace {
 
 constexpr size_t kMaxContentBytes = 1024;
 
+/// Whether two tokens are one to the library, to which an id is no part of a token.
+bool is_same(const AddedToken& a, AddedToken b) {
+  b.id = a.id;
+  b.normal_text = a.normal_text;
+  return a == b;
+}
+
 }  // namespace
+
+std::vector<AddedToken> number_added_tokens(std::span<const AddedToken> tokens,
+                                            const Vocabulary& vocabulary) {
+  std::map<int32_t, AddedToken> by_id;
+  std::unordered_map<std::string_view, int32_t> ids;
+  std::unordered_set<std::string_view> special;
+  int32_t next = vocabulary.num_pieces();  // not its largest id + 1, if there are gaps
+  for (const AddedToken& token : tokens) {
+    if (token.content.empty()) continue;
+    if (token.special) special.insert(token.content);
+    const auto known = ids.find(token.content);
+    if (known != ids.end() && is_same(by_id.at(known->second), token)) continue;
+    const auto in_vocabulary = vocabulary.find(token.content);
+    const int32_t id = known != ids.end() ? known->second : in_vocabulary ? *in_vocabulary : next++;
+    ids[token.content] = id;
+    AddedToken& numbered = by_id[id];
+    const bool was_normal = numbered.normal_text && numbered.content == token.content;
+    numbered = token;
+    numbered.id = id;
+    numbered.normal_text = token.normalized || was_normal;
+  }
+  std::vector<AddedToken> numbered;
+  for (auto& [id, token] : by_id) {
+    token.special = special.contains(token.content);
+    numbered.push_back(std::move(token));
+  }
+  return numbered;
+}
+
+std::vector<AddedToken> keep_or_number(std::vector<AddedToken> tokens,
+                                       const Vocabulary& vocabulary) {
+  std::unordered_set<std::string_view> contents;
+  std::unordered_set<int32_t> ids;
+  const bool agree = std::ranges::all_of(tokens, [&](const AddedToken& token) {
+    const bool fits = vocabulary.find(token.content) ? vocabulary.piece(token.id) == token.content
+                                                     : !vocabulary.has(token.id);
+    return fits && !token.content.empty() && token.id < kMaxVocabSize &&
+           contents.insert(token.content).second && ids.insert(token.id).second;
+  });
+  return agree ? std::move(tokens) : number_added_tokens(tokens, vocabulary);
+}
 
 Result<AddedTokenFinder> AddedTokenFinder::create(std::vector<AddedToken> tokens) {
   AddedTokenFinder finder;

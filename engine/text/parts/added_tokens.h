@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/status.h"
 #include "engine/text/parts/regex.h"
 #include "engine/text/parts/trie.h"
+#include "engine/text/parts/vocabulary.h"
 
 namespace tern {
 
@@ -20,7 +22,22 @@ struct AddedToken {
   bool single_word = false;  ///< only where no word character stands next to it
   bool lstrip = false;       ///< takes the white space before it
   bool rstrip = false;       ///< takes the white space behind it
+  bool normalized = false;   ///< found in the text as the normalizer leaves it
+  bool normal_text = false;  ///< decoded as the normalizer leaves it, as all that are `normalized`
+
+  bool operator==(const AddedToken&) const = default;
 };
+
+/// The ids that Hugging Face's tokenizers gives `tokens`, in the order in which a file lists them,
+/// whatever ids they have there: those of the vocabulary, and what comes behind it for new ones.
+/// Of tokens with one id the last counts, and a text is special that was so once. By id.
+std::vector<AddedToken> number_added_tokens(std::span<const AddedToken> tokens,
+                                            const Vocabulary& vocabulary);
+
+/// `tokens` with the ids that they have where these agree with the vocabulary and with each other;
+/// else as number_added_tokens() has them.
+std::vector<AddedToken> keep_or_number(std::vector<AddedToken> tokens,
+                                       const Vocabulary& vocabulary);
 
 /// A part of a text: a token, or text without tokens.
 struct Segment {

@@ -17,6 +17,7 @@ Status Vocabulary::add(std::string_view piece, int64_t id, bool again) {
   it->second = int32_t(id);
   if (size_t(id) >= pieces_.size()) pieces_.resize(size_t(id) + 1);
   pieces_[size_t(id)] = &it->first;
+  ++num_pieces_;
   return {};
 }
 

@@ -38,6 +38,7 @@ class Vocabulary {
     return id >= 0 && size_t(id) < pieces_.size() && pieces_[size_t(id)];
   }
 
+  int32_t num_pieces() const { return num_pieces_; }        ///< ids that have one
   int32_t size() const { return int32_t(pieces_.size()); }  ///< largest id + 1
 
  private:
@@ -47,6 +48,7 @@ class Vocabulary {
     using is_transparent = void;
   };
   std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
+  int32_t num_pieces_ = 0;
   std::vector<const std::string*> pieces_;  // keys of ids_, whose nodes stay where they are
 };
 

@@ -1,0 +1,43 @@
+// Added tokens whose ids contradict the vocabulary or each other: as the reference library has it.
+#include "tests/engine/text/tokenizer_support.h"
+
+using namespace tern;
+using namespace tern::test;
+using nlohmann::json;
+
+TEST_CASE("added tokens have the ids and texts that the reference gives them",
+          "[text][tokenizer][added-tokens]") {
+  const json cases = read_json(kTokenizerData + "added-tokens.json");
+  REQUIRE(cases.size() >= 70);  // made by make_added_token_vectors.py
+  for (const json& c : cases) {
+    CAPTURE(c["name"].get<std::string>());
+    const auto tokenizer = expect_ok(parse_tokenizer_json(c["tokenizer"].dump(), "t.json"));
+    for (const json& t : c["texts"]) {
+      const auto text = t["text"].get<std::string>();
+      CAPTURE(text);
+      const Ids ids = t["ids"].get<Ids>();
+      CHECK(encode(*tokenizer, text) == ids);
+      CHECK(tokenizer->decode(ids) == t["decoded"].get<std::string>());
+      CHECK(tokenizer->decode(ids, false) == t["decoded_keep_special"].get<std::string>());
+    }
+    for (int32_t id = 0; id < int32_t(c["alone"].size()); ++id) {
+      CAPTURE(id);
+      CHECK(tokenizer->decode(Ids{id}) == c["alone"][id][0].get<std::string>());
+      CHECK(tokenizer->decode(Ids{id}, false) == c["alone"][id][1].get<std::string>());
+    }
+  }
+}
+
+TEST_CASE("an added token of a directory without tokenizer.json is numbered alike",
+          "[text][tokenizer][added-tokens]") {
+  const TemporaryDirectory dir;
+  dir.write("vocab.json", R"({"a": 0, "b": 1, "<s>": 2, "\u0120": 3})");
+  dir.write("merges.txt", "#version: 0.2\n");
+  dir.write("tokenizer_config.json", R"({"tokenizer_class": "GPT2Tokenizer",
+      "added_tokens_decoder": {"9": {"content": "<new>", "special": true},
+                               "1": {"content": "<s>", "special": true},
+                               "3": {"content": "<other>", "special": false}}})");
+  const auto tokenizer = load(dir.path());
+  CHECK(encode(*tokenizer, "a<s>b<new><other>") == Ids{0, 2, 1, 5, 4});
+  CHECK(tokenizer->decode(Ids{0, 2, 1, 5, 4}) == "ab<other>");
+}
