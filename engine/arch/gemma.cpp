@@ -32,22 +32,19 @@ Status read_sliding(const ModelConfig& config, int32_t pattern, std::vector<bool
   return r.status();
 }
 
-// What Gemma 2 and 3 share. Keys that are absent have the defaults of transformers' classes.
+// What Gemma 2 and 3 share.
 Result<LlamaLike> read_gemma(const ModelConfig& config, int32_t window_pattern) {
   LlamaLike recipe{.qkv_bias = config.attention_bias,
                    .o_bias = config.attention_bias,
                    .norms = LlamaLike::Norms::kSandwich,
-                   .norm_offset = 1,
-                   .activation = Activation::kGeluTanh,
-                   .window = 4096};
+                   .norm_offset = 1};
   // The reference multiplies by a constant of the weights' type.
   recipe.embedding_multiplier = to_float(to_bf16(std::sqrt(float(config.hidden))));
-  double query_pre_attn_scalar = 256;
+  double query_pre_attn_scalar = 0;
   bool is_bidirectional = false;
   ConfigReader r(*config.json, config.source);
-  r.integer("sliding_window_attention_size", recipe.window, 1, INT32_MAX, false);
   r.integer("sliding_window", recipe.window, 1, INT32_MAX, false);
-  r.number("query_pre_attn_scalar", query_pre_attn_scalar, 1e-6, 1e6);
+  r.number("query_pre_attn_scalar", query_pre_attn_scalar, 1e-6, 1e6, true);
   r.number("attn_logit_softcapping", recipe.attention_softcap, 1e-3, 1e6);
   r.number("final_logit_softcapping", recipe.logits_softcap, 1e-3, 1e6);
   r.boolean("use_bidirectional_attention", is_bidirectional);
@@ -59,21 +56,13 @@ Result<LlamaLike> read_gemma(const ModelConfig& config, int32_t window_pattern) 
   return recipe;
 }
 
-ModelConfig with_defaults(const ModelConfig& config) {
-  ModelConfig c = config;
-  if (!c.json->contains("tie_word_embeddings")) c.tie_word_embeddings = true;
-  return c;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Model>> load_gemma2(const ModelConfig& config,
                                            std::shared_ptr<const WeightSource> weights,
                                            const LoadOptions& options) {
-  TERN_ASSIGN(LlamaLike recipe, read_gemma(config, 2));
-  if (!config.json->contains("attn_logit_softcapping")) recipe.attention_softcap = 50;
-  if (!config.json->contains("final_logit_softcapping")) recipe.logits_softcap = 30;
-  return load_llama_like(with_defaults(config), std::move(weights), options, recipe);
+  TERN_ASSIGN(const LlamaLike recipe, read_gemma(config, 2));
+  return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 Result<std::unique_ptr<Model>> load_gemma3(const ModelConfig& config,
@@ -81,10 +70,7 @@ Result<std::unique_ptr<Model>> load_gemma3(const ModelConfig& config,
                                            const LoadOptions& options) {
   TERN_ASSIGN(LlamaLike recipe, read_gemma(config, 6));
   recipe.qk_norm = LlamaLike::QkNorm::kPerHead;
-  ModelConfig c = with_defaults(config);
-  if (!c.json->contains("rope_theta") && !c.json->contains("rope_parameters")) c.rope.theta = 1e6;
-  if (!c.local_rope) c.local_rope = RopeConfig{.theta = 10000};
-  return load_llama_like(c, std::move(weights), options, recipe);
+  return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 }  // namespace tern

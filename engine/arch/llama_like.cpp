@@ -137,7 +137,7 @@ class LlamaLikeModel final : public Model {
   Status load_mlp(WeightLoader& loader, const std::string& prefix, Mlp& mlp) {
     const ModelConfig& c = config_;
     const bool bias = recipe_.mlp_bias;
-    mlp.activation = recipe_.activation;
+    mlp.activation = config_.activation;
     std::vector<LinearName> parts{{prefix + "gate_proj", c.intermediate},
                                   {prefix + "up_proj", c.intermediate}};
     if (recipe_.fused_projections) parts = {{prefix + "gate_up_proj", 2 * c.intermediate}};
@@ -211,11 +211,6 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options,
                                                const LlamaLike& recipe) {
-  const char* known = recipe.activation == Activation::kSilu ? "silu" : "gelu_pytorch_tanh";
-  if (!config.hidden_act.empty() && config.hidden_act != known)
-    return Status(Code::kUnimplemented, config.source + ": hidden_act: '" + config.hidden_act +
-                                            "' is not supported; " + config.architecture + " has " +
-                                            known);
   auto model = std::make_unique<LlamaLikeModel>(config, recipe);
   TERN_TRY(model->load(std::move(weights), options));
   return std::unique_ptr<Model>(std::move(model));
@@ -223,7 +218,8 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
 
 Status check_no_window(const ModelConfig& config, const LoadOptions& options) {
   ConfigReader r(*config.json, config.source);
-  bool use_sliding_window = true;  // Qwen says so apart; where the key is absent, the size decides
+  // Qwen says so apart; where a class has no such key, the size decides.
+  bool use_sliding_window = true;
   int32_t sliding_window = INT32_MAX;
   r.boolean("use_sliding_window", use_sliding_window);
   r.integer("sliding_window", sliding_window, 1, INT32_MAX, false);

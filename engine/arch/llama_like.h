@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "engine/arch/registry.h"
-#include "kernels/ops/activation.h"
 
 namespace tern {
 
@@ -26,8 +25,7 @@ struct LlamaLike {
   bool mlp_bias = false;
   QkNorm qk_norm = QkNorm::kNone;  ///< RMSNorm of queries and keys before RoPE
   Norms norms = Norms::kPre;
-  float norm_offset = 0;  ///< what every norm's gain is above its tensor (Gemma: 1)
-  Activation activation = Activation::kSilu;
+  float norm_offset = 0;       ///< what every norm's gain is above its tensor (Gemma: 1)
   std::vector<bool> use_rope;  ///< by layer; empty = all
   int32_t window = 0;          ///< of the sliding layers' attention; 0 = none
   std::vector<bool> sliding;   ///< by layer: has the window, and local_rope; empty = all
@@ -39,8 +37,7 @@ struct LlamaLike {
   float logits_divisor = 1;
 };
 
-/// kUnimplemented for another activation than the recipe's; kNotFound and kInvalidArgument naming
-/// tensors.
+/// kNotFound and kInvalidArgument naming tensors.
 Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options, const LlamaLike& recipe);

@@ -140,6 +140,7 @@ void add_rope_scaling(GgufReader& r, json& config) {
   const auto original = r.get<int64_t>("rope.scaling.original_context_length");
   const json original_context = original ? json(*original) : context;
 
+  config["original_max_position_embeddings"] = original_context;  // where Phi-3's class has it
   std::vector<float> divisors = r.tensor("rope_freqs.weight");
   const std::vector<float> short_factors = r.tensor("rope_factors_short.weight");
   const std::vector<float> long_factors = r.tensor("rope_factors_long.weight");
@@ -246,6 +247,8 @@ constexpr std::string_view kEndTexts[] = {
     "<end_of_utterance>"};
 
 void add_token_ids(GgufReader& r, json& config) {
+  config["bos_token_id"] = nullptr;  // none, not what the architecture has by default
+  config["eos_token_id"] = nullptr;
   const std::string ids = "tokenizer.ggml.";
   if (const auto bos = r.get_global<int64_t>(ids + "bos_token_id")) config["bos_token_id"] = *bos;
   std::vector<int64_t> ends;

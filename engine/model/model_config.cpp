@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
+#include "engine/model/config_class.h"
 #include "engine/model/config_reader.h"
 
 namespace tern {
@@ -16,7 +17,10 @@ Status parse_rope_type(ConfigReader& r, RopeConfig& rope) {
   r.string("type", name);  // the old key; the new one wins
   r.string("rope_type", name);
   TERN_TRY(r.status());
-  if (name == "default") {
+  // "dynamic" stretches sequences beyond max_position_embeddings, and "mrope" gives images
+  // positions of their own: text within the context, which is all that is served, is turned as by
+  // default.
+  if (name == "default" || name == "dynamic" || name == "mrope") {
     rope.type = RopeType::kDefault;
   } else if (name == "linear") {
     rope.type = RopeType::kLinear;
@@ -28,7 +32,9 @@ Status parse_rope_type(ConfigReader& r, RopeConfig& rope) {
     rope.type = RopeType::kLongrope;
   } else {
     r.fail("rope_type",
-           "'" + name + "' is not supported; tern knows default, linear, llama3, yarn, longrope",
+           "'" + name +
+               "' is not supported; tern knows default, linear, dynamic, llama3, "
+               "yarn, longrope",
            Code::kUnimplemented);
   }
   return r.status();
@@ -59,7 +65,7 @@ Status parse_rope_parameters(const json& object, const std::string& where, RopeC
   r.number("mscale", rope.mscale, -1e6, 1e6);
   r.number("mscale_all_dim", rope.mscale_all_dim, -1e6, 1e6);
   r.integer("original_max_position_embeddings", rope.original_max_position_embeddings, 1, 1 << 30,
-            rope.type == RopeType::kLlama3);
+            false);
   return r.status();
 }
 
@@ -97,16 +103,31 @@ Status finish_rope(const ModelConfig& c, RopeConfig& rope) {
 Status parse_rope(ConfigReader& r, ModelConfig& c) {
   r.number("rope_theta", c.rope.theta, 1.0, 1e12);
   r.number("partial_rotary_factor", c.rope.partial_rotary_factor, 1e-3, 1.0);
-  r.integer("original_max_position_embeddings", c.rope.original_max_position_embeddings, 1, 1 << 30,
-            false);
   if (r.member("rope_local_base_freq", false) != nullptr)
     r.number("rope_local_base_freq", c.local_rope.emplace().theta, 1.0, 1e12);
-  for (const char* key : {"rope_scaling", "rope_parameters"})
-    if (const json* object = r.member(key, false))
-      TERN_TRY(parse_rope_object(*object, c.source + ": " + key, c));
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const json* object = r.member(key, false);
+    if (object == nullptr || object->empty()) continue;
+    TERN_TRY(parse_rope_object(*object, c.source + ": " + key, c));
+    break;  // as in transformers: the old key, where a file has both
+  }
+  // Only Phi-3's class has this key, and it wins over the one of the same name among the
+  // parameters.
+  if (c.architecture == "Phi3ForCausalLM")
+    r.integer("original_max_position_embeddings", c.rope.original_max_position_embeddings, 1,
+              1 << 30, false);
   TERN_TRY(r.status());
   if (c.local_rope) TERN_TRY(finish_rope(c, *c.local_rope));
   return finish_rope(c, c.rope);
+}
+
+/// Ids by default, which a smaller vocabulary lacks, are none.
+void drop_default_ids(const CompleteConfig& complete, int32_t vocab_size, json& keys) {
+  for (const char* key : {"bos_token_id", "eos_token_id"}) {
+    const auto id = complete.default_keys.find(key);
+    if (id != complete.default_keys.end() && keys[key] == *id && *id >= vocab_size)
+      keys[key] = nullptr;
+  }
 }
 
 void parse_eos(ConfigReader& r, std::vector<int32_t>& out, int32_t vocab_size) {
@@ -118,6 +139,29 @@ void parse_eos(ConfigReader& r, std::vector<int32_t>& out, int32_t vocab_size) {
                                         std::to_string(vocab_size) + ", is " + v->dump());
     out.push_back(id.get<int32_t>());
   }
+}
+
+/// By the names that transformers has for the functions that tern has: several are one function,
+/// written in different ways.
+void parse_activation(ConfigReader& r, const char* key, Activation& out) {
+  constexpr std::pair<std::string_view, Activation> kNames[] = {
+      {"silu", Activation::kSilu},
+      {"swish", Activation::kSilu},
+      {"gelu_pytorch_tanh", Activation::kGeluTanh},
+      {"gelu_python_tanh", Activation::kGeluTanh},
+      {"gelu_new", Activation::kGeluTanh},
+      {"gelu_fast", Activation::kGeluTanh},
+      {"gelu_accurate", Activation::kGeluTanh}};
+  std::string name, known;
+  r.string(key, name, true);
+  for (const auto& [text, activation] : kNames) {
+    if (name == text) {
+      out = activation;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(text);
+  }
+  r.fail(key, "'" + name + "' is not supported; tern knows " + known, Code::kUnimplemented);
 }
 
 void parse_sizes(ConfigReader& r, ModelConfig& c) {
@@ -147,33 +191,33 @@ void parse_sizes(ConfigReader& r, ModelConfig& c) {
 
 Result<ModelConfig> parse_model_config(const json& object, const std::string& source) {
   if (!object.is_object()) return invalid_argument(source + ": must be a JSON object");
+  TERN_ASSIGN(CompleteConfig complete, complete_config(object, source));
   ModelConfig c;
   c.source = source;
-  ConfigReader r(object, source);
-  r.string("model_type", c.model_type, true);
-  if (const json* names = r.member("architectures", true)) {
-    if (names->is_array() && !names->empty() && (*names)[0].is_string()) {
-      c.architecture = (*names)[0].get<std::string>();
-    } else {
-      r.fail("architectures", "must be an array with a name, is " + names->dump());
-    }
-  }
+  c.architecture = complete.architecture;
+  c.model_type = complete.model_type;
+  c.default_sizes = complete.default_sizes;
+  c.is_text_part = complete.is_text_part;
+  ConfigReader r(complete.keys, source);
   parse_sizes(r, c);
   r.number("rms_norm_eps", c.norm_eps, 0.0, 1.0, true);
-  r.string("hidden_act", c.hidden_act);
-  r.string("hidden_activation", c.hidden_act);
+  // Gemma's classes have the one, the others the other.
+  const bool is_gemma = complete.default_keys.contains("hidden_activation");
+  parse_activation(r, is_gemma ? "hidden_activation" : "hidden_act", c.activation);
   r.boolean("tie_word_embeddings", c.tie_word_embeddings);
   r.boolean("attention_bias", c.attention_bias);
   r.boolean("mlp_bias", c.mlp_bias);
   TERN_TRY(r.status());
   TERN_TRY(parse_rope(r, c));
+  drop_default_ids(complete, c.vocab_size, complete.keys);
   parse_eos(r, c.eos_token_ids, c.vocab_size);
   if (r.member("bos_token_id", false) != nullptr)
     r.integer("bos_token_id", c.bos_token_id.emplace(), 0, c.vocab_size - 1);
-  if (r.member("quantization_config", false) != nullptr)
-    r.fail("quantization_config", "quantized checkpoints are not supported", Code::kUnimplemented);
+  for (const char* key : {"quantization_config", "quantization"})  // the second is MLX's
+    if (r.member(key, false) != nullptr)
+      r.fail(key, "quantized checkpoints are not supported", Code::kUnimplemented);
   TERN_TRY(r.status());
-  c.json = std::make_shared<const json>(object);
+  c.json = std::make_shared<const json>(std::move(complete.keys));
   return c;
 }
 

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/ops/activation.h"
 
 namespace tern {
 
 enum class RopeType : uint8_t { kDefault, kLinear, kLlama3, kYarn, kLongrope };
 
 /// Rotary embedding, from `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (4).
+/// `dynamic` is kDefault: it differs only beyond max_position_embeddings, which is not served.
 /// Formulas: docs/papers.md, RoPE variants.
 struct RopeConfig {
   RopeType type = RopeType::kDefault;
@@ -43,7 +45,7 @@ struct RopeConfig {
 
 struct ModelConfig {
   std::string source;        ///< the file, for messages
-  std::string architecture;  ///< architectures[0]: "LlamaForCausalLM"
+  std::string architecture;  ///< of the text model: "LlamaForCausalLM"
   std::string model_type;    ///< "llama"
   int32_t vocab_size = 0;
   int32_t hidden = 0;
@@ -54,7 +56,7 @@ struct ModelConfig {
   int32_t head_dim = 0;
   int32_t max_position_embeddings = 0;
   float norm_eps = 1e-5f;
-  std::string hidden_act;  ///< or hidden_activation; empty: what the architecture has
+  Activation activation = Activation::kSilu;
   bool tie_word_embeddings = false;
   bool attention_bias = false;
   bool mlp_bias = false;
@@ -63,7 +65,14 @@ struct ModelConfig {
   std::optional<int32_t> bos_token_id;
   std::vector<int32_t> eos_token_ids;  ///< may be empty
 
-  /// The whole file, for the keys that one architecture alone has.
+  /// "hidden_size (4096), …": sizes that the file lacks and the class has; empty where it has all.
+  std::string default_sizes;
+
+  /// The file is that of a multimodal model, whose weights hold more than the text model's
+  /// (engine/io/text_weights.h).
+  bool is_text_part = false;
+
+  /// The text model's keys, complete (config_class.h), for those that one architecture alone has.
   std::shared_ptr<const nlohmann::json> json;
 };
 
