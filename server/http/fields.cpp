@@ -64,7 +64,10 @@ std::optional<ApiError> parse_body(const std::string& body, Json* out) {
                           (why == std::string::npos ? "" : what.substr(why)));
   } catch (const Json::exception& error) {  // "[json.exception.out_of_range.406] number overflow …"
     const std::string what = error.what();
-    return malformed_json(what.substr(what.find(']') + 1) + " (beyond what a double can hold)");
+    return ApiError{.code = Code::kInvalidArgument,
+                    .reason = "MALFORMED_JSON",
+                    .message = "the body holds a number that a double cannot hold: " +
+                               what.substr(std::min(what.find(']') + 2, what.size()))};
   }
   if (too_deep) return malformed_json(deep);
   if (!out->is_object())

@@ -180,8 +180,9 @@ void read_common(Fields& fields, v1::GenerateRequest* out, AnswerOptions* option
   read_response(fields, out, options);
   if (const auto v = fields.integer("truncate_prompt_tokens", 0, kMaxInt32))
     out->set_truncate_prompt_tokens(static_cast<uint32_t>(*v));
-  fields.only("best_of", {1, Json(std::max(sampling.n(), 1u))},
-              "all n answers are given, as they are");
+  std::vector<Json> best_of{1};
+  if (sampling.n() > 1) best_of.push_back(sampling.n());
+  fields.only("best_of", best_of, "all n answers are given, as they are");
 }
 
 std::optional<ApiError> parse_completion(const Json& body, IgnoredFields* ignored,

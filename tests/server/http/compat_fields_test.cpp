@@ -96,6 +96,8 @@ TEST_CASE("values that ask for nothing are taken, others of the same fields refu
   for (const Row& row : kCompletions) check(Endpoint::kCompletions, row);
   CHECK(parse_with(Endpoint::kChat, R"("length_penalty": 2)").message ==
         "length_penalty: this server does not have this feature (may be 1)");
+  CHECK(parse_with(Endpoint::kChat, R"("best_of": 3, "n": 2)").message ==
+        "best_of: all n answers are given, as they are (may be 1 or 2)");
 }
 
 TEST_CASE("hints are passed over", "[http][compat]") {

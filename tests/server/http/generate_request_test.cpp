@@ -306,8 +306,8 @@ TEST_CASE("a body that is no JSON names the byte", "[http]") {
   CHECK(message("").find("byte 1:") != std::string::npos);
   CHECK(message("{\"a\": \"\xff\"}").find("byte 8:") != std::string::npos);
   CHECK(message("[1]").find("must be an object, is array") != std::string::npos);
-  CHECK(message("{\"a\": 1e999}").find("number overflow parsing '1e999' (beyond what a double") !=
-        std::string::npos);
+  CHECK(message("{\"a\": 1e999}") ==
+        "the body holds a number that a double cannot hold: number overflow parsing '1e999'");
   CHECK(message("{\"a\": NaN}").find("byte 7:") != std::string::npos);
   CHECK(message("{\"a\":" + std::string(1'000'000, '[')).find("nested deeper than 100") !=
         std::string::npos);
