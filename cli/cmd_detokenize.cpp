@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/support/output.h"
 #include "engine/runtime/loader.h"
+#include "engine/runtime/resolve_model.h"
 #include "engine/text/tokenizer.h"
 
 namespace tern {

@@ -8,6 +8,7 @@
 #include "cli/support/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/mapped_file.h"
+#include "engine/runtime/resolve_model.h"
 #include "engine/runtime/score.h"
 
 namespace tern {

@@ -6,6 +6,7 @@
 
 #include "engine/cache/kv_layout.h"
 #include "engine/runtime/loader.h"
+#include "engine/runtime/resolve_model.h"
 
 namespace tern {
 

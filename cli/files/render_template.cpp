@@ -4,6 +4,7 @@
 
 #include "cli/support/output.h"
 #include "engine/runtime/loader.h"
+#include "engine/runtime/resolve_model.h"
 
 namespace tern {
 namespace {

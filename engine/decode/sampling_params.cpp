@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 namespace tern {
 namespace {
@@ -81,6 +82,54 @@ Status SamplingParams::validate_ids(int32_t vocab_size) const {
   for (const int32_t id : logprob_token_ids)
     TERN_TRY(check_id("logprob_token_ids", id, vocab_size));
   return {};
+}
+
+namespace {
+
+/// The fields of both kinds that a model, or its operator, may set.
+template <class Visit>
+void visit_defaults(Visit&& visit) {
+  visit("temperature", &SamplingDefaults::temperature, &SamplingParams::temperature);
+  visit("top_p", &SamplingDefaults::top_p, &SamplingParams::top_p);
+  visit("top_k", &SamplingDefaults::top_k, &SamplingParams::top_k);
+  visit("min_p", &SamplingDefaults::min_p, &SamplingParams::min_p);
+  visit("repetition_penalty", &SamplingDefaults::repetition_penalty,
+        &SamplingParams::repetition_penalty);
+  visit("presence_penalty", &SamplingDefaults::presence_penalty, &SamplingParams::presence_penalty);
+  visit("frequency_penalty", &SamplingDefaults::frequency_penalty,
+        &SamplingParams::frequency_penalty);
+  visit("max_tokens", &SamplingDefaults::max_tokens, &SamplingParams::max_tokens);
+}
+
+}  // namespace
+
+bool SamplingDefaults::any() const {
+  bool any = false;
+  visit_defaults([&](const char*, auto field, auto) { any |= (this->*field).has_value(); });
+  return any;
+}
+
+void SamplingDefaults::fill_from(const SamplingDefaults& other) {
+  visit_defaults([&](const char*, auto field, auto) {
+    if (!(this->*field)) this->*field = other.*field;
+  });
+}
+
+SamplingParams SamplingDefaults::params() const {
+  SamplingParams params;
+  visit_defaults([&](const char*, auto field, auto param) {
+    params.*param = (this->*field).value_or(params.*param);
+  });
+  return params;
+}
+
+std::string describe(const SamplingDefaults& defaults) {
+  std::ostringstream out;
+  visit_defaults([&](const char* name, auto field, auto) {
+    if (defaults.*field) out << (out.tellp() > 0 ? ", " : "") << name << " " << *(defaults.*field);
+  });
+  const std::string text = out.str();
+  return text.empty() ? "neutral" : text;
 }
 
 }  // namespace tern

@@ -67,12 +67,29 @@ struct SamplingParams {
   Status validate_ids(int32_t vocab_size) const;
 };
 
-/// What the model's generation_config.json proposes; unset fields have SamplingParams' values.
+/// What counts where a request says nothing: from the operator's configuration, the model's
+/// generation_config.json, its family. Unset fields have SamplingParams' values.
 struct SamplingDefaults {
   std::optional<float> temperature;
   std::optional<int32_t> top_k;
   std::optional<float> top_p;
   std::optional<float> min_p;
+  std::optional<float> repetition_penalty;
+  std::optional<float> presence_penalty;
+  std::optional<float> frequency_penalty;
+  std::optional<int32_t> max_tokens;
+
+  /// Whether any field is set.
+  bool any() const;
+
+  /// Unset fields become what `other` has.
+  void fill_from(const SamplingDefaults& other);
+
+  /// SamplingParams with these values.
+  SamplingParams params() const;
 };
+
+/// "temperature 0.6, top_p 0.9": the fields that are set; "neutral" where none is.
+std::string describe(const SamplingDefaults& defaults);
 
 }  // namespace tern

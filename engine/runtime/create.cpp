@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "base/math.h"
 #include "engine/runtime/engine_thread.h"
+#include "engine/runtime/family_sampling.h"
 #include "engine/runtime/memory_plan.h"
 #include "engine/runtime/model_runner.h"
+#include "engine/runtime/resolve_model.h"
 #include "engine/runtime/sim_engine.h"
 #include "engine/runtime/warm_up.h"
 
@@ -24,6 +26,7 @@ RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& 
                      .num_threads = compute.num_pool_threads()},
           .num_blocks = scheduler.num_blocks,
           .block_size = scheduler.block_size,
+          .populate_kv = config.kv_cache_bytes > 0,
           .log = config.kernel_log};
 }
 
@@ -101,37 +104,101 @@ Result<int32_t> context_length(const EngineConfig& config, const ModelConfig& mo
   return config.max_model_len > 0 ? config.max_model_len : model.max_position_embeddings;
 }
 
+/// What counts where a request says nothing: the operator's word first, then that of the model's
+/// files, or where these say nothing of sampling what is known of its family.
+void set_default_sampling(const EngineConfig& config, ModelFiles& files) {
+  ModelInfo& info = files.assets.info;
+  FamilySampling family;
+  if (!info.default_sampling.any())
+    family = family_sampling(info.architecture, info.name + " " + files.assets.published_name,
+                             info.has_chat_template);
+  SamplingDefaults merged = config.sampling;
+  merged.fill_from(info.default_sampling);
+  merged.fill_from(family.defaults);
+  info.default_sampling = merged;
+  spdlog::info("default sampling: {}{}", describe(merged),
+               family.family.empty() ? "" : " (family " + family.family + ")");
+}
+
+/// What is known of a model before its weights are read.
+struct ReadModel {
+  std::string directory;
+  ModelFiles files;
+  SchedulerConfig scheduler;  ///< with the model's context; without blocks as yet
+  ComputeOptions compute;
+};
+
+Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_progress) {
+  ReadModel model;
+  TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(model.directory, resolve_model(config.model_dir));
+  TERN_ASSIGN(model.files, read_model_files(model.directory, config.hf_config_file,
+                                            config.chat_template_file, on_progress));
+  model.scheduler = config.scheduler;
+  TERN_ASSIGN(model.scheduler.max_model_len, context_length(config, model.files.config));
+  model.compute = {config.compute, config.num_threads, isa};
+  set_default_sampling(config, model.files);
+  if (!config.served_name.empty()) model.files.assets.info.name = config.served_name;
+  return model;
+}
+
 }  // namespace
+
+std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
+  if (config.simulate) {
+    *info = make_sim_parts(config).assets.info;
+    return {};
+  }
+  std::vector<Status> problems;
+  const auto failed = [&](const Status& status) {
+    if (!status.ok()) problems.push_back(status);
+    return !status.ok();
+  };
+  const Result<std::string> directory = resolve_model(config.model_dir);
+  if (failed(directory.status())) return problems;
+  Result<ReadModel> read = read_model(config, {});
+  const bool is_read = !failed(read.status());
+  // The weights are looked at even where the tokenizer, say, is at fault.
+  const Result<ModelConfig> shape = read_config(*directory, config.hf_config_file);
+  if (!shape.ok()) return problems;
+  ComputeOptions compute{config.compute, config.num_threads, cpu_info().best_isa};
+  if (is_read) compute = read->compute;
+  const auto planned = plan_weights(
+      *directory, *shape, is_read ? read->scheduler.max_model_len : shape->max_position_embeddings,
+      compute);
+  if (failed(planned.status()) || !is_read) return problems;
+  failed(plan_engine(config, **planned, read->compute, read->scheduler));
+  *info = read->files.assets.info;
+  info->max_model_len = read->scheduler.max_model_len;
+  info->num_parameters = (*planned)->num_parameters();
+  info->weight_format = (*planned)->weight_format();
+  return problems;
+}
 
 Result<EngineParts> load_engine_parts(const EngineConfig& config, const ProgressFn& on_progress) {
   if (config.simulate) return make_sim_parts(config);
-  TERN_ASSIGN(const Isa isa, selected_isa());
-  TERN_ASSIGN(const std::string directory, resolve_model(config.model_dir));
-  TERN_ASSIGN(ModelFiles files, read_model_files(directory, config.hf_config_file,
-                                                 config.chat_template_file, on_progress));
-
-  SchedulerConfig scheduler = config.scheduler;
-  TERN_ASSIGN(scheduler.max_model_len, context_length(config, files.config));
-  const ComputeOptions compute{config.compute, config.num_threads, isa};
+  TERN_ASSIGN(ReadModel read, read_model(config, on_progress));
+  ModelFiles& files = read.files;
+  SchedulerConfig& scheduler = read.scheduler;
   const auto check = [&](const Model& planned) {
-    return plan_engine(config, planned, compute, scheduler);
+    return plan_engine(config, planned, read.compute, scheduler);
   };
-  TERN_ASSIGN(LoadedModel loaded, load_weights(directory, files.config, scheduler.max_model_len,
-                                               compute, {check, on_progress}));
+  TERN_ASSIGN(LoadedModel loaded,
+              load_weights(read.directory, files.config, scheduler.max_model_len, read.compute,
+                           {check, on_progress}));
   if (on_progress) on_progress({.stage = "memory"});
-  TERN_ASSIGN(
-      std::unique_ptr<ForwardRunner> runner,
-      ForwardRunner::create(loaded.model, loaded.pool, runner_options(config, scheduler, compute)));
+  TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
+              ForwardRunner::create(loaded.model, loaded.pool,
+                                    runner_options(config, scheduler, read.compute)));
 
   ModelInfo& info = files.assets.info;
-  if (!config.served_name.empty()) info.name = config.served_name;
   info.max_model_len = scheduler.max_model_len;
   info.num_parameters = loaded.model->num_parameters();
   info.weight_bytes = loaded.model->weight_bytes();
   info.weight_format = loaded.model->weight_format();
   info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
   info.compute = config.compute;
-  info.isa = isa_name(isa);
+  info.isa = isa_name(read.compute.isa);
   info.num_threads = loaded.pool->num_threads();
   spdlog::info("{}: {} parameters as {}, {} threads, {} on {}", info.name, info.num_parameters,
                info.weight_format, info.num_threads, info.isa, cpu_info().model_name);

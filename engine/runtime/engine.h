@@ -35,7 +35,7 @@ struct Request {
 };
 
 struct ModelInfo {
-  std::string name;          ///< the directory's name, or as configured
+  std::string name;          ///< the directory's name, the GGUF file's stem, or as configured
   std::string architecture;  ///< "LlamaForCausalLM"
   uint64_t num_parameters = 0;
   uint64_t weight_bytes = 0;  ///< as packed in memory
@@ -44,7 +44,7 @@ struct ModelInfo {
   int32_t max_model_len = 0;
   uint64_t kv_bytes_per_token = 0;
   std::vector<int32_t> eos_token_ids;
-  SamplingDefaults default_sampling;  ///< of the model's generation_config.json
+  SamplingDefaults default_sampling;  ///< where a request says nothing
   bool has_chat_template = false;     ///< that can be used without tools
   // What computes it; empty and 0 where steps are simulated.
   std::string compute;      ///< arithmetic of the linear layers: "default", "fast" or "f32"

@@ -24,6 +24,8 @@ struct ModelAssets {
   ModelInfo info;
   std::unique_ptr<Tokenizer> tokenizer;  ///< may be null
   std::unique_ptr<ChatRenderer> chat;    ///< may be null
+  /// What the model's file calls it, in its publisher's words; may be empty.
+  std::string published_name;
 };
 
 /// The functions of Engine are for any thread. turn(), wait() and check_invariants() are for one,

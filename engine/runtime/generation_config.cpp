@@ -103,6 +103,7 @@ std::vector<std::string> read_generation_config(const std::string& path, ModelIn
   if (defaults.top_k == -1) defaults.top_k = 0;  // others write "off" as -1
   defaults.top_p = reader.number("top_p", 0.0f, 1.0f);
   defaults.min_p = reader.number("min_p", 0.0f, 1.0f);
+  defaults.repetition_penalty = reader.number("repetition_penalty", 0.01f, 10.0f);
   return warnings;
 }
 

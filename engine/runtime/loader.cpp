@@ -1,12 +1,12 @@
 #include "engine/runtime/loader.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "engine/io/checkpoint.h"
+#include "engine/io/text_weights.h"
 #include "engine/model/gguf_config.h"
 #include "engine/runtime/generation_config.h"
 #include "engine/runtime/loader_gguf.h"
@@ -37,26 +37,41 @@ void look_at_templates(ModelAssets& assets) {
     spdlog::warn("chat requests will be refused: {}", problem.message());
 }
 
+/// load_model(), whose complaints about shapes say which sizes the config left to defaults.
+Result<std::unique_ptr<Model>> load_shaped(const ModelConfig& config,
+                                           std::shared_ptr<const WeightSource> weights,
+                                           const LoadOptions& options) {
+  auto model = load_model(config, std::move(weights), options);
+  if (model.ok() || config.default_sizes.empty()) return model;
+  return Status(model.status().code(), model.status().message() + "; " + config.source +
+                                           " lacks sizes, for which the defaults of " +
+                                           config.architecture + " count: " + config.default_sizes);
+}
+
 bool is_file(const std::string& path) {
   std::error_code ignored;
   return fs::is_regular_file(path, ignored);
 }
 
-/// The one GGUF file of a directory without config.json, or the directory.
-Result<std::string> gguf_in_directory(const std::string& directory) {
-  std::error_code ignored;
-  if (!fs::is_directory(directory, ignored) || fs::exists(directory + "/config.json", ignored))
-    return directory;
-  std::vector<std::string> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored))
-    if (entry.path().extension() == ".gguf") files.push_back(entry.path().string());
-  if (files.size() > 1)
-    return invalid_argument(directory + ": holds " + std::to_string(files.size()) +
-                            " GGUF files and no config.json: name one of them");
-  return files.empty() ? directory : files.front();
+/// The weights of `directory`: where `config` is a multimodal one's, those of its text model, which
+/// settle whether the head is the embedding (versions of transformers disagree on where such a
+/// config says so).
+Result<std::shared_ptr<const WeightSource>> open_text_weights(const std::string& directory,
+                                                              ModelConfig& config) {
+  TERN_ASSIGN(std::shared_ptr<const WeightSource> weights, open_weights(directory));
+  if (!config.is_text_part) return weights;
+  weights = make_text_weights(std::move(weights));
+  config.tie_word_embeddings = std::ranges::none_of(
+      weights->tensors(), [](const TensorInfo& t) { return t.name == "lm_head.weight"; });
+  return weights;
 }
 
 }  // namespace
+
+Status check_chat_template_file(const std::string& path) {
+  TERN_ASSIGN(const ChatTemplateSource source, read_chat_template_file("default", path));
+  return ChatTemplate::parse(source.text).status().with_context(path);
+}
 
 Result<ModelConfig> read_config(const std::string& model, const std::string& config_file) {
   if (!config_file.empty()) return read_model_config(config_file);
@@ -89,6 +104,7 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
   info.vocab_size = files.config.vocab_size;
   info.max_model_len = files.config.max_position_embeddings;
   info.eos_token_ids = files.config.eos_token_ids;
+  files.assets.published_name = files.config.json->value("_name_or_path", "");
   report("tokenizer");
   if (is_gguf) {
     TERN_TRY(read_gguf_assets(model, chat_template_file, files.assets));
@@ -102,11 +118,13 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
   return files;
 }
 
-Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig& config,
+Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig& whole_config,
                                  int32_t max_model_len, const ComputeOptions& compute,
                                  const LoadHooks& hooks) {
   TERN_ASSIGN(const Compute arithmetic, parse_compute(compute.compute));
-  TERN_ASSIGN(const std::shared_ptr<const WeightSource> weights, open_weights(directory));
+  ModelConfig config = whole_config;
+  TERN_ASSIGN(const std::shared_ptr<const WeightSource> weights,
+              open_text_weights(directory, config));
   LoadedModel loaded;
   loaded.pool = std::make_shared<ThreadPool>(compute.num_pool_threads());
   LoadOptions options{
@@ -115,7 +133,7 @@ Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig
       .ex = {.device = Device::kCpu, .isa = compute.isa, .pool = loaded.pool.get()}};
   if (hooks.check) {
     options.plan_only = true;
-    TERN_ASSIGN(const std::unique_ptr<Model> planned, load_model(config, weights, options));
+    TERN_ASSIGN(const std::unique_ptr<Model> planned, load_shaped(config, weights, options));
     TERN_TRY(hooks.check(*planned));
     options.plan_only = false;
   }
@@ -123,30 +141,22 @@ Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig
     options.on_progress = [&](uint64_t done, uint64_t total) {
       hooks.on_progress({"weights", done, total});
     };
-  TERN_ASSIGN(std::unique_ptr<Model> model, load_model(config, weights, options));
+  TERN_ASSIGN(std::unique_ptr<Model> model, load_shaped(config, weights, options));
   loaded.model = std::move(model);
   return loaded;
 }
 
-Result<std::string> resolve_model(const std::string& name_or_path) {
-  if (name_or_path.empty()) return invalid_argument("model: must be a directory or a bundled name");
-  if (fs::exists(name_or_path)) return gguf_in_directory(name_or_path);
-  std::string tried = name_or_path;
-  if (name_or_path.find('/') == std::string::npos) {
-    std::vector<fs::path> roots;
-    if (const char* models = std::getenv("TERN_MODELS")) roots.emplace_back(models);
-    std::error_code ignored;
-    const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-    roots.push_back(program / "../share/tern/models");  // installed
-    roots.push_back(program / "../models");             // a build folder in the source tree
-    roots.push_back(program / "../../models");
-    for (const fs::path& root : roots) {
-      const fs::path candidate = (root / name_or_path).lexically_normal();
-      if (fs::is_directory(candidate)) return gguf_in_directory(candidate.string());
-      tried += ", " + candidate.string();
-    }
-  }
-  return Status(Code::kNotFound, "no model at " + tried);
+Result<std::unique_ptr<Model>> plan_weights(const std::string& directory,
+                                            const ModelConfig& whole_config, int32_t max_model_len,
+                                            const ComputeOptions& compute) {
+  TERN_ASSIGN(const Compute arithmetic, parse_compute(compute.compute));
+  ModelConfig config = whole_config;
+  TERN_ASSIGN(std::shared_ptr<const WeightSource> weights, open_text_weights(directory, config));
+  return load_shaped(config, std::move(weights),
+                     {.max_model_len = max_model_len,
+                      .compute = arithmetic,
+                      .ex = {.device = Device::kCpu, .isa = compute.isa},
+                      .plan_only = true});
 }
 
 }  // namespace tern

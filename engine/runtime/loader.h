@@ -36,6 +36,9 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
                                     const std::string& chat_template_file = "",
                                     const ProgressFn& on_progress = {});
 
+/// Whether the file holds a chat template that can be used: errors name it and the place.
+Status check_chat_template_file(const std::string& path);
+
 /// The config alone, of a directory or a GGUF file.
 Result<ModelConfig> read_config(const std::string& model, const std::string& config_file = "");
 
@@ -70,10 +73,8 @@ Result<LoadedModel> load_weights(const std::string& model, const ModelConfig& co
                                  int32_t max_model_len, const ComputeOptions& compute,
                                  const LoadHooks& hooks);
 
-/// The directory or GGUF file of a model by what an operator wrote: a path, or the name of a
-/// bundled model (below $TERN_MODELS, the installed share/tern/models or the source tree's
-/// models/). A directory without config.json stands for the one GGUF file in it. kNotFound naming
-/// all places that were tried; kInvalidArgument where there are several GGUF files.
-Result<std::string> resolve_model(const std::string& name_or_path);
+/// The same without the weights themselves: a model that tells its sizes and cannot run.
+Result<std::unique_ptr<Model>> plan_weights(const std::string& model, const ModelConfig& config,
+                                            int32_t max_model_len, const ComputeOptions& compute);
 
 }  // namespace tern

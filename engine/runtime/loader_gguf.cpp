@@ -125,9 +125,11 @@ Result<std::unique_ptr<ChatRenderer>> read_templates(const GgufFile& file,
 Status read_gguf_assets(const std::string& path, const std::string& chat_template_file,
                         ModelAssets& assets) {
   TERN_ASSIGN(const GgufFile file, GgufFile::open(path));
-  TERN_ASSIGN(const auto name, file.get_optional<std::string_view>("general.name"));
-  assets.info.name =
-      name && !name->empty() ? sanitize_utf8(*name) : std::filesystem::path(path).stem().string();
+  assets.info.name = std::filesystem::path(path).stem().string();
+  for (const char* key : {"general.name", "general.basename", "general.finetune"}) {
+    TERN_ASSIGN(const auto name, file.get_optional<std::string_view>(key));
+    if (name) assets.published_name += sanitize_utf8(*name) + " ";
+  }
   if (has_vocabulary(file)) {
     TERN_ASSIGN(assets.tokenizer, make_tokenizer(file));
     if (assets.tokenizer->vocab_size() > assets.info.vocab_size)

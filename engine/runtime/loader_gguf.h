@@ -8,7 +8,7 @@
 
 namespace tern {
 
-/// Fills tokenizer, chat template and name from `path`'s metadata; `assets.info` holds what the
+/// Fills tokenizer, chat template and names from `path`'s metadata; `assets.info` holds what the
 /// config tells. `chat_template_file` is read in place of the file's own template where not empty.
 /// A file whose tokenizer.ggml.model is "no_vocab" has no tokenizer. Errors name file and key.
 Status read_gguf_assets(const std::string& path, const std::string& chat_template_file,

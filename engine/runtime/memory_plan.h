@@ -13,7 +13,7 @@ namespace tern {
 struct MemoryPlan {
   uint64_t weight_bytes = 0;  ///< packed, and the tables beside them
   uint64_t file_bytes = 0;    ///< of weights read where they lie in their file: page cache
-  uint64_t kv_bytes = 0;      ///< taken at start, whether sequences fill it or not
+  uint64_t kv_bytes = 0;      ///< of the whole pool, however much of it is used
   int32_t num_blocks = 0;
   int32_t block_size = 0;        ///< tokens of a block
   uint64_t workspace_bytes = 0;  ///< of the largest step, with its logits

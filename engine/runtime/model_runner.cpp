@@ -25,18 +25,20 @@ Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<con
   const Exec ex{.device = Device::kCpu, .isa = options.isa, .pool = pool.get(), .log = options.log};
   return std::unique_ptr<ForwardRunner>(
       new ForwardRunner(std::move(model), std::move(pool), ex, std::move(kv),
-                        Workspace(*std::move(workspace)), *std::move(logits)));
+                        Workspace(*std::move(workspace)), *std::move(logits), options.populate_kv));
 }
 
 ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
-                             const Exec& ex, KvCache kv, Workspace workspace, Buffer logits)
+                             const Exec& ex, KvCache kv, Workspace workspace, Buffer logits,
+                             bool populate)
     : model_(std::move(model)),
       pool_(std::move(pool)),
       ex_(ex),
       kv_(std::move(kv)),
       workspace_(std::move(workspace)),
       logits_(std::move(logits)),
-      populate_([this](const std::stop_token& stop) { populate_kv(stop); }) {}
+      populate_(populate ? std::jthread([this](const std::stop_token& stop) { populate_kv(stop); })
+                         : std::jthread()) {}
 
 void ForwardRunner::populate_kv(const std::stop_token& stop) {
   for (size_t first = 0; first < kv_.bytes() && !stop.stop_requested(); first += kPopulateBytes)

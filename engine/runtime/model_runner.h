@@ -38,6 +38,7 @@ struct RunnerOptions {
   StepLimits limits;
   int32_t num_blocks = 0;
   int32_t block_size = 0;
+  bool populate_kv = false;  ///< take the KV pool's memory now, not as blocks are used
   KernelLog* log = nullptr;  ///< if not null, must outlive the runner
 };
 
@@ -45,9 +46,10 @@ struct RunnerOptions {
 class ForwardRunner final : public ModelRunner {
  public:
   /// Allocates the KV pool and the workspace for steps up to `options`.limits. The system gives the
-  /// workspace's memory at once, the pool's from a thread in the background: a start does not wait
-  /// for it, and soon no step does. Several runners may share a model and a pool as long as one
-  /// steps at a time. kResourceExhausted naming what does not fit.
+  /// workspace's memory at once; the pool's as its blocks are used, or, where `options` say so,
+  /// from a thread in the background: a start does not wait for it, and soon no step does. Several
+  /// runners may share a model and a pool as long as one steps at a time. kResourceExhausted naming
+  /// what does not fit.
   static Result<std::unique_ptr<ForwardRunner>> create(std::shared_ptr<const Model> model,
                                                        std::shared_ptr<ThreadPool> pool,
                                                        const RunnerOptions& options);
@@ -67,7 +69,7 @@ class ForwardRunner final : public ModelRunner {
 
  private:
   ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
-                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits);
+                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits, bool populate);
 
   static size_t logits_bytes(const Model& model, const StepLimits& limits) {
     return size_t(limits.max_logits_rows) * model.vocab_size() * sizeof(float);

@@ -63,6 +63,21 @@ def test_memory_is_as_planned():
                     assert abs(taken - planned) < 0.03 * planned, f"{key} {taken} MiB, planned {planned}\n{daemon.log()}"
 
 
+def test_kv_cache_of_no_given_size_is_taken_as_it_is_used():
+    if is_sanitized():
+        return print("not looked at: the memory of a sanitized build")
+    with Daemon("--set", "scheduler.max_num_seqs=256") as daemon:
+        plan = re.search(r"KV cache ([\d.]+) MiB", daemon.log())
+        kv = float(plan.group(1))
+        assert kv > 200, daemon.log()
+        time.sleep(1)  # nobody takes it in the background
+        idle = memory_mib(daemon, "VmRSS")
+        assert idle < kv / 2, f"{idle} MiB resident, of them nothing of the {kv} MiB of KV is used"
+        done = daemon.tern("generate", "--prompt", "Once upon a time", "--max-tokens", "200", "--ignore-eos")
+        assert done.returncode == 0, done.stderr
+        assert memory_mib(daemon, "VmRSS") < kv, daemon.log()
+
+
 def test_stages_are_logged():
     with Daemon() as daemon:
         stages = re.search(r"loaded: config [\d.]+ s, tokenizer [\d.]+ s, weights [\d.]+ s \([\d.]+ GB, [\d.]+ GB/s\), "
@@ -95,7 +110,8 @@ def test_sigterm_while_loading():
 
 
 def main():
-    for test in (test_memory_is_as_planned, test_stages_are_logged, test_more_than_there_is, test_sigterm_while_loading):
+    for test in (test_memory_is_as_planned, test_kv_cache_of_no_given_size_is_taken_as_it_is_used,
+                 test_stages_are_logged, test_more_than_there_is, test_sigterm_while_loading):
         test()
         print(f"{test.__name__}: ok")
 

@@ -78,7 +78,7 @@ def main():
     from harness import BIN, Daemon, find_key
 
     totals = {"completed": 0, "cancelled": 0, "failed": 0}
-    with Daemon("--set", "log.level=warn", http="127.0.0.1:0", listen="127.0.0.1:0",
+    with Daemon("--set", "log.level=warn", "--set", "engine.kv_cache_bytes=384MiB", http="127.0.0.1:0", listen="127.0.0.1:0",
                 program=(BIN / options.ternd,)) as daemon:
         host = re.search(r"HTTP on ([^\s,]+)", daemon.log()).group(1)
         malformed = Malformed(host, rate=3)

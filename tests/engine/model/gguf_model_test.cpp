@@ -5,6 +5,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/runtime/loader.h"
+#include "engine/runtime/resolve_model.h"
 #include "engine/runtime/score.h"
 #include "tests/engine/io/gguf_writer.h"
 #include "tests/support/temp_dir.h"
@@ -236,7 +237,8 @@ TEST_CASE("a GGUF file brings its vocabulary, template and name", "[model][gguf]
   INFO(files.status().message());
   REQUIRE(files.ok());
   const ModelAssets& assets = files->assets;
-  CHECK(assets.info.name == "A Model");
+  CHECK(assets.info.name == "x");
+  CHECK(assets.published_name == "A Model ");
   CHECK(assets.info.eos_token_ids == std::vector<int32_t>{2});
   REQUIRE(assets.tokenizer != nullptr);
   CHECK(*assets.tokenizer->encode("hih<|im_end|>") == std::vector<int32_t>{3, 0, 2});

@@ -169,6 +169,20 @@ TEST_CASE("progress goes through the stages, and to the last byte of the weights
   }
 }
 
+TEST_CASE("a KV pool of default size takes memory as it is used", "[memory]") {
+  EngineConfig config = config_of(kTied);
+  config.max_model_len = 0;
+  config.scheduler.max_num_seqs = 256;
+  const uint64_t before = read_memory_info().resident_bytes;
+  const auto parts = load_engine_parts(config, {});
+  REQUIRE(parts.ok());
+  const uint64_t kv_bytes = uint64_t(parts->scheduler.num_blocks) * parts->scheduler.block_size *
+                            parts->assets.info.kv_bytes_per_token;
+  REQUIRE(kv_bytes > 200 * kMiB);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(read_memory_info().resident_bytes - before < kv_bytes / 2);
+}
+
 TEST_CASE("an engine's KV pool and workspace are in memory soon, whatever is computed",
           "[memory]") {
   EngineConfig config = config_of(kTied);
