@@ -59,15 +59,16 @@ if [ "$model" = smollm2 ] && ! path=$(fetch_smollm2); then
   path=$model
 fi
 
+config=configs/demo.yaml
+[ "$model" = smollm2 ] && config=configs/smollm2.yaml
 if $serve; then
-  exec "$bin/ternd" --config configs/demo.yaml --model "$path" --set "model.name=$model"
+  exec "$bin/ternd" --config "$config" --model "$path"
 fi
 
 # A socket of its own: the demo works beside another daemon.
 socket_dir=$(mktemp -d)
 log="$socket_dir/ternd.log"
-"$bin/ternd" --config configs/demo.yaml --model "$path" --set "model.name=$model" \
-  --listen "unix:$socket_dir/ternd.sock" --http off 2>"$log" &
+"$bin/ternd" --config "$config" --model "$path" --listen "unix:$socket_dir/ternd.sock" --http off 2>"$log" &
 daemon=$!
 trap 'kill "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; rm -rf "$socket_dir"' EXIT
 until grep -q 'ternd ready' "$log"; do
@@ -79,13 +80,9 @@ until grep -q 'ternd ready' "$log"; do
   sleep 0.1
 done
 echo
-sampling=()
-# A GGUF file has no defaults of its own. Its card recommends the first two; the others keep so small
-# a model from repeating itself for ever.
-[ "$model" = smollm2 ] && sampling=(--temperature 0.2 --top-p 0.9 --repetition-penalty 1.1 --max-tokens 400)
 if [ "$model" = smollm2 ] && [ -t 0 ]; then
-  "$bin/tern" chat --server "unix:$socket_dir/ternd.sock" "${sampling[@]}"
+  "$bin/tern" chat --server "unix:$socket_dir/ternd.sock"
   exit
 fi
 echo "> $prompt"
-"$bin/tern" generate --server "unix:$socket_dir/ternd.sock" --prompt "$prompt" "${sampling[@]}"
+"$bin/tern" generate --server "unix:$socket_dir/ternd.sock" --prompt "$prompt"

@@ -83,35 +83,42 @@ class Reader {
  public:
   Reader(const std::string& source, Config& config) : source_(source), config_(config) {}
 
-  Status read(const YAML::Node& map, const std::string& prefix) {
-    for (const auto& entry : map) {
-      const YAML::Node &name = entry.first, &value = entry.second;
-      if (!name.IsScalar()) return at(name, prefix, invalid_argument("a key must be a word"));
-      const std::string path = prefix.empty() ? name.Scalar() : prefix + "." + name.Scalar();
-      if (!seen_.insert(path).second) return at(name, path, invalid_argument("duplicate key"));
-      if (const ConfigKey* key = find_key(path)) {
-        TERN_TRY(at(name, path, read_value(value, *key, config_)));
-      } else if (!is_section(path)) {
-        return at(name, path, unknown_key(path));
-      } else if (value.IsMap()) {
-        TERN_TRY(read(value, path));
-      } else if (!value.IsNull()) {
-        return at(name, path, invalid_argument("must be a map of keys"));
-      }
-    }
-    return {};
+  /// All mistakes, a line each.
+  Status read(const YAML::Node& document) {
+    read(document, "");
+    return mistakes_.empty() ? Status() : invalid_argument(mistakes_);
   }
 
  private:
-  Status at(const YAML::Node& node, const std::string& path, const Status& status) const {
-    if (status.ok()) return status;
-    const std::string place = source_ + ":" + std::to_string(node.Mark().line + 1) + ": ";
-    return Status(status.code(), place + path + ": " + status.message());
+  void read(const YAML::Node& map, const std::string& prefix) {
+    for (const auto& entry : map) {
+      if (entry.first.IsScalar())
+        read_entry(entry.first, entry.second, prefix);
+      else
+        note(entry.first, prefix, invalid_argument("a key must be a word"));
+    }
+  }
+
+  void read_entry(const YAML::Node& name, const YAML::Node& value, const std::string& prefix) {
+    const std::string path = prefix.empty() ? name.Scalar() : prefix + "." + name.Scalar();
+    if (!seen_.insert(path).second) return note(name, path, invalid_argument("duplicate key"));
+    if (const ConfigKey* key = find_key(path))
+      return note(name, path, read_value(value, *key, config_));
+    if (!is_section(path)) return note(name, path, unknown_key(path));
+    if (value.IsMap()) return read(value, path);
+    if (!value.IsNull()) note(name, path, invalid_argument("must be a map of keys"));
+  }
+
+  void note(const YAML::Node& node, const std::string& path, const Status& status) {
+    if (status.ok()) return;
+    mistakes_ += (mistakes_.empty() ? "" : "\n") + source_ + ":" +
+                 std::to_string(node.Mark().line + 1) + ": " + path + ": " + status.message();
   }
 
   const std::string& source_;
   Config& config_;
   std::set<std::string> seen_;
+  std::string mistakes_;
 };
 
 // yaml-cpp throws; the failure as a Status.
@@ -133,7 +140,7 @@ Status parse_config(std::string_view text, const std::string& source, Config& co
     if (documents.empty() || documents[0].IsNull()) return {};
     if (!documents[0].IsMap())
       return invalid_argument(source + ":1: must be a map of sections, as in configs/ternd.yaml");
-    return Reader(source, config).read(documents[0], "");
+    return Reader(source, config).read(documents[0]);
   });
 }
 

@@ -23,7 +23,7 @@ struct Config {
 };
 
 /// Reads the YAML file `path` over what `config` holds. Every mistake (unknown key, duplicate key,
-/// wrong type, value out of range) is kInvalidArgument: "FILE:LINE: key.path: why".
+/// wrong type, value out of range) is kInvalidArgument: "FILE:LINE: key.path: why", a line each.
 Status load_config(const std::string& path, Config& config);
 
 /// The same of YAML text; `source` names it in errors.

@@ -17,8 +17,10 @@ constexpr double kDay = 86400;
 #define LIVE(member) [](Config& config) -> ConfigSlot { return &config.member; }, true
 
 constexpr ConfigKey kKeys[] = {
-    {"model.path", SLOT(engine.model_dir), "Model directory, or the name of a bundled model."},
-    {"model.name", SLOT(engine.served_name), "Name that clients see; empty: the directory's."},
+    {"model.path", SLOT(engine.model_dir),
+     "Model directory or GGUF file, or the name of a bundled model."},
+    {"model.name", SLOT(engine.served_name),
+     "Name that clients see; empty: the directory's, or the GGUF file's without its ending."},
     {"model.config_file", SLOT(engine.hf_config_file), "Read instead of the model's config.json."},
     {"model.chat_template", SLOT(engine.chat_template_file),
      "File with a Jinja chat template; empty: the model's own."},
@@ -28,12 +30,32 @@ constexpr ConfigKey kKeys[] = {
     {"model.max_model_len", SLOT(engine.max_model_len),
      "Tokens of one sequence, prompt and answer; 0: what the model allows.", 0, kMaxInt32},
 
+    {"sampling.temperature", SLOT(engine.sampling.temperature),
+     "What counts where a request does not say it; auto: as the model's generation_config.json or, "
+     "where it has none, its publisher proposes. 0: the most probable token.",
+     0, 2},
+    {"sampling.top_p", SLOT(engine.sampling.top_p), "Mass of the tokens that are drawn from.", 0,
+     1},
+    {"sampling.top_k", SLOT(engine.sampling.top_k), "Their number; 0: all.", 0, kMaxInt32},
+    {"sampling.min_p", SLOT(engine.sampling.min_p), "Their least share of the most probable one's.",
+     0, 1},
+    {"sampling.repetition_penalty", SLOT(engine.sampling.repetition_penalty),
+     "Of tokens of prompt and answer; 1: none.", 0.01, 10},
+    {"sampling.presence_penalty", SLOT(engine.sampling.presence_penalty),
+     "Of tokens of the answer, once; 0: none.", -2, 2},
+    {"sampling.frequency_penalty", SLOT(engine.sampling.frequency_penalty),
+     "Of tokens of the answer, each time; 0: none.", -2, 2},
+    {"sampling.max_tokens", SLOT(engine.sampling.max_tokens),
+     "Of an answer; auto: what the context leaves.", 1, kMaxInt32},
+
     {"engine.num_threads", SLOT(engine.num_threads),
      "Compute threads; 0: one a CPU (of the quota, where there is one), less one for I/O where "
      "there are more than two.",
      0, 1024},
     {"engine.kv_cache_bytes", SLOT(engine.kv_cache_bytes),
-     "Memory for keys and values; 0: as needed, at most half of what is free.", 0, 64 * kTiB},
+     "Memory for keys and values, taken at the start; 0: as needed, at most half of what is free, "
+     "and taken as it is used.",
+     0, 64 * kTiB},
     {"engine.simulate", SLOT(engine.simulate),
      "No model: simulated steps and answers, to try everything around the model."},
 
@@ -162,7 +184,8 @@ struct Overload : Ts... {
 template <class... Ts>
 Overload(Ts...) -> Overload<Ts...>;  // clang 14 does not deduce aggregates by itself
 
-std::string number(double value) {
+template <class Float>
+std::string number(Float value) {
   char text[32];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
   return {text, end};
@@ -206,6 +229,32 @@ Status parse_integer(const ConfigKey& key, const std::string& text, Integer* out
   TERN_TRY(check_range(key, static_cast<double>(value), text));
   *out = value;
   return {};
+}
+
+constexpr std::string_view kAuto = "auto";
+
+Status parse_number(const ConfigKey& key, const std::string& text, float* out) {
+  double value = 0;  // in which the limits are exact
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (rest != end || error != std::errc() || !std::isfinite(value))
+    return wrong("a number, or auto", text);
+  TERN_TRY(check_range(key, value, text));
+  *out = static_cast<float>(value);
+  return {};
+}
+
+Status parse_number(const ConfigKey& key, const std::string& text, int32_t* out) {
+  return parse_integer(key, text, out);
+}
+
+template <class Number>
+Status parse_optional(const ConfigKey& key, const std::string& text, std::optional<Number>* out) {
+  if (text == kAuto) {
+    out->reset();
+    return {};
+  }
+  return parse_number(key, text, &out->emplace());
 }
 
 Status parse_bool(const std::string& text, bool* out) {
@@ -284,17 +333,20 @@ std::span<const ConfigKey> config_keys() {
 }
 
 Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slot) {
-  return std::visit(Overload{[&](bool* out) { return parse_bool(text, out); },
-                             [&](int32_t* out) { return parse_integer(key, text, out); },
-                             [&](int64_t* out) { return parse_integer(key, text, out); },
-                             [&](uint64_t* out) { return parse_size(key, text, out); },
-                             [&](Seconds* out) { return parse_duration(key, text, out); },
-                             [&](std::string* out) { return parse_string(key, text, out); },
-                             [&](std::vector<std::string>* out) {
-                               out->assign(1, text);
-                               return Status();
-                             }},
-                    slot);
+  return std::visit(
+      Overload{[&](bool* out) { return parse_bool(text, out); },
+               [&](int32_t* out) { return parse_integer(key, text, out); },
+               [&](int64_t* out) { return parse_integer(key, text, out); },
+               [&](uint64_t* out) { return parse_size(key, text, out); },
+               [&](Seconds* out) { return parse_duration(key, text, out); },
+               [&](std::string* out) { return parse_string(key, text, out); },
+               [&](std::optional<float>* out) { return parse_optional(key, text, out); },
+               [&](std::optional<int32_t>* out) { return parse_optional(key, text, out); },
+               [&](std::vector<std::string>* out) {
+                 out->assign(1, text);
+                 return Status();
+               }},
+      slot);
 }
 
 void copy_value(ConfigSlot from, ConfigSlot to) {
@@ -302,14 +354,16 @@ void copy_value(ConfigSlot from, ConfigSlot to) {
 }
 
 std::string print_value(ConfigSlot slot) {
-  return std::visit(Overload{[](bool* v) { return std::string(*v ? "true" : "false"); },
-                             [](int32_t* v) { return std::to_string(*v); },
-                             [](int64_t* v) { return std::to_string(*v); },
-                             [](uint64_t* v) { return print_size(*v); },
-                             [](Seconds* v) { return print_duration(*v); },
-                             [](std::string* v) { return quoted(*v); },
-                             [](std::vector<std::string>* v) { return print_list(*v); }},
-                    slot);
+  return std::visit(
+      Overload{
+          [](bool* v) { return std::string(*v ? "true" : "false"); },
+          [](int32_t* v) { return std::to_string(*v); },
+          [](int64_t* v) { return std::to_string(*v); }, [](uint64_t* v) { return print_size(*v); },
+          [](Seconds* v) { return print_duration(*v); }, [](std::string* v) { return quoted(*v); },
+          [](std::vector<std::string>* v) { return print_list(*v); },
+          [](std::optional<float>* v) { return *v ? number(**v) : std::string(kAuto); },
+          [](std::optional<int32_t>* v) { return *v ? std::to_string(**v) : std::string(kAuto); }},
+      slot);
 }
 
 std::string print_range(const ConfigKey& key, ConfigSlot slot) {
@@ -326,7 +380,9 @@ std::string print_range(const ConfigKey& key, ConfigSlot slot) {
                         print_duration(Seconds(key.max)) + "]";
                },
                [](std::string*) { return std::string(); },
-               [](std::vector<std::string>*) { return std::string(); }},
+               [](std::vector<std::string>*) { return std::string(); },
+               [&](std::optional<float>*) { return limits_of(key) + " or auto"; },
+               [&](std::optional<int32_t>*) { return limits_of(key) + " or auto"; }},
       slot);
 }
 

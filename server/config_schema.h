@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,9 +14,11 @@
 namespace tern {
 
 /// Where a value lives; the type says how it is written. uint64_t is a size in bytes ("16MiB"),
-/// Seconds a duration ("500ms"), int64_t and int32_t are counts.
-using ConfigSlot = std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, std::string*,
-                                std::vector<std::string>*>;
+/// Seconds a duration ("500ms"), int64_t and int32_t are counts; an optional number that is not set
+/// is "auto".
+using ConfigSlot =
+    std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, std::string*,
+                 std::vector<std::string>*, std::optional<float>*, std::optional<int32_t>*>;
 
 /// One key: everything that parsing, checking and printing need.
 struct ConfigKey {

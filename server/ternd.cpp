@@ -15,6 +15,7 @@
 #include "base/cpu_plan.h"
 #include "base/fail_point.h"
 #include "base/log.h"
+#include "server/check.h"
 #include "server/live_config.h"
 #include "server/load_log.h"
 #include "server/notify.h"
@@ -26,10 +27,10 @@ namespace {
 constexpr Seconds kCloseGrace{2.0};  // for the last bytes of ended calls
 
 struct Arguments {
-  std::string config_file, model, listen, chat_template;
+  std::string config_file, model, name, listen, chat_template;
   std::optional<std::string> http;  // an empty one is one: no HTTP
   std::vector<std::string> set;
-  bool check = false, print_config = false;
+  bool check = false, check_config = false, print_config = false;
 };
 
 // File, then --set, then the shorthands: the later wins.
@@ -38,6 +39,7 @@ Result<Config> make_config(const Arguments& arguments) {
   if (!arguments.config_file.empty()) TERN_TRY(load_config(arguments.config_file, config));
   for (const std::string& assignment : arguments.set) TERN_TRY(set_config(assignment, config));
   if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
+  if (!arguments.name.empty()) config.engine.served_name = arguments.name;
   if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
   if (arguments.http) config.server.http.listen = {*arguments.http};
   if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
@@ -236,6 +238,21 @@ void turn_off_thread_caches(char** argv) {
   if (!error) execv(program.c_str(), argv);
 }
 
+// 0 where ternd could serve now, 1 with every reason why it could not.
+int check(const Config& config) {
+  if (const Status status = init_daemon_logging("warn"); !status.ok()) {
+    std::cerr << "ternd: " << status.message() << std::endl;
+    return 1;
+  }
+  std::string model;
+  const std::vector<std::string> problems = find_problems(config, &model);
+  close_logging();  // its warnings come first
+  for (const std::string& problem : problems) std::cerr << "ternd: " << problem << std::endl;
+  if (!problems.empty()) return 1;
+  std::cout << "configuration ok\n" << model << std::endl;
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Serves a language model over gRPC and HTTP.", "ternd");
   app.set_version_flag("--version", "ternd " TERN_VERSION);
@@ -246,10 +263,14 @@ int run(int argc, char** argv) {
       ->expected(1)
       ->take_all();
   app.add_option("--model", arguments.model, "Shorthand for model.path");
+  app.add_option("--name", arguments.name, "Shorthand for model.name");
   app.add_option("--listen", arguments.listen, "Shorthand for server.listen");
   app.add_option("--http", arguments.http, "Shorthand for http.listen; off: no HTTP");
   app.add_option("--chat-template", arguments.chat_template, "Shorthand for model.chat_template");
-  app.add_flag("--check", arguments.check, "Check the configuration and leave");
+  app.add_flag("--check", arguments.check,
+               "Check the configuration, the files that it names and its addresses, and leave");
+  app.add_flag("--check-config", arguments.check_config,
+               "Check the configuration alone (beside a running ternd), and leave");
   app.add_flag("--print-config", arguments.print_config,
                "Print the configuration in force and leave");
   app.footer("Example:\n  ternd --model tern-stories --listen 127.0.0.1:50051");
@@ -277,7 +298,8 @@ int run(int argc, char** argv) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;
   }
-  if (arguments.check) {
+  if (arguments.check) return check(*config);
+  if (arguments.check_config) {
     std::cout << "configuration ok" << std::endl;
     return 0;
   }

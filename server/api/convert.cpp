@@ -228,6 +228,10 @@ std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& eng
     return convert::conflict("sampling.stopping.min_tokens",
                              "the context leaves " + std::to_string(room) + " tokens, is " +
                                  std::to_string(request.sampling.min_tokens));
+  // The default yields to what else the request asks for, and to the context.
+  if (room > 0 && request.sampling.max_tokens == 0 && info.default_sampling.max_tokens)
+    request.sampling.max_tokens = std::clamp(*info.default_sampling.max_tokens,
+                                             std::max(request.sampling.min_tokens, 1), room);
   set_accepted(info, in.response().echo_prompt_token_ids(), out);
   return {};
 }
@@ -351,13 +355,18 @@ v1::ModelInfo to_wire(const Engine& engine) {
   out.set_max_model_len(info.max_model_len);
   out.set_kv_bytes_per_token(info.kv_bytes_per_token);
   out.mutable_eos_token_ids()->Add(info.eos_token_ids.begin(), info.eos_token_ids.end());
-  const SamplingParams neutral;
-  const SamplingDefaults& defaults = info.default_sampling;
+  const SamplingParams defaults = info.default_sampling.params();
   v1::RandomSampling& sampling = *out.mutable_default_sampling();
-  sampling.set_temperature(defaults.temperature.value_or(neutral.temperature));
-  sampling.set_top_k(defaults.top_k.value_or(neutral.top_k));
-  sampling.set_top_p(defaults.top_p.value_or(neutral.top_p));
-  sampling.set_min_p(defaults.min_p.value_or(neutral.min_p));
+  sampling.set_temperature(defaults.temperature);
+  sampling.set_top_k(uint32_t(defaults.top_k));
+  sampling.set_top_p(defaults.top_p);
+  sampling.set_min_p(defaults.min_p);
+  v1::Penalties& penalties = *out.mutable_default_penalties();
+  penalties.set_presence_penalty(defaults.presence_penalty);
+  penalties.set_frequency_penalty(defaults.frequency_penalty);
+  penalties.set_repetition_penalty(defaults.repetition_penalty);
+  if (defaults.max_tokens > 0)
+    out.set_default_max_tokens(static_cast<uint32_t>(defaults.max_tokens));
   out.set_has_chat_template(engine.chat_renderer() && engine.chat_renderer()->find(false).ok());
   out.set_has_tokenizer(engine.tokenizer() != nullptr);
   return out;

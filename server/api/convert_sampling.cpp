@@ -5,8 +5,7 @@
 namespace tern::convert {
 namespace {
 
-Error set_random(const v1::RandomSampling& in, const SamplingDefaults& defaults,
-                 SamplingParams* out) {
+Error set_random(const v1::RandomSampling& in, SamplingParams* out) {
   for (const Range& range : {
            Range{"sampling.random.temperature", in.has_temperature(), in.temperature(), 0, 2},
            Range{"sampling.random.top_k", in.has_top_k(), double(in.top_k()), 0, kMaxInt},
@@ -14,12 +13,10 @@ Error set_random(const v1::RandomSampling& in, const SamplingDefaults& defaults,
            Range{"sampling.random.min_p", in.has_min_p(), in.min_p(), 0, 1},
        })
     TERN_REFUSE(check(range));
-  out->temperature =
-      in.has_temperature() ? in.temperature() : defaults.temperature.value_or(out->temperature);
-  out->top_k =
-      in.has_top_k() ? static_cast<int32_t>(in.top_k()) : defaults.top_k.value_or(out->top_k);
-  out->top_p = in.has_top_p() ? in.top_p() : defaults.top_p.value_or(out->top_p);
-  out->min_p = in.has_min_p() ? in.min_p() : defaults.min_p.value_or(out->min_p);
+  if (in.has_temperature()) out->temperature = in.temperature();
+  if (in.has_top_k()) out->top_k = static_cast<int32_t>(in.top_k());
+  if (in.has_top_p()) out->top_p = in.top_p();
+  if (in.has_min_p()) out->min_p = in.min_p();
   out->seed = in.has_seed() ? in.seed() : random_bits();
   return {};
 }
@@ -117,7 +114,8 @@ Error set_constraints(const v1::Constraints& in, const Engine& engine, const Req
 Error set_sampling(const v1::SamplingParams& in, const Engine& engine, const RequestLimits& limits,
                    SamplingParams* out) {
   const ModelInfo& info = engine.model_info();
-  TERN_REFUSE(set_random(in.random(), info.default_sampling, out));
+  *out = info.default_sampling.params();
+  TERN_REFUSE(set_random(in.random(), out));
   TERN_REFUSE(set_penalties(in.penalties(), info.vocab_size, limits, out));
   TERN_REFUSE(set_stopping(in.stopping(), engine, limits, out));
   TERN_REFUSE(set_constraints(in.constraints(), engine, limits, out));

@@ -44,12 +44,12 @@ Status check_unix(const std::string& address) {
   return {};
 }
 
-// Why no socket came to be at `path`: what the system says of its folder.
-std::string why_not_created(const std::string& path) {
+// What the system says of the folder of `path` where no socket can be made there; else nothing.
+std::string why_not_folder(const std::string& path) {
   const std::string parent = std::filesystem::path(path).parent_path().string();
   const std::string folder = parent.empty() ? "." : parent;
-  if (access(folder.c_str(), W_OK | X_OK) != 0) return folder + ": " + std::strerror(errno);
-  return "the path cannot be created";
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return "";
+  return folder + ": " + std::strerror(errno);
 }
 
 // Host and port of "host:port" or "[v6]:port"; an empty port where there is none.
@@ -76,10 +76,18 @@ Status check_listen_address(const std::string& address) {
                           "': must be HOST:PORT (port 0 to 65535) or unix:PATH");
 }
 
+Status check_socket_folder(const std::string& address) {
+  TERN_TRY(check_unix(address));
+  const std::string why = why_not_folder(address.substr(kUnix.size()));
+  if (why.empty()) return {};
+  return {Code::kUnavailable, "cannot listen on " + address + ": " + why};
+}
+
 Status cannot_listen(const std::string& address) {
   std::string why;
   if (is_unix(address)) {
-    why = why_not_created(address.substr(kUnix.size()));
+    why = why_not_folder(address.substr(kUnix.size()));
+    if (why.empty()) why = "the path cannot be created";
   } else {
     const auto [host, port] = split(address);
     const addrinfo hints{.ai_flags = AI_PASSIVE,

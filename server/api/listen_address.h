@@ -11,6 +11,10 @@ namespace tern {
 /// living process serves (gRPC would silently take its place).
 Status check_listen_address(const std::string& address);
 
+/// What would keep a socket from being made at the unix address: as check_listen_address(), and
+/// kUnavailable where its folder is not there or cannot be written to.
+Status check_socket_folder(const std::string& address);
+
 /// Why binding to `address` fails, asked of the operating system. kUnavailable.
 Status cannot_listen(const std::string& address);
 

@@ -81,10 +81,34 @@ def test_configs():
         path.write_text("scheduler: [\n")
         expect(ternd("--config", path, "--check"), 1, "bad.yaml")
         expect(ternd("--config", f"{root}/none.yaml", "--check"), 1, "none.yaml")
+        path.write_text("scheduler:\n  max_num_seqs: -4\nlog:\n  level: loud\n")
+        expect(ternd("--config", path, "--check"), 1, "bad.yaml:2", "bad.yaml:4")
     expect(ternd("--no-such-flag"), 2, "no-such-flag")
     expect(subprocess.run([str(BIN / "tern"), "frobnicate"], capture_output=True, text=True), 2, "frobnicate")
     expect(subprocess.run([str(BIN / "tern"), "status", "--server", "127.0.0.1:1"], capture_output=True, text=True,
                           timeout=30), 3, "127.0.0.1:1")
+
+
+def test_check():
+    """It opens what a start would open, names everything that is wrong, and leaves nothing behind."""
+    with tempfile.TemporaryDirectory() as root, Daemon(listen="127.0.0.1:0") as daemon:
+        good = ["--listen", "127.0.0.1:0", "--set", f"admin.listen=unix:{root}/admin.sock"]
+        done = ternd("--model", MODEL, *good, "--check")
+        assert done.returncode == 0 and done.stdout.startswith("configuration ok\nmodel tern-stories: "), done
+        template = pathlib.Path(root) / "t.jinja"
+        template.write_text("{% for %}")
+        expect(ternd("--model", f"{root}/nowhere", "--listen", daemon.address, "--chat-template", template, "--set",
+                     f"admin.listen=unix:{root}/none/admin.sock", "--check"), 1,
+               f"model.path: no model at {root}/nowhere", f"model.chat_template: {template}",
+               f"server.listen: cannot listen on {daemon.address}", f"admin.listen: cannot listen on unix:{root}/none")
+        expect(ternd("--model", "tern-storys", *good, "--check"), 1, "model.path", "TERN_MODELS", "tern-stories")
+        expect(ternd("--model", "org/model", *good, "--check"), 1, "model.path", "hf download org/model")
+        expect(ternd("--model", "https://x/y", *good, "--check"), 1, "model.path", "local files")
+        expect(ternd("--model", MODEL, *good, "--set", "engine.kv_cache_bytes=60TiB", "--check"), 1, "kv_cache_bytes of")
+        beside = ternd("--model", MODEL, "--listen", daemon.address, "--check-config")
+        assert beside.returncode == 0, beside
+        assert list(pathlib.Path(root).iterdir()) == [template]
+        expect(daemon.tern("status"), 0)
 
 
 def test_requests():
@@ -133,7 +157,7 @@ def test_sigterm_drains():
 
 
 def main():
-    for test in (test_models, test_configs, test_requests, test_port_in_use, test_socket_that_cannot_be, test_sigterm_drains):
+    for test in (test_models, test_configs, test_check, test_requests, test_port_in_use, test_socket_that_cannot_be, test_sigterm_drains):
         test()
         print(f"{test.__name__}: ok")
 

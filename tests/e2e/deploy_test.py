@@ -92,7 +92,7 @@ def seconds(text):
 
 def drain_seconds(config):
     """What a drain takes at most, by the configuration in force."""
-    printed = subprocess.run([BIN / "ternd", "--config", config, "--check"], capture_output=True, text=True)
+    printed = subprocess.run([BIN / "ternd", "--config", config, "--check-config"], capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
     printed = subprocess.run([BIN / "ternd", "--config", config, "--print-config"], capture_output=True, text=True,
                              check=True).stdout

@@ -77,6 +77,44 @@ TEST_CASE("steps of the simulated engine take what they are told to", "[config]"
         "t.yaml:2: simulate.step_base: must be in [0, 60], is 2m");
 }
 
+TEST_CASE("defaults of sampling are numbers, or the model's own", "[config]") {
+  Config config;
+  CHECK(summarize(config).at("sampling.temperature") == "auto");
+  REQUIRE(parse_config("sampling:\n  temperature: 0.2\n  top_k: 40\n  max_tokens: 400\n"
+                       "  repetition_penalty: 1.1\n  presence_penalty: -0.5\n  min_p: 0\n",
+                       "t", config)
+              .ok());
+  CHECK(config.engine.sampling.temperature == 0.2f);
+  CHECK(config.engine.sampling.top_k == 40);
+  CHECK(config.engine.sampling.max_tokens == 400);
+  CHECK(config.engine.sampling.min_p == 0);
+  CHECK(!config.engine.sampling.top_p);
+  Config again;
+  REQUIRE(parse_config(print_config(config), "printed", again).message() == "");
+  CHECK(summarize(again) == summarize(config));
+  CHECK(again.engine.sampling.repetition_penalty == 1.1f);
+  REQUIRE(set_config("sampling.temperature=auto", config).ok());
+  CHECK(!config.engine.sampling.temperature);
+
+  CHECK(parse_error("sampling:\n  temperature: 3\n") ==
+        "t.yaml:2: sampling.temperature: must be in [0, 2], is 3");
+  CHECK(parse_error("sampling:\n  top_p: warm\n") ==
+        "t.yaml:2: sampling.top_p: must be a number, or auto, is 'warm'");
+  CHECK(parse_error("sampling:\n  top_p: .nan\n") ==
+        "t.yaml:2: sampling.top_p: must be a number, or auto, is '.nan'");
+  CHECK(parse_error("sampling:\n  max_tokens: 0\n") ==
+        "t.yaml:2: sampling.max_tokens: must be in [1, 2147483647], is 0");
+  CHECK(parse_error("sampling:\n  top_k: 1.5\n") ==
+        "t.yaml:2: sampling.top_k: must be a whole number, is '1.5'");
+}
+
+TEST_CASE("all mistakes of a file are named", "[config]") {
+  CHECK(parse_error("modle:\n  path: x\nlog:\n  level: loud\nhttp: 3\n") ==
+        "t.yaml:1: modle: unknown key\n"
+        "t.yaml:4: log.level: must be one of trace, debug, info, warn, error, off, is 'loud'\n"
+        "t.yaml:5: http: must be a map of keys");
+}
+
 TEST_CASE("one address needs no list", "[config]") {
   Config config;
   REQUIRE(parse_config("server:\n  listen: localhost:1\n", "t.yaml", config).ok());
@@ -201,8 +239,11 @@ TEST_CASE("configs/ternd.yaml is every key at its default", "[config]") {
   CHECK(read_file(path) == print_config(Config()));  // ternd --print-config > configs/ternd.yaml
 }
 
-TEST_CASE("configs/demo.yaml can be served", "[config]") {
-  Config config;
-  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/demo.yaml", config).message() == "");
-  CHECK(check_config(config).ok());
+TEST_CASE("configs/demo.yaml and configs/smollm2.yaml can be served", "[config]") {
+  Config demo, smollm2;
+  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/demo.yaml", demo).message() == "");
+  CHECK(check_config(demo).ok());
+  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/smollm2.yaml", smollm2).message() == "");
+  CHECK(describe(smollm2.engine.sampling) ==
+        "temperature 0.2, top_p 0.9, repetition_penalty 1.1, max_tokens 400");
 }

@@ -71,6 +71,42 @@ TEST_CASE("unset fields get the model's defaults, then the neutral ones", "[conv
   CHECK(convert(minimal()).call.request.sampling.seed != s.seed);
 }
 
+TEST_CASE("penalties and max_tokens have defaults, too", "[convert]") {
+  const FakeEngine engine(true, {.repetition_penalty = 1.1f,
+                                 .presence_penalty = 0.5f,
+                                 .frequency_penalty = -0.5f,
+                                 .max_tokens = 40});
+  const auto sampling = [&](const v1::GenerateRequest& request) {
+    GenerateCall call;
+    REQUIRE(!to_call(request, engine, {}, &call));
+    CHECK(call.accepted.max_tokens() == uint32_t(call.request.sampling.max_tokens));
+    return call.request.sampling;
+  };
+  const SamplingParams unset = sampling(minimal());
+  CHECK(unset.repetition_penalty == 1.1f);
+  CHECK(unset.presence_penalty == 0.5f);
+  CHECK(unset.frequency_penalty == -0.5f);
+  CHECK(unset.max_tokens == 40);
+
+  v1::GenerateRequest r = minimal();
+  r.mutable_sampling()->mutable_penalties()->set_repetition_penalty(1);
+  r.mutable_sampling()->mutable_penalties()->set_presence_penalty(0);
+  stopping(r)->set_max_tokens(50);
+  CHECK(sampling(r).repetition_penalty == 1);
+  CHECK(sampling(r).presence_penalty == 0);
+  CHECK(sampling(r).max_tokens == 50);
+  r = minimal();
+  stopping(r)->set_min_tokens(60);  // the default yields
+  CHECK(sampling(r).max_tokens == 60);
+  r = minimal();
+  r.mutable_token_ids()->mutable_ids()->Resize(4090, 1);
+  CHECK(sampling(r).max_tokens == 6);  // what the context leaves
+
+  const v1::ModelInfo info = to_wire(engine);
+  CHECK(info.default_penalties().repetition_penalty() == 1.1f);
+  CHECK(info.default_max_tokens() == 40);
+}
+
 TEST_CASE("set fields win, also at zero", "[convert]") {
   v1::GenerateRequest r = minimal();
   random(r)->set_temperature(0);

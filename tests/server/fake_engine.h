@@ -55,13 +55,13 @@ class ByteTokenizer final : public Tokenizer {
 /// a token is minus its place, that of its alternatives falls by 1 from -10 on.
 class FakeEngine final : public Engine {
  public:
-  explicit FakeEngine(bool with_text = true) {
+  explicit FakeEngine(bool with_text = true, const SamplingDefaults& defaults = {}) {
     info_.name = "fake";
     info_.architecture = "FakeForCausalLM";
     info_.vocab_size = ByteTokenizer::kVocab;
     info_.max_model_len = 4096;
-    info_.default_sampling.temperature = 0.5f;
-    info_.default_sampling.top_k = 7;
+    info_.default_sampling = defaults;
+    info_.default_sampling.fill_from({.temperature = 0.5f, .top_k = 7});
     if (with_text) {
       tokenizer_ = std::make_unique<ByteTokenizer>();
       set_template(

@@ -1,0 +1,77 @@
+#include "server/check.h"
+
+#include "server/admin_address.h"
+#include "server/api/listen_address.h"
+#include "server/http/bound_socket.h"
+
+namespace tern {
+namespace {
+
+constexpr std::string_view kUnix = "unix:";
+
+class Problems {
+ public:
+  void add(const std::string& key, const Status& status) {
+    if (!status.ok()) found.push_back(key + ": " + status.message());
+  }
+  std::vector<std::string> found;
+};
+
+/// Binds as serving would, all at once, so that two listeners on one port are found.
+class Listeners {
+ public:
+  explicit Listeners(Problems& problems) : problems_(problems) {}
+
+  void bind(const std::string& key, const std::string& address) {
+    // A unix socket is not made: that would take the place of one which nobody serves yet.
+    if (address.starts_with(kUnix)) return problems_.add(key, check_socket_folder(address));
+    Result<http::BoundSocket> socket = http::BoundSocket::bind(address);
+    problems_.add(key, socket.status());
+    if (socket.ok()) bound_.push_back(*std::move(socket));
+  }
+
+ private:
+  Problems& problems_;
+  std::vector<http::BoundSocket> bound_;
+};
+
+void check_addresses(const ServerOptions& options, Problems& problems) {
+  Listeners listeners(problems);
+  for (const std::string& address : options.listen) listeners.bind("server.listen", address);
+  for (const std::string& address : options.http.listen) listeners.bind("http.listen", address);
+  const Result<std::string> admin = resolve_admin_address(options.admin_listen, options.listen);
+  problems.add("admin.listen", admin.status());
+  if (admin.ok() && !admin->empty()) listeners.bind("admin.listen", *admin);
+}
+
+/// Files of the operator's own are looked at by themselves, so that one mistake does not hide
+/// another.
+void check_model(EngineConfig config, Problems& problems, std::string* model) {
+  if (!config.hf_config_file.empty()) {
+    const Status status = read_config("", config.hf_config_file).status();
+    problems.add("model.config_file", status);
+    if (!status.ok()) config.hf_config_file.clear();
+  }
+  if (!config.chat_template_file.empty()) {
+    const Status status = check_chat_template_file(config.chat_template_file);
+    problems.add("model.chat_template", status);
+    if (!status.ok()) config.chat_template_file.clear();
+  }
+  ModelInfo info;
+  for (const Status& problem : check_engine(config, &info)) problems.add("model.path", problem);
+  *model = "model " + info.name + ": " + info.architecture + ", " +
+           std::to_string(info.num_parameters) + " parameters (" + info.weight_format +
+           "), context " + std::to_string(info.max_model_len) +
+           " tokens, default sampling: " + describe(info.default_sampling);
+}
+
+}  // namespace
+
+std::vector<std::string> find_problems(const Config& config, std::string* model) {
+  Problems problems;
+  check_model(config.engine, problems, model);
+  check_addresses(config.server, problems);
+  return std::move(problems.found);
+}
+
+}  // namespace tern
