@@ -3,6 +3,7 @@
 #include "server/admin_address.h"
 #include "server/api/listen_address.h"
 #include "server/http/bound_socket.h"
+#include "server/http_address.h"
 
 namespace tern {
 namespace {
@@ -38,7 +39,9 @@ class Listeners {
 void check_addresses(const ServerOptions& options, Problems& problems) {
   Listeners listeners(problems);
   for (const std::string& address : options.listen) listeners.bind("server.listen", address);
-  for (const std::string& address : options.http.listen) listeners.bind("http.listen", address);
+  const HttpListen http = resolve_http_listen(options.http.listen);
+  if (!http.is_default)  // a start does without the default address where that is taken
+    for (const std::string& address : http.addresses) listeners.bind("http.listen", address);
   const Result<std::string> admin = resolve_admin_address(options.admin_listen, options.listen);
   problems.add("admin.listen", admin.status());
   if (admin.ok() && !admin->empty()) listeners.bind("admin.listen", *admin);
