@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
 
+#include "base/closest_word.h"
 #include "server/config_schema.h"
 
 namespace tern {
@@ -27,30 +27,10 @@ bool is_section(const std::string& path) {
                              [&](const ConfigKey& k) { return k.path.starts_with(path + "."); });
 }
 
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitute = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-    }
-  }
-  return row.back();
-}
-
-std::string suggestion(const std::string& path) {
-  const auto keys = config_keys();
-  const auto nearest = std::ranges::min_element(
-      keys, {}, [&](const ConfigKey& k) { return edit_distance(k.path, path); });
-  if (edit_distance(nearest->path, path) > path.size() / 3) return "";
-  return "; did you mean " + std::string(nearest->path) + "?";
-}
-
 Status unknown_key(const std::string& path) {
-  return invalid_argument("unknown key" + suggestion(path));
+  std::vector<std::string> keys;
+  for (const ConfigKey& key : config_keys()) keys.emplace_back(key.path);
+  return invalid_argument("unknown key" + did_you_mean(path, keys));
 }
 
 Status read_list(const YAML::Node& node, const ConfigKey& key, std::vector<std::string>* out) {

@@ -1,0 +1,14 @@
+// What somebody who mistyped a word may have meant.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tern {
+
+/// "; did you mean `the candidate nearest to word`?", or nothing where none is near: more than a
+/// third of its letters would have to change. Two letters that have changed places count once.
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
+
+}  // namespace tern

@@ -1,0 +1,20 @@
+// Suggestions for mistyped words.
+#include "base/closest_word.h"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+using namespace tern;
+
+TEST_CASE("the nearest word is suggested, where one is near", "[closest_word]") {
+  const std::vector<std::string> words = {"generate", "chat", "status", "ps", "--temperature"};
+  CHECK(did_you_mean("generat", words) == "; did you mean generate?");
+  CHECK(did_you_mean("gneerate", words) == "; did you mean generate?");
+  CHECK(did_you_mean("caht", words) == "; did you mean chat?");  // two letters exchanged: one step
+  CHECK(did_you_mean("--temprature", words) == "; did you mean --temperature?");
+  CHECK(did_you_mean("zzzz", words).empty());
+  CHECK(did_you_mean("", words).empty());
+  CHECK(did_you_mean("x", words).empty());
+  CHECK(did_you_mean(std::string(100'000, 'g'), words).empty());
+  CHECK(did_you_mean("generat", {}).empty());
+}
