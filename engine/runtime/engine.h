@@ -28,6 +28,7 @@ struct Request {
   SamplingParams sampling;
   bool prompt_only = false;  ///< the prompt is computed, the answer is empty; no max_tokens then
   PriorityClass priority = PriorityClass::kDefault;
+  std::string peer;    ///< who sent it, for those who list live requests; empty = unknown
   std::string tenant;  ///< separates prefix caches; empty = the common one
   bool bypass_prefix_cache = false;
   std::optional<TimePoint> arrival;  ///< at the server, where its durations begin; unset = submit()
@@ -98,6 +99,9 @@ struct RequestState {
   int32_t computed_tokens = 0;    ///< of the answer furthest on; 0 while it waits
   int32_t completion_tokens = 0;  ///< the same
   Seconds age{0};                 ///< since its arrival
+  std::string peer;               ///< as in Request
+  bool is_preempted = false;      ///< gave its memory to others, and is not back yet
+  std::optional<Seconds> ttft;    ///< from its arrival to the first token of any answer; none yet
 };
 
 /// Any thread, unless said otherwise.

@@ -53,7 +53,8 @@ Status EngineCore::register_request(uint64_t id, const Request& request) {
   live_.emplace(id, Live{{.request_id = request.request_id,
                           .priority = request.priority,
                           .n = request.sampling.n,
-                          .prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size())},
+                          .prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size()),
+                          .peer = request.peer},
                          request.arrival.value_or(now)});
   ++stats_.num_requests_submitted;
   ++stats_.num_live_requests;
@@ -176,21 +177,12 @@ EngineStats EngineCore::stats() const {
 std::vector<RequestState> EngineCore::live_requests() const {
   const std::lock_guard lock(mutex_);
   const TimePoint now = clock_.now();
-  std::map<uint64_t, RequestState> states;
-  for (const auto& [id, live] : live_)
-    states.emplace(id, live.state).first->second.age = now - live.arrival;
-  for (const StepEntry& entry : last_step_) {
-    // Answers have the ids that follow their request's.
-    auto next = states.upper_bound(entry.id);
-    if (next == states.begin()) continue;
-    auto& [id, state] = *std::prev(next);
-    if (entry.id >= id + uint64_t(state.n)) continue;  // ended meanwhile
-    state.computed_tokens = std::max(state.computed_tokens, entry.computed_tokens);
-    state.completion_tokens = std::max(state.completion_tokens, entry.completion_tokens);
+  std::vector<RequestState> states;
+  for (const auto& [id, live] : live_) {
+    states.push_back(live.state);
+    states.back().age = now - live.arrival;
   }
-  std::vector<RequestState> out;
-  for (auto& [id, state] : states) out.push_back(std::move(state));
-  return out;
+  return states;
 }
 
 void EngineCore::wait() {
@@ -253,10 +245,32 @@ void EngineCore::publish_stats() {
 void EngineCore::on_step_begin(const StepPlan& plan) {
   const std::lock_guard lock(mutex_);
   stats_.expected_step = loop_.predictor().step_time(plan.num_tokens);
-  last_step_.clear();
-  for (const ScheduledSequence& s : plan.sequences)
-    last_step_.push_back({s.sequence->id, s.sequence->num_computed_tokens + s.num_tokens,
-                          s.sequence->num_output_tokens()});
+  for (const uint64_t id : plan.preempted)
+    if (Live* live = live_request_of(id)) live->state.is_preempted = true;
+  for (const ScheduledSequence& s : plan.sequences) {
+    Live* live = live_request_of(s.sequence->id);
+    if (!live) continue;
+    RequestState& state = live->state;
+    state.is_preempted = false;
+    const int32_t computed = s.sequence->num_computed_tokens + s.num_tokens;
+    state.computed_tokens = state.n == 1 ? computed : std::max(state.computed_tokens, computed);
+    state.completion_tokens = std::max(state.completion_tokens, s.sequence->num_output_tokens());
+  }
+}
+
+// Answers have the ids that follow their request's.
+EngineCore::Live* EngineCore::live_request_of(uint64_t answer_id) {
+  const auto next = live_.upper_bound(answer_id);
+  if (next == live_.begin()) return nullptr;
+  auto& [id, live] = *std::prev(next);
+  return answer_id < id + uint64_t(live.state.n) ? &live : nullptr;
+}
+
+void EngineCore::on_first_token(const Submission& submission, TimePoint at) {
+  const std::lock_guard lock(mutex_);
+  const auto live = live_.find(submission.id);
+  if (live != live_.end() && !live->second.state.ttft)
+    live->second.state.ttft = at - submission.arrival;
 }
 
 void EngineCore::on_dequeued(const Submission& submission) {

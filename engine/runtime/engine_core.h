@@ -80,6 +80,7 @@ class EngineCore : public Engine, private LoopObserver {
   void publish_stats();
   void on_step_begin(const StepPlan& plan) override;
   void on_dequeued(const Submission& submission) override;
+  void on_first_token(const Submission& submission, TimePoint at) override;
   void on_ended(const Submission& submission) override;
 
   const ModelAssets assets_;
@@ -91,12 +92,6 @@ class EngineCore : public Engine, private LoopObserver {
   bool stepped_ = false;          // the last turn ran a step
   std::deque<Submission> taken_;  // by the turn in progress; kept for their memory
   std::vector<Command> to_run_;
-
-  // A sequence of the last step.
-  struct StepEntry {
-    uint64_t id;
-    int32_t computed_tokens, completion_tokens;
-  };
 
   std::mutex late_mutex_;  // orders commands that come after the last turn
   mutable std::mutex mutex_;
@@ -110,10 +105,10 @@ class EngineCore : public Engine, private LoopObserver {
     RequestState state;
     TimePoint arrival;
   };
+  Live* live_request_of(uint64_t answer_id);  // null where it has ended
   std::map<uint64_t, Live> live_;
   std::unordered_map<std::string, uint64_t> live_ids_;  // by request_id
   RecentIds ended_ids_;
-  std::vector<StepEntry> last_step_;
   bool draining_ = false;
   bool stopping_ = false;
   bool stopped_ = false;  // no turn follows

@@ -359,7 +359,10 @@ void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
 }
 
 void EngineLoop::note_sent(Answer& answer, const TokenEvent& event, TimePoint now) {
-  if (answer.usage.completion_tokens > 0 && !answer.first_token_at) answer.first_token_at = now;
+  if (answer.usage.completion_tokens > 0 && !answer.first_token_at) {
+    answer.first_token_at = now;
+    if (observer_) observer_->on_first_token(answer.request->submission, now);
+  }
   if (event.token_ids.empty()) return;
   if (answer.last_sent_at)
     step_histograms_.token_gap_seconds.observe(to_seconds(now - *answer.last_sent_at));

@@ -36,6 +36,7 @@ class LoopObserver {
   virtual ~LoopObserver() = default;
   virtual void on_step_begin(const StepPlan& plan) = 0;        ///< about to be computed
   virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
+  virtual void on_first_token(const Submission& submission, TimePoint at) = 0;  ///< of an answer
   virtual void on_ended(const Submission& submission) = 0;     ///< its last answer did
 };
 

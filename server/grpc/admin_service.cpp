@@ -42,12 +42,45 @@ PolledStream::Turn report_drain(const ServingState& state, int* num_reported) {
 }
 
 // Requests come in raw, see wire.h.
-using Base = Rpc::WithRawCallbackMethod_LoadModel<Rpc::WithRawCallbackMethod_UnloadModel<
-    Rpc::WithRawCallbackMethod_LoadAdapter<Rpc::WithRawCallbackMethod_UnloadAdapter<
-        Rpc::WithRawCallbackMethod_ListAdapters<Rpc::WithRawCallbackMethod_Drain<
-            Rpc::WithRawCallbackMethod_ReloadConfig<Rpc::WithRawCallbackMethod_FlushPrefixCache<
-                Rpc::WithRawCallbackMethod_SetLogLevel<Rpc::WithRawCallbackMethod_StartProfile<
-                    Rpc::WithRawCallbackMethod_StopProfile<Rpc::CallbackService>>>>>>>>>>>;
+using Base = Rpc::WithRawCallbackMethod_LoadModel<
+    Rpc::WithRawCallbackMethod_UnloadModel<Rpc::WithRawCallbackMethod_LoadAdapter<
+        Rpc::WithRawCallbackMethod_UnloadAdapter<Rpc::WithRawCallbackMethod_ListAdapters<
+            Rpc::WithRawCallbackMethod_Drain<Rpc::WithRawCallbackMethod_ReloadConfig<
+                Rpc::WithRawCallbackMethod_FlushPrefixCache<Rpc::WithRawCallbackMethod_SetLogLevel<
+                    Rpc::WithRawCallbackMethod_StartProfile<Rpc::WithRawCallbackMethod_StopProfile<
+                        Rpc::WithRawCallbackMethod_ListRequests<Rpc::CallbackService>>>>>>>>>>>>;
+
+v1::PriorityClass to_wire(PriorityClass priority) {
+  switch (priority) {
+    case PriorityClass::kSystem:
+      return v1::PRIORITY_CLASS_SYSTEM;
+    case PriorityClass::kInteractive:
+      return v1::PRIORITY_CLASS_INTERACTIVE;
+    case PriorityClass::kBulk:
+      return v1::PRIORITY_CLASS_BULK;
+    case PriorityClass::kDefault:
+      break;
+  }
+  return v1::PRIORITY_CLASS_DEFAULT;
+}
+
+v1::RequestPhase phase_of(const RequestState& r) {
+  if (r.is_queued || r.is_preempted) return v1::REQUEST_PHASE_WAITING;
+  return r.ttft ? v1::REQUEST_PHASE_DECODE : v1::REQUEST_PHASE_PREFILL;
+}
+
+void to_wire(const RequestState& r, v1::LiveRequest* out) {
+  out->set_request_id(r.request_id);
+  out->set_phase(phase_of(r));
+  out->set_priority(to_wire(r.priority));
+  out->set_peer(r.peer);
+  out->set_num_answers(static_cast<uint32_t>(r.n));
+  out->set_prompt_tokens(static_cast<uint32_t>(r.prompt_tokens));
+  out->set_computed_tokens(static_cast<uint32_t>(r.computed_tokens));
+  out->set_generated_tokens(static_cast<uint32_t>(r.completion_tokens));
+  out->set_age_seconds(r.age.count());
+  if (r.ttft) out->set_ttft_seconds(r.ttft->count());
+}
 
 class AdminService final : public Base {
  public:
@@ -82,6 +115,16 @@ class AdminService final : public Base {
             result.set_num_blocks(static_cast<uint32_t>(num_blocks));
             done(result);
           });
+          return {};
+        });
+  }
+
+  Reactor* ListRequests(Context* context, const Buffer* in, Buffer* out) override {
+    return reply<v1::ListRequestsRequest, v1::ListRequestsResult>(
+        context, in, out, [this](const auto&, auto* result) -> Error {
+          if (Error error = state_.check_loaded()) return error;
+          for (const RequestState& request : state_.engine()->live_requests())
+            to_wire(request, result->add_requests());
           return {};
         });
   }

@@ -131,6 +131,49 @@ TEST_CASE("WatchLoad goes on until the client or the server ends", "[wire][contr
   }
 }
 
+TEST_CASE("ListRequests says who is served, oldest first", "[wire][admin]") {
+  AdminWire wire;
+  wire.wire->engine.listed = std::vector<RequestState>{
+      {.request_id = "decoding",
+       .priority = PriorityClass::kBulk,
+       .is_queued = false,
+       .n = 2,
+       .prompt_tokens = 10,
+       .computed_tokens = 14,
+       .completion_tokens = 5,
+       .age = Seconds(2.5),
+       .peer = "ipv4:10.0.0.1:5",
+       .ttft = Seconds(0.5)},
+      {.request_id = "computing", .is_queued = false, .prompt_tokens = 10, .computed_tokens = 4},
+      {.request_id = "preempted", .is_queued = false, .is_preempted = true, .ttft = Seconds(1)},
+      {.request_id = "queued"}};
+  v1::ListRequestsResult result;
+  grpc::ClientContext context;
+  REQUIRE(wire.admin->ListRequests(&context, {}, &result).ok());
+  REQUIRE(result.requests_size() == 4);
+  const v1::LiveRequest& first = result.requests(0);
+  CHECK(first.request_id() == "decoding");
+  CHECK(first.phase() == v1::REQUEST_PHASE_DECODE);
+  CHECK(first.priority() == v1::PRIORITY_CLASS_BULK);
+  CHECK(first.peer() == "ipv4:10.0.0.1:5");
+  CHECK(first.num_answers() == 2);
+  CHECK(first.prompt_tokens() == 10);
+  CHECK(first.computed_tokens() == 14);
+  CHECK(first.generated_tokens() == 5);
+  CHECK(first.age_seconds() == 2.5);
+  CHECK(first.ttft_seconds() == 0.5);
+  CHECK(result.requests(1).phase() == v1::REQUEST_PHASE_PREFILL);
+  CHECK(!result.requests(1).has_ttft_seconds());
+  CHECK(result.requests(1).priority() == v1::PRIORITY_CLASS_DEFAULT);
+  CHECK(result.requests(2).phase() == v1::REQUEST_PHASE_WAITING);
+  CHECK(result.requests(3).phase() == v1::REQUEST_PHASE_WAITING);
+  // Not on the clients' port.
+  grpc::ClientContext elsewhere;
+  CHECK(
+      v1::Admin::NewStub(wire.wire->channel)->ListRequests(&elsewhere, {}, &result).error_code() ==
+      grpc::UNIMPLEMENTED);
+}
+
 TEST_CASE("Admin answers on its own listener alone", "[wire][admin]") {
   AdminWire wire;
   grpc::ClientContext info_context;

@@ -124,6 +124,7 @@ class FakeEngine final : public Engine {
   }
   std::vector<RequestState> live_requests() const override {
     std::lock_guard lock(mutex_);
+    if (listed) return *listed;
     std::vector<RequestState> states;
     for (const auto& [id, live] : live_)
       states.push_back({.request_id = live.request.request_id,
@@ -180,6 +181,7 @@ class FakeEngine final : public Engine {
   FinishReason end = FinishReason::kLength;  ///< of answers
   Status refusal;                            ///< of the next submits. Set before they come
   Request last_request;                      ///< as submitted. Read when no submit runs
+  std::optional<std::vector<RequestState>> listed;  ///< what live_requests() says, whatever lives
 
  private:
   struct Live {

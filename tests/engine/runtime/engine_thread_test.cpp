@@ -373,6 +373,54 @@ TEST_CASE("an engine that is stuck shows it, one that is idle does not", "[engin
   CHECK(engine->stats().silent == Seconds(0));
 }
 
+TEST_CASE("live requests tell how far they are", "[engine]") {
+  const auto engine = start({}, 4, Seconds(1e-3));
+  Request r = endless("r");
+  r.peer = "ipv4:10.0.0.1:5";
+  r.priority = PriorityClass::kBulk;
+  const auto sink = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(r, sink).ok());
+  sink->wait_for_tokens(3);
+  const std::vector<RequestState> live = engine->live_requests();
+  REQUIRE(live.size() == 1);
+  CHECK(live[0].peer == r.peer);
+  CHECK(live[0].priority == PriorityClass::kBulk);
+  CHECK(live[0].completion_tokens >= 2);
+  CHECK(live[0].computed_tokens >= 12);
+  REQUIRE(live[0].ttft.has_value());
+  CHECK(*live[0].ttft > Seconds(0));
+  CHECK(*live[0].ttft <= live[0].age);
+  engine->shutdown();
+}
+
+TEST_CASE("a live request that gave its memory to others says so until it is back", "[engine]") {
+  SchedulerConfig config;
+  config.max_num_seqs = 4;
+  config.max_model_len = 1024;
+  config.block_size = 16;
+  config.num_blocks = 80;  // one of the two at its longest, and a little
+  auto runner = std::make_unique<SimRunner>(SimStepCost{}, 4, [](Seconds) {
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  });
+  const auto engine =
+      *EngineThread::start(make_sim_assets(1024), config, {}, kClock, std::move(runner));
+  const auto first = std::make_shared<WaitingSink>(), second = std::make_shared<WaitingSink>();
+  REQUIRE(engine->submit(endless("first"), first).ok());
+  REQUIRE(engine->submit(endless("second"), second).ok());
+  const auto find_preempted = [&] {
+    for (const RequestState& state : engine->live_requests())
+      if (state.is_preempted) return state.request_id;
+    return std::string();
+  };
+  while (find_preempted().empty() && first->num_ends() + second->num_ends() == 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string victim = find_preempted();
+  CHECK(!victim.empty());
+  CHECK(first->wait_for_end().status.ok());
+  CHECK(second->wait_for_end().status.ok());  // it came back
+  CHECK(engine->stats().scheduler.num_preemptions > 0);
+}
+
 TEST_CASE("flushing the prefix cache forgets what nobody uses", "[engine]") {
   const auto engine = start();
   Request r = endless("r", 64);
