@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An independent client (grpcio and googleapis-common-protos from PyPI, in an environment of its own) checks the
-# contract: every row of docs/errors.md over gRPC with its details decoded, and the HTTP twin of each; and reflection.
+# contract: every row of docs/errors.md over gRPC with its details decoded, and the HTTP twin of each; reflection;
+# and docs/grpc.md.
 set -euo pipefail
 # shellcheck source=tests/full/stage.sh
 source "$(dirname "${BASH_SOURCE[0]}")/stage.sh"
@@ -15,3 +16,4 @@ mkdir -p "$stubs"
 
 stage "conformance"
 TERN_BIN=${TERN_BIN:-build/release} PYTHONPATH="$stubs:tests/e2e" "$venv/bin/python" tests/full/conformance.py "$@"
+TERN_BIN=${TERN_BIN:-build/release} PYTHONPATH="$stubs:tests/e2e" "$venv/bin/python" tests/full/grpc_docs.py
