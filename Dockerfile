@@ -19,7 +19,7 @@ LABEL org.opencontainers.image.title="tern" \
 # The libraries that both programs are linked with (objdump -p); theirs come along.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libfmt9 libgrpc++1.51 libnghttp2-14 libpcre2-8-0 libprotobuf32 libspdlog1.10 libssl3 \
+      libedit2 libfmt9 libgrpc++1.51 libnghttp2-14 libpcre2-8-0 libprometheus-cpp-core1.0 libprotobuf32 libspdlog1.10 libssl3 \
       libutf8proc2 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 901 tern \

@@ -5,7 +5,8 @@
 #                      ThreadSanitizer with faults that these must find, built by clang, under Valgrind, and
 #                      for 64-bit ARM in qemu; independent clients against the wire's contract, the load generators and
 #                      libraries that people use, and an evaluation harness against PyTorch; the status page in a
-#                      browser; the container image, where buildah is; and ten minutes of mixed load. Takes hours.
+#                      browser; the container image, where buildah is; the Debian package in a bare Debian; and ten
+#                      minutes of mixed load. Takes hours.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -21,7 +22,7 @@ if $full; then tools/install_deps.sh --full; else tools/install_deps.sh; fi
 cmake --preset release
 cmake --build --preset release
 if $full; then
-  for stage in sanitizers clang memcheck aarch64 conformance openai clients lm_eval prometheus status_page image soak; do
+  for stage in sanitizers clang memcheck aarch64 conformance openai clients lm_eval prometheus status_page image deb soak; do
     echo "== stage $stage"
     "tests/full/$stage.sh"
   done

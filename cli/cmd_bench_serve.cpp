@@ -20,6 +20,7 @@
 #include "bench/serve/workload.h"
 #include "cli/commands.h"
 #include "cli/support/client.h"
+#include "cli/support/diagnose.h"
 #include "cli/support/output.h"
 
 namespace tern {
@@ -347,6 +348,16 @@ int fail_as(ExitCode code, const Status& status) {
   return code;
 }
 
+int cannot_connect(const Options& o, const Status& status) {
+  if (status.code() == Code::kCancelled) return fail_as(kExitInterrupted, status);
+  if (o.http.empty()) {
+    const std::string address = o.server.empty() ? default_server_address() : o.server;
+    const std::string why = why_unreachable(address, Seconds(2));
+    if (!why.empty()) return fail_as(kExitUnreachable, unreachable_server(address, why));
+  }
+  return fail_as(status.code() == Code::kUnavailable ? kExitUnreachable : kExitFailed, status);
+}
+
 int run(const Options& o) {
   const Result<Settings> settings = parse(o);
   if (!settings.ok()) return fail_as(kExitUsage, settings.status());
@@ -359,11 +370,7 @@ int run(const Options& o) {
   catch_interrupts();
   std::unique_ptr<bench::Transport> transport = make_transport(o, *settings);
   Result<bench::ServerFacts> facts = transport->connect(is_interrupted);
-  if (!facts.ok())
-    return fail_as(facts.status().code() == Code::kUnavailable ? kExitUnreachable
-                   : facts.status().code() == Code::kCancelled ? kExitInterrupted
-                                                               : kExitFailed,
-                   facts.status());
+  if (!facts.ok()) return cannot_connect(o, facts.status());
   if (o.max_model_len > 0) facts->max_model_len = o.max_model_len;
   if (o.vocab_size > 0) facts->vocab_size = o.vocab_size;
   const Result<bench::Workload> workload = bench::Workload::create(*options, *facts);

@@ -1,12 +1,15 @@
-// tern chat: a conversation with the model of a server, line by line.
+// tern chat: a conversation with the model of a server.
 #include <unistd.h>
 
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 
-#include "cli/support/client.h"
+#include "cli/chat/history_file.h"
+#include "cli/chat/session.h"
 #include "cli/commands.h"
+#include "cli/support/client.h"
 #include "cli/support/output.h"
 #include "cli/support/sampling_options.h"
 
@@ -15,117 +18,67 @@ namespace {
 
 struct Options {
   std::string server, system;
+  bool no_history = false;
   SamplingOptions sampling;
 };
 
-void add_message(v1::ChatInput* chat, const char* role, std::string content) {
-  v1::ChatMessage& message = *chat->add_messages();
-  message.set_role(role);
-  message.set_content(std::move(content));
+ChatSession::Options session_options(const Options& options) {
+  ChatSession::Options out{.system = options.system};
+  set_sampling(options.sampling, &out.sampling);
+  return out;
 }
 
-class Conversation {
- public:
-  Conversation(Client& client, const Options& options) : client_(client) {
-    set_sampling(options.sampling, request_.mutable_sampling());
-    set_system(options.system);
-  }
-
-  /// Forgets all messages.
-  void set_system(std::string system) {
-    system_ = std::move(system);
-    reset();
-  }
-
-  /// Forgets all messages but the system's.
-  void reset() {
-    chat().clear_messages();
-    if (!system_.empty()) add_message(&chat(), "system", system_);
-  }
-
-  /// Streams the answer to `text`. What an interrupted answer had come to stays in the history; a
-  /// message without an answer does not.
-  CallStatus say(std::string text) {
-    add_message(&chat(), "user", std::move(text));
-    std::string answer;
-    const CallStatus end =
-        client_.generate(request_, {}, [&answer](const v1::GenerateEvent& event) {
-          answer += event.delta().text();
-          std::cout << event.delta().text() << std::flush;
-        });
-    if (end.ok() || !answer.empty()) std::cout << std::endl;
-    if (end.ok() || (end.interrupted && !answer.empty()))
-      add_message(&chat(), "assistant", std::move(answer));
-    else
-      chat().mutable_messages()->RemoveLast();
-    return end;
-  }
-
- private:
-  v1::ChatInput& chat() { return *request_.mutable_chat(); }
-
-  Client& client_;
-  std::string system_;
-  v1::GenerateRequest request_;
-};
-
-// Lines that begin with a slash are for the program.
-void run_command(const std::string& line, Conversation& conversation) {
-  constexpr std::string_view kSystem = "/system ";
-  if (line == "/reset")
-    conversation.reset();
-  else if (line.starts_with(kSystem))
-    conversation.set_system(line.substr(kSystem.size()));
-  else
-    std::cerr << "tern: no such command: " << line << " (/reset, /system TEXT)" << std::endl;
+// A script: its failures are final, and Ctrl-C ends it.
+int run_script(const Options& options) {
+  Client client(options.server, InterruptHandlers{[] { std::_Exit(kExitInterrupted); }, {}});
+  ChatSession session(client, session_options(options));
+  if (const int code = session.connect(); code != kExitDone) return code;
+  PlainReader reader;
+  return session.converse(reader);
 }
 
-int converse(Conversation& conversation, bool is_terminal) {
-  for (std::string line;;) {
-    if (is_terminal) std::cerr << "> " << std::flush;
-    if (!std::getline(std::cin, line)) break;
-    if (line.empty()) continue;
-    if (line.front() == '/') {
-      run_command(line, conversation);
-      continue;
-    }
-    const CallStatus end = conversation.say(line);
-    if (end.ok() || (end.interrupted && is_terminal)) continue;
-    const int code = end.exit_code();
-    if (!is_terminal || end.unreachable) return code;  // a script must not talk past a failure
-  }
-  if (is_terminal) std::cerr << std::endl;
-  return kExitDone;
+int run_terminal(const Options& options) {
+  const HistoryFile file(options.no_history ? "" : default_history_path());
+  Result<std::vector<std::string>> history = file.load();
+  if (!history.ok()) std::cerr << "tern: " << history.status().message() << std::endl;
+  LineEditor editor(history.ok() ? *history : std::vector<std::string>(),
+                    ChatSession::command_names());
+  Client client(options.server, InterruptHandlers{[] {}, [&editor] { editor.restore_terminal(); }});
+  bool is_kept = history.ok();
+  ChatSession::Options session_of = session_options(options);
+  session_of.interactive = true;
+  session_of.on_message = [&](const std::string& message) {
+    editor.remember(message);
+    if (!is_kept) return;
+    const Status status = file.add(message);
+    is_kept = status.ok();
+    if (!is_kept) std::cerr << "tern: no history is kept: " << status.message() << std::endl;
+  };
+  ChatSession session(client, std::move(session_of));
+  if (const int code = session.connect(); code != kExitDone) return code;
+  session.greet();
+  return session.converse(editor);
 }
 
 int run(const Options& options) {
-  const bool is_terminal = isatty(STDIN_FILENO) != 0;
-  Client client(options.server, [is_terminal] {
-    if (!is_terminal) std::_Exit(kExitInterrupted);
-    std::cerr << "\n> " << std::flush;  // the terminal has dropped the line
-  });
-  v1::ModelInfo model;
-  if (const CallStatus end = client.get_model_info(&model); !end.ok()) return end.exit_code();
-  if (!model.has_chat_template())
-    return fail("chat: the model " + model.name() + " has no chat template; use generate --raw");
-  if (is_terminal)
-    std::cerr << model.name() << " (Ctrl-C stops an answer, Ctrl-D leaves, /reset, /system TEXT)"
-              << std::endl;
-  Conversation conversation(client, options);
-  return converse(conversation, is_terminal);
+  return isatty(STDIN_FILENO) != 0 ? run_terminal(options) : run_script(options);
 }
 
 }  // namespace
 
 void add_chat(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("chat", "Talk with a model; each line of stdin is a message");
+  CLI::App* command = app.add_subcommand("chat", "Talk with a model, message by message");
   command->add_option("--system", options->system, "The system message");
+  command->add_flag("--no-history", options->no_history,
+                    "Keep nothing of what is typed [$TERN_CHAT_HISTORY, else "
+                    "$XDG_STATE_HOME/tern/chat_history]");
   add_sampling_options(*command, options->sampling);
   add_server_option(*command, options->server);
   command->footer(
-      "Lines '/reset' and '/system TEXT' begin a new conversation.\n"
+      "Each line of stdin is a message. On a terminal a paste of several lines is one, Alt-Enter "
+      "begins a\nnew line, and the arrow keys find earlier messages. /help lists what else can be "
+      "said.\n\n"
       "Example:\n  tern chat --system 'You are brief.'");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

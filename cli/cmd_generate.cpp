@@ -1,4 +1,6 @@
 // tern generate: one request, its answer streamed to stdout.
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -148,12 +150,25 @@ void print_answers(const std::vector<Answer>& answers) {
   }
 }
 
+// Of the argument, --prompt-file or stdin, which is no terminal then and whose last line feed is
+// the shell's.
+Result<std::string> read_prompt(const Options& options) {
+  if (!options.prompt_file.empty()) return read_text(options.prompt_file);
+  if (!options.prompt.empty() && options.prompt != "-") return options.prompt;
+  if (options.prompt.empty() && isatty(STDIN_FILENO))
+    return Status(Code::kInvalidArgument,
+                  "no prompt: tern generate 'TEXT', --prompt-file FILE, or text on stdin");
+  TERN_ASSIGN(std::string text, read_text("-"));
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.empty()) return Status(Code::kInvalidArgument, "no prompt: stdin is empty");
+  return text;
+}
+
 int run(const Options& options) {
-  std::string prompt = options.prompt;
-  if (!options.prompt_file.empty()) {
-    Result<std::string> file = read_text(options.prompt_file);
-    if (!file.ok()) return fail(file.status());
-    prompt = *std::move(file);
+  const Result<std::string> prompt = read_prompt(options);
+  if (!prompt.ok()) {
+    (void)fail(prompt.status());
+    return prompt.status().code() == Code::kInvalidArgument ? kExitUsage : kExitFailed;
   }
   std::optional<Seconds> deadline;
   if (options.scheduling.deadline_seconds) deadline = Seconds(*options.scheduling.deadline_seconds);
@@ -163,7 +178,7 @@ int run(const Options& options) {
   received.answers.resize(options.n.value_or(1));
   // Several answers come side by side: they are shown one after the other, at the end.
   const bool streams = !options.as_json && !options.unary && received.answers.size() == 1;
-  const v1::GenerateRequest request = to_request(options, prompt);
+  const v1::GenerateRequest request = to_request(options, *prompt);
   CallStatus end;
   if (options.unary) {
     v1::GenerateResult result;
@@ -186,10 +201,13 @@ int run(const Options& options) {
 void add_generate(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("generate", "Answer one prompt, streamed to stdout");
-  CLI::Option_group* input = command->add_option_group("prompt", "Where the prompt comes from");
-  input->add_option("--prompt", options->prompt, "The prompt");
-  input->add_option("--prompt-file", options->prompt_file, "File with the prompt; - is stdin");
-  input->require_option(1);
+  CLI::Option* prompt = command
+                            ->add_option("prompt,--prompt", options->prompt,
+                                         "The prompt; - or none: what stdin holds")
+                            ->option_text("TEXT");
+  command->add_option("--prompt-file", options->prompt_file, "File with the prompt; - is stdin")
+      ->option_text("FILE")
+      ->excludes(prompt);
   command->add_flag("--raw", options->raw, "Send the prompt as it is, without the chat template");
   command->add_option("--truncate-prompt-tokens", options->truncate_prompt_tokens,
                       "Keep the last tokens of too long a prompt [refuse it]");
@@ -212,7 +230,8 @@ void add_generate(CLI::App& app, Action& action) {
                       "Name of the request in logs and for `tern abort` [made by the server]");
   add_server_option(*command, options->server);
   command->footer(
-      "Example:\n  tern generate --prompt 'Tell me a story.' --max-tokens 100 --temperature 0");
+      "Examples:\n  tern generate 'Tell me a story.' --max-tokens 100 --temperature 0\n"
+      "  echo 'Tell me a story.' | tern generate");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

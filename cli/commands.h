@@ -20,6 +20,7 @@ void add_generate(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
 void add_models(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
+void add_ps(CLI::App& app, Action& action);
 void add_abort(CLI::App& app, Action& action);
 void add_drain(CLI::App& app, Action& action);
 void add_reload(CLI::App& app, Action& action);
@@ -38,15 +39,44 @@ void add_bench_step(CLI::App& app, Action& action);
 void add_bench_roofline(CLI::App& app, Action& action);
 void add_bench_kernels(CLI::App& app, Action& action);
 void add_bench_serve(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
+
+struct CommandRow {
+  AddCommand add;
+  const char* group;  ///< of the help text
+};
+
+inline constexpr const char* kRequests = "Ask a server";
+inline constexpr const char* kOperation = "Operate a server";
+inline constexpr const char* kFiles = "Work on model files";
+inline constexpr const char* kMeasuring = "Measure";
 
 /// In the order of the help text.
-inline constexpr AddCommand kCommands[] = {
-    add_generate,        add_chat,        add_models,      add_status,
-    add_abort,           add_drain,       add_reload,      add_flush,
-    add_log_level,       add_tokenize,    add_detokenize,  add_template,
-    add_score,           add_inspect,     add_make_random, add_eval_logits,
-    add_eval_perplexity, add_eval_tasks,  add_bench_step,  add_bench_roofline,
-    add_bench_kernels,   add_bench_serve,
+inline constexpr CommandRow kCommands[] = {
+    {add_generate, kRequests},
+    {add_chat, kRequests},
+    {add_models, kRequests},
+    {add_status, kOperation},
+    {add_ps, kOperation},
+    {add_abort, kOperation},
+    {add_drain, kOperation},
+    {add_reload, kOperation},
+    {add_flush, kOperation},
+    {add_log_level, kOperation},
+    {add_tokenize, kFiles},
+    {add_detokenize, kFiles},
+    {add_template, kFiles},
+    {add_score, kFiles},
+    {add_inspect, kFiles},
+    {add_make_random, kFiles},
+    {add_eval_logits, kMeasuring},
+    {add_eval_perplexity, kMeasuring},
+    {add_eval_tasks, kMeasuring},
+    {add_bench_step, kMeasuring},
+    {add_bench_roofline, kMeasuring},
+    {add_bench_kernels, kMeasuring},
+    {add_bench_serve, kMeasuring},
+    {add_completion, "Other"},
 };
 
 /// --server, the same for every command that talks to one.

@@ -2,24 +2,52 @@
 #include <exception>
 #include <iostream>
 
+#include "base/command_line/command_line.h"
+#include "base/command_line/generated.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "cli/commands.h"
 
 namespace {
 
-// The subcommand that the arguments reached, for "see … --help".
-std::string path_of(const CLI::App& app) {
-  std::string path = app.get_name();
-  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
-    at = at->get_subcommands().front();
-    if (!at->get_name().empty()) path += " " + at->get_name();
-  }
-  return path;
-}
+// What the man page says besides what help does.
+constexpr const char* kManFiles = R"(.SH EXIT STATUS
+0 done, 1 the work failed, 2 wrong usage, 3 the server cannot be reached, 130 interrupted.
+.SH ENVIRONMENT
+.TP
+.B TERN_SERVER
+The server's address where \-\-server is not given; else 127.0.0.1:50051.
+.TP
+.B TERN_MODELS
+A folder of models to be found by name.
+.TP
+.B TERN_CPU_ISA
+Forces an instruction set: scalar, avx2, avx512, avx512_vnni, avx512_bf16, amx, neon.
+.TP
+.B TERN_CHAT_HISTORY
+Where tern chat keeps what was typed; empty: nowhere.
+.TP
+.B NO_COLOR
+No colours.
+.SH FILES
+.TP
+.I ~/.local/state/tern/chat_history
+What was typed in tern chat ($XDG_STATE_HOME/tern/chat_history), for its user alone.
+.TP
+.I ~/.editrc
+Key bindings of tern chat, see
+.BR editrc (5).
+)";
 
 int run(int argc, char** argv) {
   CLI::App app("Talks to tern servers, and works on model files.", "tern");
-  app.set_version_flag("--version", "tern " TERN_VERSION);
+  tern::set_help_style(app);
+  app.set_version_flag("--version", "tern " + tern::version_with_commit(),
+                       "Print the version and leave");
+  tern::add_generate_flag(app, {.section = 1,
+                                .version = "tern " TERN_VERSION,
+                                .see_also = ".BR ternd (8)",
+                                .files = kManFiles});
   bool verbose = false, no_color = false;
   app.add_flag("--verbose", verbose, "Say more on stderr");
   app.add_flag("--no-color", no_color,
@@ -27,15 +55,15 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();  // the flags above may follow the command
   tern::Action action;
-  for (const tern::AddCommand add : tern::kCommands) add(app, action);
+  for (const tern::CommandRow& row : tern::kCommands) {
+    row.add(app, action);
+    app.get_subcommands([](const CLI::App*) { return true; }).back()->group(row.group);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
-    const std::string what =
-        unknown ? "unknown command '" + std::string(argv[1]) + "'" : error.what();
-    std::cerr << "tern: " << what << "\nSee '" << path_of(app) << " --help'." << std::endl;
+    std::cerr << "tern: " << tern::explain_mistake(app, error) << std::endl;
     return tern::kExitUsage;
   }
   (void)tern::init_logging(verbose ? "debug" : "warn");

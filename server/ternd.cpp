@@ -11,10 +11,13 @@
 #include <optional>
 #include <thread>
 
+#include "base/command_line/command_line.h"
+#include "base/command_line/generated.h"
 #include "base/cpu_info.h"
 #include "base/cpu_plan.h"
 #include "base/fail_point.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "server/check.h"
 #include "server/live_config.h"
 #include "server/load_log.h"
@@ -253,9 +256,28 @@ int check(const Config& config) {
   return 0;
 }
 
+// What the man page says besides what help does.
+constexpr const char* kManFiles = R"(.SH SIGNALS
+SIGTERM and SIGINT drain: live requests finish, and the second ends them. SIGHUP reads the configuration again.
+.SH FILES
+.TP
+.I /etc/tern/ternd.yaml
+The configuration of the service. Every key with its default and unit is in
+.IR /usr/share/tern/ternd.yaml .
+.TP
+.I /run/tern/admin.sock
+Where tern drain, reload, flush, log\-level and ps are answered.
+)";
+
 int run(int argc, char** argv) {
   CLI::App app("Serves a language model over gRPC and HTTP.", "ternd");
-  app.set_version_flag("--version", "ternd " TERN_VERSION);
+  set_help_style(app);
+  app.set_version_flag("--version", "ternd " + version_with_commit(),
+                       "Print the version and leave");
+  add_generate_flag(app, {.section = 8,
+                          .version = "tern " TERN_VERSION,
+                          .see_also = ".BR tern (1), \\fI/usr/share/doc/tern\\fR",
+                          .files = kManFiles});
   Arguments arguments;
   app.add_option("--config", arguments.config_file,
                  "YAML file; configs/ternd.yaml lists every key");
@@ -278,7 +300,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    std::cerr << "ternd: " << error.what() << "\nSee 'ternd --help'." << std::endl;
+    std::cerr << "ternd: " << explain_mistake(app, error) << std::endl;
     return 2;
   }
 

@@ -8,14 +8,14 @@ set -euo pipefail
 libraries=(
   libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler
   libspdlog-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libpcre2-dev libutf8proc-dev libcli11-dev libssl-dev
-  libnghttp2-dev prometheus-cpp-dev
+  libnghttp2-dev prometheus-cpp-dev libedit-dev
   catch2 libcpp-httplib-dev
 )
 packages=(g++ cmake ninja-build pkg-config ccache python3 "${libraries[@]}")
 
 case "${1:-}" in
   "") ;;
-  --full) packages+=(clang valgrind g++-aarch64-linux-gnu qemu-user-static mmdebstrap chromium) ;;
+  --full) packages+=(clang valgrind g++-aarch64-linux-gnu qemu-user-static mmdebstrap chromium dpkg-dev file) ;;
   --print-libraries) printf '%s\n' "${libraries[@]}"; exit 0 ;;
   *) echo "install_deps.sh: unknown option $1" >&2; exit 2 ;;
 esac

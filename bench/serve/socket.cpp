@@ -25,6 +25,17 @@ bool wait_for(int fd, short events, TimePoint deadline, const std::function<bool
   return false;
 }
 
+// What a peer speaks whose first bytes are these; null where it is HTTP/1.
+const char* foreign_protocol(std::string_view bytes) {
+  if (bytes.starts_with(std::string_view("HTTP/").substr(0, bytes.size()))) return nullptr;
+  if (bytes.size() > 3 && bytes[0] == 0 && bytes[3] == 4)  // a SETTINGS frame
+    return "it speaks HTTP/2, as gRPC does: of ternd's addresses name that of http.listen "
+           "(--http), "
+           "not of server.listen";
+  if (bytes.size() > 1 && bytes[0] == 0x15 && bytes[1] == 3) return "it speaks TLS";
+  return "it does not speak HTTP";
+}
+
 }  // namespace
 
 void Fd::reset(int fd) {
@@ -133,12 +144,17 @@ Result<HttpAnswer> http_get(const HttpUrl& url, const std::string& path,
     return unreachable(url, std::strerror(errno));
   HttpAnswer answer;
   HttpResponseParser parser;
+  bool is_first = true;
   while (!parser.is_complete()) {
     if (!wait_for(fd->get(), POLLIN, deadline, stop)) return gave_up();
     char buffer[16384];
     const ssize_t size = recv(fd->get(), buffer, sizeof buffer, 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (size < 0) return unreachable(url, std::strerror(errno));
+    if (is_first && size > 0)
+      if (const char* other = foreign_protocol({buffer, size_t(size)}))
+        return unreachable(url, other);
+    is_first = false;
     if (size == 0 && !parser.finish()) return unreachable(url, "it hung up");
     TERN_TRY(parser.feed({buffer, size_t(size)}, [&](std::string_view piece) -> Status {
       answer.body += piece;

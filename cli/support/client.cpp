@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cli/support/diagnose.h"
 #include "cli/support/exit_code.h"
 #include "cli/support/output.h"
 #include "proto/error_reason.h"
@@ -21,6 +22,7 @@ namespace tern {
 namespace {
 
 constexpr auto kConnectTimeout = std::chrono::seconds(5);
+constexpr Seconds kDiagnosisPatience{2.0};
 constexpr auto kControlTimeout = std::chrono::seconds(10);
 constexpr int kMaxReceiveBytes = 256 << 20;
 
@@ -41,7 +43,7 @@ void set_deadline(std::optional<Seconds> deadline, grpc::ClientContext* context)
 // Waits for Ctrl-C in a thread of its own: a signal handler could not cancel a call.
 class Interrupts {
  public:
-  explicit Interrupts(std::function<void()> on_idle) : on_idle_(std::move(on_idle)) {
+  explicit Interrupts(std::optional<InterruptHandlers> handlers) : handlers_(std::move(handlers)) {
     const sigset_t set = interrupts();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     thread_ = std::jthread([this](std::stop_token stop) { wait(stop); });
@@ -58,7 +60,7 @@ class Interrupts {
   void begin() {
     std::lock_guard lock(mutex_);
     is_busy_ = true;
-    if (on_idle_) interrupted_ = false;
+    if (handlers_) interrupted_ = false;
   }
   void end() {
     std::lock_guard lock(mutex_);
@@ -79,13 +81,18 @@ class Interrupts {
       if (signal < 0) continue;
       std::lock_guard lock(mutex_);
       const bool again = std::exchange(interrupted_, true);
-      if (on_idle_ ? signal == SIGTERM : again) std::_Exit(kExitInterrupted);
+      if (handlers_ ? signal == SIGTERM : again) end_process();
       if (call_) call_->TryCancel();
-      if (on_idle_ && !is_busy_) on_idle_();
+      if (handlers_ && !is_busy_) handlers_->on_idle();
     }
   }
 
-  const std::function<void()> on_idle_;
+  [[noreturn]] void end_process() const {
+    if (handlers_ && handlers_->before_end) handlers_->before_end();
+    std::_Exit(kExitInterrupted);
+  }
+
+  const std::optional<InterruptHandlers> handlers_;
   mutable std::mutex mutex_;
   bool is_busy_ = false;                 // guarded by mutex_
   grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
@@ -108,11 +115,17 @@ int CallStatus::exit_code() const {
 }
 
 struct Client::Impl {
-  Impl(std::string where, std::function<void()> on_idle_interrupt)
-      : address(std::move(where)), interrupts(std::move(on_idle_interrupt)) {
+  Impl(std::string where, std::optional<InterruptHandlers> handlers)
+      : address(std::move(where)), interrupts(std::move(handlers)) {
+    open_channel();
+  }
+
+  void open_channel() {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the address is the server's, proxies or not
+    // Without it a new channel would inherit how long a failed one waits before it tries again.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
     inference = v1::Inference::NewStub(channel);
     control = v1::Control::NewStub(channel);
@@ -122,31 +135,41 @@ struct Client::Impl {
   // Until the channel is connected or has failed once: gRPC itself would try for long. What went
   // wrong, or nothing.
   std::string connect() {
+    if (std::string mistake = find_address_mistake(address); !mistake.empty()) return mistake;
+    if (has_failed(channel->GetState(false))) open_channel();
     const auto deadline = std::chrono::system_clock::now() + kConnectTimeout;
     for (;;) {
       const grpc_connectivity_state state = channel->GetState(true);
       if (state == GRPC_CHANNEL_READY) return "";
-      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN)
-        return "the connection failed";
       const auto tick = std::chrono::system_clock::now() + std::chrono::milliseconds(100);
+      if (has_failed(state) || tick > deadline) break;
       channel->WaitForStateChange(state, tick);
       if (interrupts.interrupted()) return "interrupted";
-      if (tick > deadline) return "no answer within 5 s";
     }
+    const std::string why = why_unreachable(address, kDiagnosisPatience);
+    return why.empty() ? "its peer speaks HTTP/2, but gRPC could not connect" : why;
+  }
+
+  static bool has_failed(grpc_connectivity_state state) {
+    return state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN;
   }
 
   // Runs `call(context)`, which blocks until the RPC's end.
   template <class Call>
   CallStatus run(grpc::ClientContext& context, Call&& call) {
     interrupts.begin();
-    grpc::Status status(grpc::StatusCode::UNAVAILABLE, connect());
-    if (status.error_message().empty()) {
+    CallStatus end;
+    if (const std::string why = connect(); !why.empty()) {
+      end.unreachable = true;
+      end.status = unreachable_server(address, why);
+    } else {
       interrupts.set_call(&context);
-      status = call(context);
+      end = describe(call(context));
       interrupts.set_call(nullptr);
     }
     interrupts.end();
-    return describe(status);
+    end.interrupted = interrupts.interrupted() && !end.ok();
+    return end;
   }
 
   // The same for a question that is answered at once.
@@ -157,20 +180,30 @@ struct Client::Impl {
     return run(context, call);
   }
 
-  CallStatus describe(const grpc::Status& status) const {
+  CallStatus describe(const grpc::Status& status) {
     CallStatus out;
-    out.interrupted = interrupts.interrupted() && !status.ok();
     if (status.ok()) return out;
     out.reason = error_reason(status.error_details());
     out.status = Status(static_cast<Code>(status.error_code()), status.error_message());
-    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && out.reason.empty())
+    if (!out.reason.empty()) return out;  // tern's own servers always give one
+    const std::string said = " (" + status.error_message() + ")";
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
       out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && out.reason.empty()) {
-      out.unreachable = true;  // ternd itself always gives a reason
-      out.status =
-          Status(Code::kUnavailable, "cannot reach a tern server at " + address + " (" +
-                                         status.error_message() +
-                                         "); is ternd running there? Set --server or TERN_SERVER");
+    // Of a connection that had gone unnoticed gRPC says CANCELLED.
+    const bool is_lost =
+        status.error_code() == grpc::StatusCode::CANCELLED && !interrupts.interrupted();
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE || is_lost) {
+      out.unreachable = true;
+      out.status = Status(Code::kUnavailable,
+                          "the connection to the tern server at " + address + " broke" + said);
+    }
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+      out.unreachable = true;
+      out.status = Status(Code::kUnimplemented,
+                          "the server at " + address +
+                              " does not know this call: it is no tern "
+                              "server, an older one, or another of its addresses is meant "
+                              "(server.listen serves requests, admin.listen admin calls)");
     }
     return out;
   }
@@ -183,17 +216,26 @@ struct Client::Impl {
   std::unique_ptr<v1::Admin::Stub> admin;
 };
 
-Client::Client(std::string address, std::function<void()> on_idle_interrupt) {
+Client::Client(std::string address, std::optional<InterruptHandlers> handlers) {
   gpr_set_log_function([](gpr_log_func_args*) {});  // every failure comes back as a status
   google::protobuf::SetLogHandler(nullptr);
   impl_ = std::make_unique<Impl>(address.empty() ? default_server_address() : std::move(address),
-                                 std::move(on_idle_interrupt));
+                                 std::move(handlers));
 }
 
 Client::~Client() = default;
 
 const std::string& Client::address() const {
   return impl_->address;
+}
+
+bool Client::wait(Seconds duration) {
+  const auto end = std::chrono::steady_clock::now() + duration;
+  impl_->interrupts.begin();
+  while (!impl_->interrupts.interrupted() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  impl_->interrupts.end();
+  return !impl_->interrupts.interrupted();
 }
 
 CallStatus Client::generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
@@ -251,6 +293,11 @@ CallStatus Client::drain(const v1::DrainRequest& request,
 CallStatus Client::reload(v1::ReloadConfigResult* result) {
   return impl_->ask(
       [&](grpc::ClientContext& call) { return impl_->admin->ReloadConfig(&call, {}, result); });
+}
+
+CallStatus Client::list_requests(v1::ListRequestsResult* result) {
+  return impl_->ask(
+      [&](grpc::ClientContext& call) { return impl_->admin->ListRequests(&call, {}, result); });
 }
 
 CallStatus Client::flush(v1::FlushPrefixCacheResult* result) {

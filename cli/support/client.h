@@ -21,7 +21,7 @@ std::string default_server_address();
 struct CallStatus {
   Status status;
   std::string reason;        ///< ErrorInfo.reason, or empty
-  bool unreachable = false;  ///< no tern server answered
+  bool unreachable = false;  ///< no tern server answered, or the connection broke
   bool interrupted = false;  ///< by Ctrl-C
 
   bool ok() const { return status.ok(); }
@@ -30,17 +30,25 @@ struct CallStatus {
   int exit_code() const;
 };
 
+/// For programs that go on after an interrupt. Both are called by a thread of the client's.
+struct InterruptHandlers {
+  std::function<void()> on_idle;     ///< Ctrl-C while no call is in progress
+  std::function<void()> before_end;  ///< SIGTERM, which ends the process right after; may be empty
+};
+
 /// One call at a time. From construction to destruction Ctrl-C (and SIGTERM) cancels the call in
 /// progress; the second one ends the process. Make it before any other thread.
 class Client {
  public:
-  /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051. With
-  /// `on_idle_interrupt` Ctrl-C ends the call in progress and nothing else, however often it comes;
-  /// where there is none, a thread of the client's calls this (SIGTERM ends the process).
-  explicit Client(std::string address, std::function<void()> on_idle_interrupt = {});
+  /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051. With `handlers`
+  /// Ctrl-C ends the call in progress and nothing else, however often it comes.
+  explicit Client(std::string address, std::optional<InterruptHandlers> handlers = {});
   ~Client();
 
   const std::string& address() const;
+
+  /// Lets `duration` pass between two calls. False where Ctrl-C came: at once then.
+  bool wait(Seconds duration);
 
   /// Streams; `on_event` gets every event in order.
   CallStatus generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
@@ -59,6 +67,7 @@ class Client {
   CallStatus drain(const v1::DrainRequest& request,
                    const std::function<void(const v1::DrainProgress&)>& on_progress);
   CallStatus reload(v1::ReloadConfigResult* result);
+  CallStatus list_requests(v1::ListRequestsResult* result);
   CallStatus flush(v1::FlushPrefixCacheResult* result);
   CallStatus set_log_level(const std::string& level, v1::SetLogLevelResult* result);
 

@@ -42,9 +42,15 @@ void add_sampling_options(CLI::App& command, SamplingOptions& o) {
   const auto add_list = [&](const char* flag, std::vector<std::string>& list, const char* help) {
     return command.add_option(flag, list, help)->expected(1)->take_all();
   };
+  command.option_defaults()->group("Length and end");
   command.add_option("--max-tokens", o.max_tokens,
                      "Most tokens of the answer [what the context leaves]");
   command.add_option("--min-tokens", o.min_tokens, "The answer does not end before [0]");
+  add_list("--stop", o.stop, "End the answer where this text begins; repeatable");
+  command.add_option("--stop-token-ids", o.stop_token_ids, "End the answer at these: 1,2,3")
+      ->delimiter(',');
+  command.add_flag("--ignore-eos", o.ignore_eos, "Go on after end-of-sequence tokens");
+  command.option_defaults()->group("Sampling");
   command.add_option("--temperature", o.temperature, "0 = greedy [the model's default]");
   command.add_option("--top-p", o.top_p,
                      "Nucleus mass in [0, 1]; 0 = the most probable token [the model's default]");
@@ -63,10 +69,7 @@ void add_sampling_options(CLI::App& command, SamplingOptions& o) {
   command.add_option("--allowed-token-ids", o.allowed_token_ids, "Draw only from these: 1,2,3")
       ->delimiter(',');
   add_list("--bad-word", o.bad_words, "Never complete this word; repeatable");
-  add_list("--stop", o.stop, "End the answer where this text begins; repeatable");
-  command.add_option("--stop-token-ids", o.stop_token_ids, "End the answer at these: 1,2,3")
-      ->delimiter(',');
-  command.add_flag("--ignore-eos", o.ignore_eos, "Go on after end-of-sequence tokens");
+  command.option_defaults()->group("Options");
 }
 
 void set_sampling(const SamplingOptions& o, v1::SamplingParams* out) {
@@ -96,6 +99,7 @@ void set_sampling(const SamplingOptions& o, v1::SamplingParams* out) {
 }
 
 void add_scheduling_options(CLI::App& command, SchedulingOptions& o) {
+  command.option_defaults()->group("Scheduling");
   command.add_option("--priority", o.priority, "system, interactive, default or bulk")
       ->check(CLI::IsMember({"system", "interactive", "default", "bulk"}))
       ->option_text("CLASS");
@@ -104,6 +108,7 @@ void add_scheduling_options(CLI::App& command, SchedulingOptions& o) {
       ->transform(CLI::AsNumberWithUnit(
           std::map<std::string, double>{{"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}},
           CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  command.option_defaults()->group("Options");
 }
 
 v1::PriorityClass priority_class(const SchedulingOptions& options) {

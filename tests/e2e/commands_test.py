@@ -1,15 +1,13 @@
-"""Commands, most of which talk to a daemon, as scripts and people use them: exit codes, JSON, Ctrl-C, Ctrl-D."""
+"""Commands, most of which talk to a daemon, as scripts and people use them: exit codes, JSON, mistakes, Ctrl-C."""
 import json
-import os
-import pty
-import select
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 
-from harness import BIN, MODEL, Daemon
+from harness import BIN, MODEL, SOURCE, Daemon
 
 TERN = str(BIN / "tern")
 STORY = "Tell me a story about a fox."
@@ -101,94 +99,130 @@ def test_bench():
             assert abs(row["dram_share"] * document["dram_gb_per_s"] / row["gb_per_s"] - 1) < 1e-6, row
 
 
-def test_chat_script(daemon):
-    question = "How many legs does a spider have?"
-    chat = daemon.command("chat", "--temperature", "0", "--max-tokens", "30")
-    done = subprocess.run(chat, input=f"{question}\n\n/reset\n{question}\n", capture_output=True, text=True, timeout=60)
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0 and len(lines) == 2 and lines[0] == lines[1], done
-    alone = daemon.tern("generate", "--prompt", question, "--temperature", "0", "--max-tokens", "30")
-    assert alone.stdout.strip() == lines[0]
-    failed = subprocess.run(chat, input="x " * 3000 + "\nhello\n", capture_output=True, text=True, timeout=60)
-    assert failed.returncode == 1 and "context" in failed.stderr and not failed.stdout, failed
-
-    script = subprocess.Popen(daemon.command("chat", "--ignore-eos"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    script.stdin.write(b"Tell me a story.\n")
-    script.stdin.flush()
-    script.stdout.read(1)
-    script.send_signal(signal.SIGINT)
-    assert script.wait(20) == 130
-
-
-class Terminal:
-    """A command on a pseudo-terminal."""
-
-    def __init__(self, command):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(command[0], command)
-        self.seen = ""
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def wait_for(self, word, seconds=30):
-        deadline = time.time() + seconds
-        while word not in self.seen:
-            assert time.time() < deadline, f"{word!r} is not in {self.seen!r}"
-            if select.select([self.fd], [], [], 0.1)[0]:
-                try:
-                    self.seen += os.read(self.fd, 4096).decode(errors="replace")
-                except OSError:
-                    break
-        at = self.seen.find(word)
-        assert at >= 0, f"{word!r} is not in {self.seen!r}"
-        before, self.seen = self.seen[:at], self.seen[at + len(word):]
-        return before
-
-    def exit_code(self):
-        while True:
-            try:
-                if not os.read(self.fd, 4096):
-                    break
-            except OSError:
-                break
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+def test_prompts(daemon):
+    greedy = ("--temperature", "0", "--max-tokens", "12")
+    asked = daemon.tern("generate", "--prompt", STORY, *greedy).stdout
+    assert daemon.tern("generate", STORY, *greedy).stdout == asked
+    assert daemon.tern("generate", *greedy, STORY).stdout == asked
+    for arguments in ((), ("-",)):
+        assert daemon.tern("generate", *arguments, *greedy, input=STORY + "\n").stdout == asked, arguments
+    assert daemon.tern("generate", "--prompt-file", "-", *greedy, input=STORY).stdout == asked
+    dashed = run("generate", *greedy, "--server", daemon.address, "--", "--temperature")  # behind -- it is text
+    assert dashed.returncode == 0 and dashed.stdout, dashed
+    empty = daemon.tern("generate", *greedy, input="")
+    assert empty.returncode == 2 and "stdin is empty" in empty.stderr, empty
+    both = daemon.tern("generate", STORY, "--prompt-file", "x")
+    assert both.returncode == 2 and "--prompt-file" in both.stderr, both
+    missing = daemon.tern("generate", "--prompt-file", "/no/such/file")
+    assert missing.returncode == 1 and "/no/such/file" in missing.stderr, missing
 
 
-def has_terminals():
-    """A container may come without /dev/pts."""
-    try:
-        for fd in pty.openpty():
-            os.close(fd)
-        return True
-    except OSError as error:
-        print(f"test_chat_terminal: skipped, this machine has no pseudo-terminals ({error})")
-        return False
+def test_mistakes():
+    """The cause is named, not what is missing because of it."""
+    for arguments, said in (
+            ("generate --promt x", "unknown option --promt; did you mean --prompt?"),
+            ("generate --temprature 0.5 hello", "unknown option --temprature; did you mean --temperature?"),
+            ("generate --max-token=5 hello", "unknown option --max-token; did you mean --max-tokens?"),
+            ("generat hello", "unknown command 'generat'; did you mean generate?"),
+            ("bench srve --rate 1", "unknown command 'srve'; did you mean serve?"),
+            ("score --modle x --prompt y", "unknown option --modle; did you mean --model?"),
+            ("eval perplexity --model x --txt y", "unknown option --txt; did you mean --text?"),
+            ("make-random --ot x", "unknown option --ot; did you mean --out?"),
+            ("generate tell me a story", "unexpected argument 'me'"),
+            ("--server 127.0.0.1:1 status", "option --server belongs behind the command")):
+        done = run(*arguments.split())
+        assert done.returncode == 2 and done.stderr.startswith(f"tern: {said}"), (arguments, done)
+        assert "--help'." in done.stderr and not done.stdout, done
+    daemon = subprocess.run([str(BIN / "ternd"), "--lisen", "x", "--model", "y"], capture_output=True, text=True)
+    assert daemon.returncode == 2 and daemon.stderr.startswith("ternd: unknown option --lisen; did you mean --listen?")
 
 
-def test_chat_terminal(daemon):
-    if not has_terminals():
-        return
-    terminal = Terminal(daemon.command("chat", "--temperature", "0", "--ignore-eos", "--max-tokens", "900"))
-    terminal.wait_for("> ")
-    terminal.type(STORY + "\n")
-    terminal.wait_for("morning")  # it streams
-    terminal.type("\x03")  # Ctrl-C stops the answer, not the program
-    terminal.wait_for("\n> ")
+def every_command():
+    """The words behind `tern` that make a command, by its own help."""
+    def below(path):
+        text = run(*path, "--help").stdout
+        names = re.findall(r"^  ([a-z][a-z-]*)  ", text, re.M)
+        return [path] + [command for name in names for command in below([*path, name])] if names else [path]
+    return [path for path in below([]) if path]
+
+
+def test_help():
+    commands = every_command()
+    assert ["ps"] in commands and ["bench", "serve"] in commands and len(commands) > 20, commands
+    listed = (SOURCE / "docs/cli.md").read_text()
+    assert all(f"`{' '.join(path)}" in listed for path in commands if path not in (["eval"], ["bench"])), commands
+    for block in listed.split("\n\n"):  # a table has its header
+        assert not re.search(r"^\|", block, re.M) or re.search(r"^\|---", block, re.M), block
+    pages = [run(*path, "--help").stdout for path in commands]
+    pages.append(subprocess.run([str(BIN / "ternd"), "--help"], capture_output=True, text=True).stdout)
+    for page in pages:
+        for artefact in ("{false}", "{", "UINT", ":INT", "FLOAT", "NONNEGATIVE", "POSITIVE", "Option Group", "REQUIRED", "Needs:"):
+            assert artefact not in page.replace("{role, content}", "").replace("{task, prompt, answer, check}", "") \
+                                       .replace("prompt.i.{input_ids,logits,greedy}", ""), (artefact, page)
+    for program in ("tern", "ternd"):
+        version = subprocess.run([str(BIN / program), "--version"], capture_output=True, text=True).stdout
+        assert re.fullmatch(rf"{program} \d+\.\d+\.\d+( \([0-9a-f]{{7,}}(-dirty)?\))?\n", version), version
+
+
+def test_completion():
+    script = run("completion", "bash").stdout
+
+    def complete(*words):
+        line = " ".join(f"'{word}'" for word in words)
+        asked = f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _tern_completion; printf '%s\n' \"${{COMPREPLY[@]}}\""
+        return subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+
+    assert complete("tern", "gen") == ["generate"]
+    assert complete("tern", "bench", "se") == ["serve"]
+    assert "--temperature" in complete("tern", "generate", "--t") and "--rate" not in complete("tern", "generate", "--")
+    assert complete("tern", "generate", "--priority", "in") == ["interactive"]
+    assert complete("tern", "completion", "z") == ["zsh"]
+    for shell in ("zsh", "fish"):
+        assert "generate" in run("completion", shell).stdout
+    wrong = run("completion", "csh")
+    assert wrong.returncode == 2 and "csh" in wrong.stderr
+
+
+def test_unreachable():
+    """Why there is no server is told, and the exit code is 3."""
+    with tempfile.TemporaryDirectory() as root, Daemon(listen="127.0.0.1:0", http="127.0.0.1:0") as daemon:
+        admin = daemon.json("status")["admin_listen"][0]
+        locked = f"{root}/locked.sock"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(locked)
+        left = f"{root}/left.sock"
+        socket.socket(socket.AF_UNIX).bind(left)
+        for address, said in (("127.0.0.1:1", "connection refused"), ("no-such-host.invalid:50051", "cannot be resolved"),
+                              (daemon.http, "HTTP/1.1"), (f"unix:{root}/none.sock", "there is no socket"),
+                              (f"unix:{left}", "nobody listens"), (f"unix:{__file__}", "is no socket"),
+                              (f"http://{daemon.http}", "it is an URL"), ("localhost", "there is no port"),
+                              (admin, "admin.listen")):
+            for command in (["status"], ["generate", "x"]):
+                done = run(*command, "--server", address)
+                assert done.returncode == 3 and said in done.stderr and done.stderr.count("\n") == 1, (address, done)
+        listener.close()
+        # The reverse: gRPC's port given to the client of the HTTP API.
+        done = run("bench", "serve", "--http", f"http://{daemon.address}", "--rate", "1", "--num-requests", "1")
+        assert done.returncode == 3 and "gRPC" in done.stderr, done
+
+
+def test_ps(daemon):
+    assert daemon.json("ps")["requests"] == []
+    client = subprocess.Popen(daemon.command("generate", STORY, "--ignore-eos", "--request-id", "seen", "--priority", "interactive"),
+                              stdout=subprocess.PIPE)
+    client.stdout.read(1)
+    (live,) = daemon.json("ps")["requests"]
+    assert live["request_id"] == "seen" and live["phase"] == "REQUEST_PHASE_DECODE", live
+    assert live["priority"] == "PRIORITY_CLASS_INTERACTIVE" and live["num_answers"] == 1, live
+    assert live["prompt_tokens"] > 0 and live["generated_tokens"] > 0, live
+    assert 0 < live["ttft_seconds"] <= live["age_seconds"], live
+    assert STORY not in json.dumps(live)
+    shown = daemon.tern("ps").stdout
+    assert re.search(r"^seen +decode +interactive +\d+ +\d+ ", shown, re.M), shown
+    client.send_signal(signal.SIGINT)
+    client.wait(20)
     daemon.wait_idle()
-    terminal.type("\x03")  # nor at the prompt
-    terminal.wait_for("\n> ")
-    terminal.type("/nonsense\n")
-    terminal.wait_for("no such command: /nonsense")
-    terminal.wait_for("> ")
-    terminal.type("And then?\n")  # the conversation goes on
-    terminal.wait_for("\n")
-    terminal.wait_for(" ")
-    terminal.type("\x03")
-    terminal.wait_for("\n> ")
-    terminal.type("\x04")  # Ctrl-D leaves
-    assert terminal.exit_code() == 0
+    assert daemon.json("ps")["requests"] == []
 
 
 def test_interrupt(daemon):
@@ -204,8 +238,11 @@ def main():
     print("test_files: ok")
     test_bench()
     print("test_bench: ok")
+    for test in (test_mistakes, test_help, test_completion, test_unreachable):
+        test()
+        print(f"{test.__name__}: ok")
     with Daemon() as daemon:
-        for test in (test_generate, test_models, test_chat_script, test_chat_terminal, test_interrupt):
+        for test in (test_generate, test_prompts, test_ps, test_models, test_interrupt):
             test(daemon)
             print(f"{test.__name__}: ok")
 

@@ -128,10 +128,34 @@ def pod_leaves_time_to_drain():
         assert grace > drain_seconds(config.name), grace
 
 
+def install_brings_what_people_need():
+    with tempfile.TemporaryDirectory() as root:
+        done = subprocess.run(["cmake", "--install", BIN, "--prefix", root], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        for name in ("bin/tern", "bin/ternd", "share/tern/ternd.yaml", "share/tern/models/tern-stories/config.json",
+                     "share/tern/proto/tern/v1/inference.proto", "share/tern/proto/grpc/health/v1/health.proto",
+                     "share/tern/deploy/grafana/tern.json", "share/tern/deploy/prometheus/scrape.yaml",
+                     "share/doc/tern/LICENSE", "share/doc/tern/docs/grpc.md", "share/man/man1/tern.1", "share/man/man8/ternd.8",
+                     "share/bash-completion/completions/tern", "share/bash-completion/completions/ternd",
+                     "share/zsh/site-functions/_tern", "share/fish/vendor_completions.d/tern.fish"):
+            assert pathlib.Path(root, name).stat().st_size > 0, name
+        assert f"ExecStart={root}/bin/ternd " in pathlib.Path(root, "lib/systemd/system/ternd.service").read_text()
+        manual = pathlib.Path(root, "share/man/man1/tern.1").read_text()
+        assert all(f".SS {command}\n" in manual for command in ("generate", "chat", "ps", "bench serve")), manual
+        # The bundled model is found from where the programs are.
+        named = subprocess.run([f"{root}/bin/tern", "inspect", "--model", "tern-stories"], cwd="/", capture_output=True, text=True)
+        assert named.returncode == 0 and root in named.stdout, named
+
+
+def package_has_a_configuration_that_ternd_takes():
+    drain_seconds(SOURCE / "deploy/debian/ternd.yaml")
+
+
 if __name__ == "__main__":
     for test in (systemd_hears_of_start_reload_and_stop, systemd_hears_of_a_stop_while_loading,
                  thread_caches_are_off_unless_the_operator_has_his_own,
-                 unit_leaves_time_to_drain, image_has_a_configuration_that_ternd_takes, pod_leaves_time_to_drain):
+                 unit_leaves_time_to_drain, image_has_a_configuration_that_ternd_takes,
+                 package_has_a_configuration_that_ternd_takes, install_brings_what_people_need, pod_leaves_time_to_drain):
         start = time.time()
         test()
         print(f"{test.__name__}: ok in {time.time() - start:.1f} s", flush=True)
