@@ -14,8 +14,7 @@ PAGE = (SOURCE / "docs/grpc.md").read_text()
 
 
 def the_program_prints_what_the_page_says():
-    (program,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
-    (expected,) = re.findall(r"^```\n(.*?)^```", PAGE, re.M | re.S)
+    ((program, expected),) = re.findall(r"^```python\n(.*?)^```\n\n```\n(.*?)^```", PAGE, re.M | re.S)
     with Daemon(listen="127.0.0.1:0") as daemon, tempfile.NamedTemporaryFile("w", suffix=".py") as file:
         file.write(program)
         file.flush()
