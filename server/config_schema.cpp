@@ -294,7 +294,7 @@ Status parse_string(const ConfigKey& key, const std::string& text, std::string* 
   return {};
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
@@ -321,7 +321,7 @@ std::string print_list(const std::vector<std::string>& list) {
   std::string out = "[";
   for (const std::string& item : list) {
     if (out.size() > 1) out += ", ";
-    out += quoted(item);
+    out += in_quotes(item);
   }
   return out + "]";
 }
@@ -359,7 +359,7 @@ std::string print_value(ConfigSlot slot) {
           [](bool* v) { return std::string(*v ? "true" : "false"); },
           [](int32_t* v) { return std::to_string(*v); },
           [](int64_t* v) { return std::to_string(*v); }, [](uint64_t* v) { return print_size(*v); },
-          [](Seconds* v) { return print_duration(*v); }, [](std::string* v) { return quoted(*v); },
+          [](Seconds* v) { return print_duration(*v); }, [](std::string* v) { return in_quotes(*v); },
           [](std::vector<std::string>* v) { return print_list(*v); },
           [](std::optional<float>* v) { return *v ? number(**v) : std::string(kAuto); },
           [](std::optional<int32_t>* v) { return *v ? std::to_string(**v) : std::string(kAuto); }},
