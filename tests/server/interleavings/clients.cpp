@@ -145,7 +145,7 @@ class HttpClient final : public Client {
       prompts[1].set_request_id(request.request_id() + "b");
     }
     answers_.emplace();
-    const auto error = answers_->submit(service_.state, prompts, deadline);
+    const auto error = answers_->submit(service_.state, prompts, /*prompt_only=*/false, deadline);
     requests_ = service_.engine.take_accepted();
     if (error) {
       leave();  // what was accepted before

@@ -80,6 +80,7 @@ class WatchedEngine::Witness final : public TokenSink {
     expect(!answer.has_ended, "nothing comes after the last event of an answer");
     expect(event.token_ids.empty() || !known_->is_out, "a paused request computes nothing");
     answer.text += event.text;
+    answer.num_tokens += int32_t(event.token_ids.size());
     expect(known_->solo.text.starts_with(answer.text), "an answer is what it is alone");
     Scenario& scenario = engine_.scenario_;
     scenario.note(known_->id * 8 + uint64_t(event.index));
@@ -100,6 +101,7 @@ class WatchedEngine::Witness final : public TokenSink {
     if (finished.status.ok()) {
       expect(!known_->solo.is_poisoned && answer.text == known_->solo.text, "an answer is whole");
       expect(finished.reason == known_->solo.reason, "an answer ends for its own reason");
+      expect(finished.usage.completion_tokens == answer.num_tokens, "a counted token is told");
     } else if (known_->failure.ok()) {
       known_->failure = finished.status;
       expect(

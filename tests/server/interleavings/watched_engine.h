@@ -30,6 +30,7 @@ Solo solo_answer(const std::vector<int32_t>& prompt, int32_t max_tokens, const P
 /// What the witness knows of an accepted request, independently of the engine.
 struct Known {
   struct Answer {
+    int32_t num_tokens = 0;
     std::string text;
     bool has_ended = false;
   };
