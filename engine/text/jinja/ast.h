@@ -39,6 +39,8 @@ struct Expr {
   Value literal;
   std::vector<ExprPtr> children;
   std::vector<std::pair<std::string, ExprPtr>> named;
+  ExprPtr star;         ///< *args of a call
+  ExprPtr double_star;  ///< **kwargs
   std::vector<std::string> operators;
 };
 
@@ -47,9 +49,19 @@ struct Macro {
     std::string name;
     ExprPtr otherwise;  ///< null: undefined where the caller gives none
   };
-  std::string name;
+  std::string name;  ///< empty: what {% call %} calls back
   std::vector<Parameter> parameters;
   Body body;
+  // Whether the body asks for more than the parameters.
+  bool takes_caller = false, takes_kwargs = false, takes_varargs = false;
+};
+
+struct Scope;
+
+/// A macro as a value: it sees the variables of the place where it stands. The rendering owns it.
+struct Closure {
+  const Macro* macro = nullptr;
+  Scope* scope = nullptr;
 };
 
 struct Stmt {
@@ -60,11 +72,15 @@ struct Stmt {
     kFor,       ///< for target in expr if condition: body, else: otherwise
     kSet,       ///< set target = expr
     kSetBlock,  ///< set target: body, through the filters of `expr`, if any
+    kWith,      ///< assignments, body
     kMacro,     ///< macro
+    kCall,      ///< expr, a call, with `macro` as its caller
     kBreak,
     kContinue,
     kFilterBlock,  ///< body through the filters of `expr`
-    kScope,        ///< body with variables of its own ({% generation %})
+    kBlock,        ///< body with variables of its own, seeing the template's own only
+    kScope,        ///< body with variables of its own
+    kRefused,      ///< fails with `text` where it is reached
   };
   struct Branch {
     ExprPtr condition;  ///< null: else
@@ -72,10 +88,12 @@ struct Stmt {
   };
   Kind kind = Kind::kText;
   int line = 0;
+  bool recursive = false;  ///< a `for` whose `loop` can be called
   std::string text;
   ExprPtr target;  ///< a name, a tuple of targets, or namespace.name
   ExprPtr expr;    ///< of filters on a block: their innermost child is kName with an empty name
   ExprPtr condition;
+  std::vector<std::pair<ExprPtr, ExprPtr>> assignments;  ///< of `with`
   std::vector<Branch> branches;
   Body body;
   Body otherwise;

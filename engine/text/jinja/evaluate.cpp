@@ -13,6 +13,7 @@ using Kind = Expr::Kind;
 /// A slice of [0, size) as Python computes it: `count` indices from `start` on, `step` apart.
 struct SliceRange {
   int64_t start = 0;
+  int64_t stop = 0;
   int64_t step = 1;
   int64_t count = 0;
 };
@@ -35,12 +36,12 @@ Result<SliceRange> slice_range(const Value bounds[3], int64_t size) {
   };
   TERN_ASSIGN(const int64_t start, slice_bound(bounds[0], backwards ? INT64_MAX : 0));
   range.start = place(start);
-  int64_t stop = backwards ? -1 : size;
+  range.stop = backwards ? -1 : size;
   if (!bounds[1].is_none()) {
     TERN_ASSIGN(const int64_t given, slice_bound(bounds[1], 0));
-    stop = place(given);
+    range.stop = place(given);
   }
-  const int64_t distance = backwards ? range.start - stop : stop - range.start;
+  const int64_t distance = backwards ? range.start - range.stop : range.stop - range.start;
   const int64_t stride = backwards ? -range.step : range.step;
   range.count = distance > 0 ? (distance + stride - 1) / stride : 0;
   return range;
@@ -96,21 +97,30 @@ Result<Value> Interpreter::evaluate_node(const Expr& expr) {
   }
   // Kinds whose first child is what the rest applies to.
   if (expr.kind == Kind::kSlice) return evaluate_slice(expr);
+  if (expr.kind == Kind::kCall) return evaluate_call(expr, nullptr);
   TERN_ASSIGN(const Value value, evaluate(*expr.children[0]));
   TERN_ASSIGN(const CallArgs args, evaluate_arguments(expr));
   Result<Value> result = Value();
   if (expr.kind == Kind::kAttribute) {
     result = get_attribute(value, expr.name);
   } else if (expr.kind == Kind::kItem) {
+    if (value.is_string()) TERN_TRY(charge_walk(value));  // its characters are counted
     result = get_item(value, args.positional[0]);
   } else if (expr.kind == Kind::kFilter) {
     result = filter(expr.name, value, args);
-  } else if (expr.kind == Kind::kTest) {
+  } else {
     const Result<bool> truth = test(expr.name, value, args);
     result = truth.ok() ? Result<Value>(Value(*truth)) : truth.status();
-  } else {
-    result = call(value, args);
   }
+  return result.ok() ? result : located(result.status(), expr.line);
+}
+
+/// A call, with `caller` among its arguments where it is that of a {% call %}.
+Result<Value> Interpreter::evaluate_call(const Expr& expr, const Value* caller) {
+  TERN_ASSIGN(const Value callee, evaluate(*expr.children[0]));
+  TERN_ASSIGN(CallArgs args, evaluate_arguments(expr));
+  if (caller) args.named.emplace_back("caller", *caller);
+  auto result = call(callee, args);
   return result.ok() ? result : located(result.status(), expr.line);
 }
 
@@ -138,7 +148,33 @@ Result<CallArgs> Interpreter::evaluate_arguments(const Expr& expr) {
     TERN_ASSIGN(Value value, evaluate(*value_expr));
     args.named.emplace_back(name, std::move(value));
   }
+  if (expr.star || expr.double_star) {
+    const Status status = evaluate_stars(expr, args);
+    if (!status.ok()) return located(status, expr.line);
+  }
   return args;
+}
+
+Status Interpreter::evaluate_stars(const Expr& expr, CallArgs& args) {
+  if (expr.star) {
+    TERN_ASSIGN(const Value value, evaluate(*expr.star));
+    TERN_ASSIGN(const auto more, iterate(value));
+    TERN_TRY(charge(more->items.size() * sizeof(Value)));
+    args.positional.insert(args.positional.end(), more->items.begin(), more->items.end());
+  }
+  if (!expr.double_star) return {};
+  TERN_ASSIGN(const Value value, evaluate(*expr.double_star));
+  if (!value.is_dict()) return type_error(value, "argument after ** must be a mapping");
+  TERN_TRY(charge(value.dict().items.size() * sizeof(Value)));
+  Dict names;
+  for (const auto& [name, member] : args.named) names.set(name, Value());
+  for (const auto& [key, member] : value.dict().items) {
+    if (!key.is_string()) return invalid_argument("keywords must be strings");
+    if (names.find(key.string()))
+      return invalid_argument("got two values for " + string_repr(key.string()));
+    args.named.emplace_back(key.string(), member);
+  }
+  return {};
 }
 
 Result<Value> Interpreter::evaluate_dict(const Expr& expr) {
@@ -146,10 +182,8 @@ Result<Value> Interpreter::evaluate_dict(const Expr& expr) {
   TERN_TRY(charge(items.size() * sizeof(Value)));
   Dict dict;
   for (size_t i = 0; i < items.size(); i += 2) {
-    if (!Dict::is_key(items[i]))
-      return Status(Code::kUnimplemented,
-                    at_line(expr.line, "tern knows only strings and integers as keys of dicts"));
-    dict.set(items[i], items[i + 1]);
+    const Status status = dict.set(items[i], items[i + 1]);
+    if (!status.ok()) return located(status, expr.line);
   }
   return make_dict(std::move(dict));
 }
@@ -161,24 +195,35 @@ Result<Value> Interpreter::evaluate_slice(const Expr& expr) {
     if (expr.children[size_t(i) + 1]) {
       TERN_ASSIGN(bounds[i], evaluate(*expr.children[size_t(i) + 1]));
     }
-  if (!value.is_string() && !(value.is_list() && value.list().kind <= List::Kind::kTuple))
-    return invalid_argument(at_line(expr.line, "cannot slice " + quoted_type(value)));
+  const bool is_sequence = value.is_string() || (value.is_list() && !value.list().is_view());
+  if (!is_sequence)
+    return located(type_error(value, "cannot slice " + quoted_type(value)), expr.line);
   const size_t size = value.is_string() ? num_chars(value.string()) : value.list().items.size();
   const auto range = slice_range(bounds, int64_t(size));
   if (!range.ok()) return located(range.status(), expr.line);
-  if (value.is_string()) return string(slice_text(value.string(), *range));
-  std::vector<Value> items;
+  if (value.is_string()) {
+    TERN_TRY(charge(value.string().size(), 0));
+    return string(String{slice_text(value.string(), *range), value.is_markup()});
+  }
+  const List& whole = value.list();
+  List part;
+  part.kind = whole.kind;
+  part.start = whole.start + range->start * whole.range_step;
+  part.stop = whole.start + range->stop * whole.range_step;
+  part.range_step = whole.range_step * range->step;
+  TERN_TRY(charge(size_t(range->count) * sizeof(Value), range->count));
   for (int64_t i = 0; i < range->count; ++i)
-    items.push_back(value.list().items[size_t(range->start + i * range->step)]);
-  return list(std::move(items), value.list().kind);
+    part.items.push_back(whole.items[size_t(range->start + i * range->step)]);
+  return make_list(std::move(part));
 }
 
 Result<Value> Interpreter::evaluate_unary(const Expr& expr) {
   TERN_ASSIGN(const Value value, evaluate(*expr.children[0]));
   if (expr.name == "not") return Value(!value.truthy());
   if (!value.is_number())
-    return invalid_argument(
-        at_line(expr.line, "bad operand for unary " + expr.name + ": " + quoted_type(value)));
+    return located(
+        type_error(value, "bad operand for unary " + expr.name + ": " + quoted_type(value)),
+        expr.line);
   if (value.is(Value::Type::kFloat))
     return Value(expr.name == "-" ? -value.number() : value.number());
   if (expr.name == "+") return Value(value.integer());
@@ -212,12 +257,9 @@ Result<Value> Interpreter::evaluate_compare(const Expr& expr) {
       if (!found.ok()) return located(found.status(), expr.line);
       holds = *found == (op == "in");
     } else {
-      const auto order = compare(left, right);
-      if (!order.ok()) return located(order.status(), expr.line);
-      holds = op == "<"    ? *order < 0
-              : op == "<=" ? *order <= 0
-              : op == ">"  ? *order > 0
-                           : *order >= 0;
+      const auto ordered = is_ordered(op, left, right);
+      if (!ordered.ok()) return located(ordered.status(), expr.line);
+      holds = *ordered;
     }
     if (!holds) return Value(false);
     left = std::move(right);

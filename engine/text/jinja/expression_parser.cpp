@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 #include "engine/text/jinja/filters.h"
 #include "engine/text/jinja/tests.h"
@@ -19,11 +20,17 @@ std::vector<ExprPtr> nodes(ExprPtr a, ExprPtr b = nullptr) {
   return list;
 }
 
-/// Words that end an operand, so that `is defined and …` does not take `and` as the test's
-/// argument.
-bool is_keyword(std::string_view name) {
-  constexpr std::string_view kKeywords[] = {"else", "or", "and", "is", "if", "in", "not"};
-  return std::find(std::begin(kKeywords), std::end(kKeywords), name) != std::end(kKeywords);
+bool is_constant(std::string_view name) {
+  return name == "true" || name == "True" || name == "false" || name == "False" || name == "none" ||
+         name == "None";
+}
+
+/// The flag that tells whether a macro takes the special argument `name`; null for other names.
+bool* special_argument(Macro& macro, std::string_view name) {
+  return name == "caller"    ? &macro.takes_caller
+         : name == "kwargs"  ? &macro.takes_kwargs
+         : name == "varargs" ? &macro.takes_varargs
+                             : nullptr;
 }
 
 }  // namespace
@@ -77,8 +84,8 @@ Result<ExprPtr> ExpressionParser::parse_tuple(bool with_conditional) {
   if (!at_operator(",")) return first;
   std::vector<ExprPtr> items = nodes(std::move(first));
   while (accept_operator(",")) {
-    const bool ends = at_operator(")") || at_operator("=") || peek().type == Type::kEndBlock ||
-                      peek().type == Type::kEndPrint;
+    const bool ends =
+        at_operator(")") || peek().type == Type::kEndBlock || peek().type == Type::kEndPrint;
     if (ends) break;
     TERN_ASSIGN(ExprPtr item, parse_expression(with_conditional));
     items.push_back(std::move(item));
@@ -86,26 +93,67 @@ Result<ExprPtr> ExpressionParser::parse_tuple(bool with_conditional) {
   return make(Kind::kTuple, "", std::move(items));
 }
 
-Result<ExprPtr> ExpressionParser::parse_target(bool with_attribute) {
-  std::vector<ExprPtr> targets;
-  const bool parenthesised = accept_operator("(");
-  do {
-    TERN_ASSIGN(std::string name, expect_name());
-    if (is_keyword(name)) return error("cannot assign to " + string_repr(name));
-    TERN_ASSIGN(ExprPtr target, make(Kind::kName, std::move(name), {}));
-    if (with_attribute && accept_operator(".")) {
-      TERN_ASSIGN(std::string attribute, expect_name());
-      TERN_ASSIGN(target, make(Kind::kAttribute, std::move(attribute), nodes(std::move(target))));
+void ExpressionParser::note_load(std::string_view name) {
+  for (size_t i = 0; i < macros_.size(); ++i) {
+    bool* flag = special_argument(*macros_[i], name);
+    const auto& stored = stored_[i];
+    if (flag && std::find(stored.begin(), stored.end(), name) == stored.end()) *flag = true;
+  }
+}
+
+void ExpressionParser::note_store(std::string_view name) {
+  for (size_t i = 0; i < macros_.size(); ++i)
+    for (const std::string_view special : {"caller", "kwargs", "varargs"})
+      if (name == special) stored_[i].push_back(special);
+}
+
+Result<std::string> ExpressionParser::parse_target_name() {
+  TERN_ASSIGN(std::string name, expect_name());
+  if (is_constant(name)) return error("cannot assign to " + string_repr(name));
+  note_store(name);
+  return name;
+}
+
+Result<ExprPtr> ExpressionParser::parse_target_part(bool with_attribute) {
+  if (accept_operator("(")) {
+    if (++nesting_ > kMaxNesting) return error("the template is nested too deeply");
+    std::vector<ExprPtr> parts;
+    bool is_tuple = at_operator(")");
+    while (!at_operator(")")) {
+      TERN_ASSIGN(ExprPtr part, parse_target_part(with_attribute));
+      parts.push_back(std::move(part));
+      if (!accept_operator(",")) break;
+      is_tuple = true;
     }
+    TERN_TRY(expect_operator(")"));
+    --nesting_;
+    if (!is_tuple) return std::move(parts[0]);
+    return make(Kind::kTuple, "", std::move(parts));
+  }
+  const bool is_attribute = with_attribute && peek(1).is(Type::kOperator, ".");
+  TERN_ASSIGN(std::string name, is_attribute ? expect_name() : parse_target_name());
+  TERN_ASSIGN(ExprPtr target, make(Kind::kName, std::move(name), {}));
+  if (!is_attribute) return target;
+  take();
+  TERN_ASSIGN(std::string attribute, expect_name());
+  return make(Kind::kAttribute, std::move(attribute), nodes(std::move(target)));
+}
+
+Result<ExprPtr> ExpressionParser::parse_target(bool with_attribute) {
+  TERN_ASSIGN(ExprPtr first, parse_target_part(with_attribute));
+  if (!at_operator(",")) return first;
+  std::vector<ExprPtr> targets = nodes(std::move(first));
+  while (accept_operator(",")) {
+    if (peek().type == Type::kEndBlock) break;
+    TERN_ASSIGN(ExprPtr target, parse_target_part(with_attribute));
     targets.push_back(std::move(target));
-  } while (accept_operator(","));
-  if (parenthesised) TERN_TRY(expect_operator(")"));
-  if (targets.size() == 1) return std::move(targets[0]);
+  }
   return make(Kind::kTuple, "", std::move(targets));
 }
 
 Result<ExprPtr> ExpressionParser::parse_expression(bool with_conditional) {
   if (++nesting_ > kMaxNesting) return error("the template is nested too deeply");
+  const size_t known = unknown_.size();
   TERN_ASSIGN(ExprPtr value, parse_or());
   while (with_conditional && accept_name("if")) {
     std::vector<ExprPtr> parts;
@@ -117,6 +165,7 @@ Result<ExprPtr> ExpressionParser::parse_expression(bool with_conditional) {
       TERN_ASSIGN(parts[2], parse_expression());
     }
     TERN_ASSIGN(value, make(Kind::kConditional, "", std::move(parts)));
+    unknown_.resize(known);
   }
   --nesting_;
   return value;
@@ -235,14 +284,12 @@ Result<ExprPtr> ExpressionParser::parse_primary() {
 }
 
 Result<ExprPtr> ExpressionParser::parse_name() {
-  if (is_keyword(peek().text)) return unexpected();
   std::string name = take().text;
-  const bool is_true = name == "true" || name == "True",
-             is_false = name == "false" || name == "False";
-  if (!is_true && !is_false && name != "none" && name != "None")
-    return make(Kind::kName, std::move(name), {});
+  note_load(name);
+  if (!is_constant(name)) return make(Kind::kName, std::move(name), {});
   TERN_ASSIGN(ExprPtr literal, make(Kind::kLiteral, "", {}));
-  if (is_true || is_false) literal->literal = Value(is_true);
+  const char first = char(name[0] | 0x20);
+  if (first != 'n') literal->literal = Value(first == 't');
   return literal;
 }
 
@@ -250,17 +297,16 @@ Result<ExprPtr> ExpressionParser::parse_number() {
   const Token token = take();
   const char *begin = token.text.data(), *end = begin + token.text.size();
   TERN_ASSIGN(ExprPtr literal, make(Kind::kLiteral, "", {}));
-  std::errc failure{};
   if (token.type == Type::kInteger) {
+    const char letter = token.text.size() > 1 ? char(token.text[1] | 0x20) : ' ';
+    const int base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
     int64_t value = 0;
-    failure = std::from_chars(begin, end, value).ec;
+    const auto failure = std::from_chars(base == 10 ? begin : begin + 2, end, value, base).ec;
+    if (failure != std::errc()) return error("number " + token.text + " exceeds 64 bits");
     literal->literal = Value(value);
   } else {
-    double value = 0;
-    failure = std::from_chars(begin, end, value).ec;
-    literal->literal = Value(value);
+    literal->literal = Value(std::strtod(token.text.c_str(), nullptr));  // beyond a double: inf
   }
-  if (failure != std::errc()) return error("number " + token.text + " is out of range");
   return literal;
 }
 
@@ -323,7 +369,7 @@ Result<ExprPtr> ExpressionParser::parse_postfix(ExprPtr value) {
 }
 
 Result<ExprPtr> ExpressionParser::parse_attribute(ExprPtr value) {
-  if (peek().type == Type::kInteger) {
+  if (peek().type == Type::kInteger) {  // x.0 is x[0]
     TERN_ASSIGN(ExprPtr index, parse_number());
     return make(Kind::kItem, "", nodes(std::move(value), std::move(index)));
   }
@@ -334,39 +380,70 @@ Result<ExprPtr> ExpressionParser::parse_attribute(ExprPtr value) {
 Result<ExprPtr> ExpressionParser::parse_subscript(ExprPtr value) {
   std::vector<ExprPtr> parts = nodes(std::move(value));
   bool is_slice = false;
-  while (true) {
+  if (at_operator("]")) {  // the empty tuple
+    TERN_ASSIGN(ExprPtr key, make(Kind::kTuple, "", {}));
+    parts.push_back(std::move(key));
+  }
+  while (!at_operator("]")) {
     parts.emplace_back();
-    if (!at_operator(":") && !at_operator("]")) {
-      TERN_ASSIGN(parts.back(), parse_expression());
+    if (!at_operator(":")) {
+      TERN_ASSIGN(parts.back(), is_slice ? parse_expression() : parse_subscript_tuple());
     }
     if (parts.size() == 4 || !accept_operator(":")) break;
     is_slice = true;
   }
   TERN_TRY(expect_operator("]"));
-  if (!is_slice && !parts[1]) return error("a subscript is empty");
   if (!is_slice) return make(Kind::kItem, "", std::move(parts));
   parts.resize(4);
   return make(Kind::kSlice, "", std::move(parts));
 }
 
+/// What stands in brackets: a key, or several with commas between, a tuple.
+Result<ExprPtr> ExpressionParser::parse_subscript_tuple() {
+  TERN_ASSIGN(ExprPtr first, parse_expression());
+  if (!at_operator(",")) return first;
+  std::vector<ExprPtr> items = nodes(std::move(first));
+  while (accept_operator(",")) {
+    if (at_operator("]")) break;
+    TERN_ASSIGN(ExprPtr item, parse_expression());
+    items.push_back(std::move(item));
+  }
+  return make(Kind::kTuple, "", std::move(items));
+}
+
+Status ExpressionParser::parse_argument(Expr& call) {
+  const auto take_value = [&](ExprPtr& slot) -> Status {
+    TERN_ASSIGN(slot, parse_expression());
+    call.depth = std::max(call.depth, slot->depth + 1);
+    return {};
+  };
+  if (call.double_star) return error("an argument follows **");
+  if (accept_operator("**")) return take_value(call.double_star);
+  if (at_operator("*")) {
+    if (call.star) return error("a call has two * arguments");
+    take();
+    return take_value(call.star);
+  }
+  if (peek().type == Type::kName && peek(1).is(Type::kOperator, "=")) {
+    std::string name = take().text;
+    take();
+    for (const auto& [other, value] : call.named)
+      if (other == name) return error("the argument " + string_repr(name) + " is given twice");
+    call.named.emplace_back(std::move(name), nullptr);
+    return take_value(call.named.back().second);
+  }
+  if (call.star || !call.named.empty())
+    return error("an argument without a name follows one with a name");
+  ExprPtr value;
+  TERN_TRY(take_value(value));
+  call.children.push_back(std::move(value));
+  return {};
+}
+
 Status ExpressionParser::parse_arguments(Expr& call) {
   TERN_TRY(expect_operator("("));
   while (!at_operator(")")) {
-    if (at_operator("*") || at_operator("**")) return unknown("'*' before an argument");
-    const bool is_named = peek().type == Type::kName && peek(1).is(Type::kOperator, "=");
-    std::string name;
-    if (is_named) {
-      name = take().text;
-      take();
-    } else if (!call.named.empty()) {
-      return error("an argument without a name follows one with a name");
-    }
-    TERN_ASSIGN(ExprPtr value, parse_expression());
-    call.depth = std::max(call.depth, value->depth + 1);
-    if (is_named)
-      call.named.emplace_back(std::move(name), std::move(value));
-    else
-      call.children.push_back(std::move(value));
+    TERN_TRY(parse_argument(call));
     if (!accept_operator(",")) break;
   }
   return expect_operator(")");
@@ -394,9 +471,18 @@ Result<ExprPtr> ExpressionParser::parse_filters(ExprPtr value) {
   return value;
 }
 
-Result<ExprPtr> ExpressionParser::parse_filter(ExprPtr value) {
+Result<std::string> ExpressionParser::parse_dotted_name() {
   TERN_ASSIGN(std::string name, expect_name());
-  if (ifs_ == 0 && !find_filter(name)) return unknown("the filter " + string_repr(name));
+  while (accept_operator(".")) {
+    TERN_ASSIGN(const std::string part, expect_name());
+    name += "." + part;
+  }
+  return name;
+}
+
+Result<ExprPtr> ExpressionParser::parse_filter(ExprPtr value) {
+  TERN_ASSIGN(std::string name, parse_dotted_name());
+  if (!find_filter(name)) unknown_.push_back(unknown("the filter " + string_repr(name)));
   TERN_ASSIGN(ExprPtr filter, make(Kind::kFilter, std::move(name), nodes(std::move(value))));
   if (at_operator("(")) TERN_TRY(parse_arguments(*filter));
   return filter;
@@ -404,16 +490,18 @@ Result<ExprPtr> ExpressionParser::parse_filter(ExprPtr value) {
 
 Result<ExprPtr> ExpressionParser::parse_test(ExprPtr value) {
   const bool negated = accept_name("not");
-  TERN_ASSIGN(std::string name, expect_name());
-  if (ifs_ == 0 && !find_test(name)) return unknown("the test " + string_repr(name));
+  TERN_ASSIGN(std::string name, parse_dotted_name());
+  if (!find_test(name)) unknown_.push_back(unknown("the test " + string_repr(name)));
   TERN_ASSIGN(ExprPtr test, make(Kind::kTest, std::move(name), nodes(std::move(value))));
   const Type next = peek().type;
-  const bool has_operand =
-      next == Type::kString || next == Type::kInteger || next == Type::kFloat ||
-      (next == Type::kName && !is_keyword(peek().text)) || at_operator("[") || at_operator("{");
+  const bool ends = at_name("else") || at_name("or") || at_name("and");
+  const bool has_operand = next == Type::kString || next == Type::kInteger ||
+                           next == Type::kFloat || (next == Type::kName && !ends) ||
+                           at_operator("[") || at_operator("{");
   if (at_operator("(")) {
     TERN_TRY(parse_arguments(*test));
   } else if (has_operand) {
+    if (at_name("is")) return error("tests cannot be chained with 'is'");
     TERN_ASSIGN(ExprPtr operand, parse_primary());
     TERN_ASSIGN(operand, parse_postfix(std::move(operand)));
     test->depth = std::max(test->depth, operand->depth + 1);

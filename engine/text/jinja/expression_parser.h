@@ -39,8 +39,9 @@ class ExpressionParser {
   /// An expression, or several with commas between: a tuple.
   Result<ExprPtr> parse_tuple(bool with_conditional = true);
 
-  /// What can be assigned to.
+  /// What can be assigned to: names, tuples of them, and, `with_attribute`, namespace.name.
   Result<ExprPtr> parse_target(bool with_attribute);
+  Result<std::string> parse_target_name();
 
   /// `name(args) | name …` on `value`.
   Result<ExprPtr> parse_filters(ExprPtr value);
@@ -49,8 +50,19 @@ class ExpressionParser {
   /// A node at this token's line over `children`.
   Result<ExprPtr> make(Expr::Kind kind, std::string name, std::vector<ExprPtr> children);
 
+  /// The failure of the first filter or test since `known` that there is not.
+  Status check_unknown(size_t known = 0) const {
+    return unknown_.size() > known ? unknown_[known] : Status();
+  }
+
   int nesting_ = 0;
-  int ifs_ = 0;  ///< around this place: what tern does not know matters only if it is reached
+  // Filters and tests that there are not. Within an `if` or a conditional expression they matter
+  // only where they are reached, as in Jinja: these leave the list again.
+  std::vector<Status> unknown_;
+  // The macros around this place: names of theirs that a macro has only if its body reads them.
+  std::vector<Macro*> macros_;
+  std::vector<std::vector<std::string_view>>
+      stored_;  // of each: those that the body assigned first
 
  private:
   using Parse = Result<ExprPtr> (ExpressionParser::*)();
@@ -65,9 +77,13 @@ class ExpressionParser {
   Result<ExprPtr> parse_power();
   Result<ExprPtr> parse_unary() { return parse_signed(true); }
   Result<ExprPtr> parse_signed(bool with_filters);
+  Result<ExprPtr> parse_target_part(bool with_attribute);
+  void note_load(std::string_view name);
+  void note_store(std::string_view name);
   Result<ExprPtr> parse_primary();
   Result<ExprPtr> parse_name();
   Result<ExprPtr> parse_number();
+  Result<std::string> parse_dotted_name();
   Result<ExprPtr> parse_strings();
   Result<ExprPtr> parse_parenthesis();
   Result<ExprPtr> parse_list();
@@ -76,8 +92,10 @@ class ExpressionParser {
   Result<ExprPtr> parse_filters_and_tests(ExprPtr value);
   Result<ExprPtr> parse_attribute(ExprPtr value);
   Result<ExprPtr> parse_subscript(ExprPtr value);
+  Result<ExprPtr> parse_subscript_tuple();
   Result<ExprPtr> parse_test(ExprPtr value);
   Status parse_arguments(Expr& call);
+  Status parse_argument(Expr& call);
   Result<std::string> accept_comparison();  ///< empty where there is none
   Result<ExprPtr> parse_left_to_right(Parse operand, std::initializer_list<std::string_view> ops);
 

@@ -1,6 +1,8 @@
 // The filters of chat templates: {{ value | name(args) }}.
 #pragma once
 
+#include <algorithm>
+
 #include "engine/text/jinja/calls.h"
 
 namespace tern::jinja {
@@ -13,7 +15,25 @@ struct Filter {
 /// Null where tern does not know it.
 const Filter* find_filter(std::string_view name);
 
-// The filters on lists and dicts, whose table stands in a file of its own.
+// The tables that it looks into, each in a file of its own.
+const Filter* find_number_filter(std::string_view name);
+const Filter* find_html_filter(std::string_view name);
 const Filter* find_list_filter(std::string_view name);
+const Filter* find_lazy_filter(std::string_view name);
+
+/// The row of `table` with that name, or null.
+template <size_t kSize>
+const Filter* find_row(const Filter (&table)[kSize], std::string_view name) {
+  const auto* row = std::find_if(std::begin(table), std::end(table),
+                                 [&](const Filter& filter) { return filter.name == name; });
+  return row == std::end(table) ? nullptr : row;
+}
+
+/// `value.a.b.0` for the attribute "a.b.0" of filters; `otherwise`, if not null, for what there is
+/// not on the way.
+Result<Value> attribute_of(Value value, const Value& attribute, const Value* otherwise = nullptr);
+
+/// What strings are compared by where case does not count.
+Value without_case(const Value& value);
 
 }  // namespace tern::jinja

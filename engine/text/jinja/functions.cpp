@@ -16,42 +16,84 @@ Status wrong_type(const Value& value, std::string_view expected) {
 
 Result<Value> run_range(Interpreter& interpreter, const CallArgs& args) {
   constexpr int64_t kMaxItems = 100'000;  // as Jinja's sandbox has it
-  TERN_ASSIGN(const Bound a, bind(args, {"start", "stop", "step"}, 1));
-  TERN_ASSIGN(int64_t start, a.integer(0, 0));
-  TERN_ASSIGN(int64_t stop, a.integer(1, 0));
-  TERN_ASSIGN(const int64_t step, a.integer(2, 1));
-  if (!a[1]) stop = std::exchange(start, 0);
+  TERN_ASSIGN(const Bound a, bind(args, {"", "", ""}, 1));
+  List list;
+  list.kind = List::Kind::kRange;
+  TERN_ASSIGN(list.start, a.integer(0, 0));
+  TERN_ASSIGN(list.stop, a.integer(1, 0));
+  TERN_ASSIGN(list.range_step, a.integer(2, 1));
+  if (!a[1]) list.stop = std::exchange(list.start, 0);
+  const int64_t step = list.range_step;
   if (step == 0) return invalid_argument("range() arg 3 must not be zero");
-  std::vector<Value> items;
-  while (step > 0 ? start < stop : start > stop) {
-    if (int64_t(items.size()) == kMaxItems)
+  for (int64_t i = list.start; step > 0 ? i < list.stop : i > list.stop;) {
+    if (int64_t(list.items.size()) == kMaxItems)
       return invalid_argument("range() exceeds " + std::to_string(kMaxItems) + " items");
-    items.emplace_back(start);
-    if (__builtin_add_overflow(start, step, &start)) break;
+    list.items.emplace_back(i);
+    if (__builtin_add_overflow(i, step, &i)) break;
   }
-  return interpreter.list(std::move(items));
+  TERN_TRY(interpreter.charge(list.items.size() * sizeof(Value), int64_t(list.items.size())));
+  return make_list(std::move(list));
+}
+
+/// What Python's dict() makes of its arguments.
+Result<Dict> dict_of(Interpreter& interpreter, const CallArgs& args) {
+  if (args.positional.size() > 1) return invalid_argument("takes at most 1 argument(s)");
+  Dict dict;
+  if (!args.positional.empty() && args.positional[0].is_dict()) {
+    dict = args.positional[0].dict();
+  } else if (!args.positional.empty()) {
+    if (args.positional[0].is_undefined())
+      return invalid_argument(args.positional[0].undefined_reason());
+    TERN_ASSIGN(const auto pairs, iterate(args.positional[0]));
+    for (const Value& item : pairs->items) {
+      TERN_ASSIGN(const auto pair, iterate(item));
+      if (pair->items.size() != 2) return invalid_argument("dict() needs pairs of key and value");
+      TERN_TRY(dict.set(pair->items[0], pair->items[1]));
+    }
+  }
+  for (const auto& [name, value] : args.named) dict.set(name, value);
+  TERN_TRY(interpreter.charge(dict.items.size() * sizeof(Value), int64_t(dict.items.size())));
+  return dict;
 }
 
 Result<Value> run_namespace(Interpreter& interpreter, const CallArgs& args) {
   TERN_TRY(interpreter.charge(sizeof(Namespace)));
+  TERN_ASSIGN(Dict members, dict_of(interpreter, args));
   Namespace* space = interpreter.new_namespace();
-  for (const Value& value : args.positional) {
-    if (!value.is_dict()) return wrong_type(value, "dict");
-    for (const auto& [name, member] : value.dict().items)
-      if (name.is_string()) space->members[name.string()] = member;
+  for (auto& [name, member] : members.items) {
+    if (name.is_string())
+      TERN_TRY(set_member(*space, name.string(), member));
+    else
+      TERN_TRY(space->members.set(name, member));
   }
-  for (const auto& [name, value] : args.named) space->members[name] = value;
   return Value(space);
 }
 
 Result<Value> run_dict(Interpreter& interpreter, const CallArgs& args) {
-  TERN_ASSIGN(const Bound a, bind({args.positional, {}}, {"mapping"}));
-  if (a[0] && !a[0]->is_dict()) return wrong_type(*a[0], "dict");
-  Dict dict = a[0] ? a[0]->dict() : Dict();
-  dict.weight = 0;  // counted anew
-  for (const auto& [name, value] : args.named) dict.set(Value(name), value);
-  TERN_TRY(interpreter.charge(dict.items.size() * sizeof(Value)));
+  TERN_ASSIGN(Dict dict, dict_of(interpreter, args));
   return make_dict(std::move(dict));
+}
+
+Result<Value> run_cycler(Interpreter& interpreter, const CallArgs& args) {
+  if (args.positional.empty() || !args.named.empty())
+    return invalid_argument("cycler() needs at least one item, and no names");
+  TERN_TRY(interpreter.charge((1 + args.positional.size()) * sizeof(Value)));
+  Cycler* cycler = interpreter.new_cycler();
+  cycler->items = args.positional;
+  return Value(cycler);
+}
+
+Result<Value> run_joiner(Interpreter& interpreter, const CallArgs& args) {
+  TERN_ASSIGN(const Bound a, bind(args, {"sep"}));
+  TERN_TRY(interpreter.charge(sizeof(Joiner)));
+  Joiner* joiner = interpreter.new_joiner();
+  joiner->separator = a[0] ? *a[0] : Value(std::string(", "));
+  return Value(joiner);
+}
+
+Result<Value> run_lipsum(Interpreter&, const CallArgs&) {
+  return Status(Code::kUnimplemented,
+                "tern refuses lipsum(): its text is random, and a prompt is not");
 }
 
 Result<Value> run_raise_exception(Interpreter& interpreter, const CallArgs& args) {
@@ -81,6 +123,9 @@ constexpr Function kFunctions[] = {
     {"range", run_range},
     {"namespace", run_namespace},
     {"dict", run_dict},
+    {"cycler", run_cycler},
+    {"joiner", run_joiner},
+    {"lipsum", run_lipsum},
     {"raise_exception", run_raise_exception},
     {"strftime_now", run_strftime_now},
 };
@@ -97,6 +142,14 @@ Result<int64_t> Bound::integer(size_t i, int64_t otherwise) const {
   if (!values_[i]) return otherwise;
   if (!values_[i]->is_integer()) return wrong_type(*values_[i], "int");
   return values_[i]->integer();
+}
+
+Result<size_t> Bound::width(size_t i, int64_t otherwise) const {
+  TERN_ASSIGN(const int64_t width, integer(i, otherwise));
+  if (width > int64_t(kMaxStringBytes))
+    return invalid_argument("a width of " + std::to_string(width) + " exceeds " +
+                            std::to_string(kMaxStringBytes));
+  return size_t(std::max<int64_t>(width, 0));
 }
 
 bool Bound::truthy(size_t i, bool otherwise) const {
@@ -119,7 +172,9 @@ Result<Bound> bind(const CallArgs& args, std::initializer_list<std::string_view>
   }
   for (size_t i = 0; i < num_required; ++i)
     if (!values[i])
-      return invalid_argument("lacks the argument " + string_repr(parameters.begin()[i]));
+      return invalid_argument(parameters.begin()[i].empty()
+                                  ? "lacks an argument"
+                                  : "lacks the argument " + string_repr(parameters.begin()[i]));
   return Bound(std::move(values));
 }
 

@@ -9,17 +9,24 @@
 
 #include "engine/text/jinja/ast.h"
 #include "engine/text/jinja/calls.h"
+#include "engine/text/jinja/loop.h"
 
 namespace tern::jinja {
 
 // A rendering that exceeds one of these is refused. Real templates stay far below with prompts of
 // millions of characters; a hostile one is stopped within seconds.
 inline constexpr int64_t kMaxSteps = 5'000'000;
-inline constexpr size_t kMaxStringBytes = size_t(64) << 20;  // of one string, and of the output
-inline constexpr size_t kMaxTotalBytes = size_t(1) << 30;    // of all values ever made
-inline constexpr int kMaxRecursion = 600;  // nodes of the program that are running
+inline constexpr size_t kMaxTotalBytes = size_t(1) << 30;  // of all values ever made
+inline constexpr int kMaxRecursion = 600;                  // nodes of the program that are running
 
 using Variables = std::unordered_map<std::string, Value>;
+
+/// The variables of the template itself, or of a loop, a block or a macro that is running.
+struct Scope {
+  Variables variables;
+  Scope* parent = nullptr;
+  bool captured = false;  ///< by a macro, which may be called after the scope has ended
+};
 
 /// One rendering. One thread.
 class Interpreter {
@@ -39,20 +46,35 @@ class Interpreter {
   /// Counts `bytes` as made, and `steps` as taken. kInvalidArgument over the limits.
   Status charge(size_t bytes, int64_t steps = 1);
 
+  /// The same for a text of `bytes` that is about to be made: kInvalidArgument also where a string
+  /// may not have as many.
+  Status charge_string(size_t bytes);
+
+  /// The same where a text of `size` bytes grows by `added`.
+  Status charge_growth(size_t size, size_t added);
+
   /// Counts a walk over all of `value`.
-  Status charge_walk(const Value& value) { return charge(0, 1 + int64_t(value.weight() >> 10)); }
+  Status charge_walk(const Value& value) {
+    return charge(0, 1 + int64_t(value.weight() >> (value.is_string() ? 8 : 10)));
+  }
 
   /// From here on the failure is the template's own, and its message is left as it is.
   void set_raised() { raised_ = true; }
 
   // Values whose size is charged.
   Result<Value> string(std::string text);
+  Result<Value> string(String text);
   Result<Value> list(std::vector<Value> items, List::Kind kind = List::Kind::kList);
 
-  /// An empty namespace, which lives as long as this.
+  // What lives as long as this.
   Namespace* new_namespace() { return &namespaces_.emplace_back(); }
+  Cycler* new_cycler() { return &cyclers_.emplace_back(); }
+  Joiner* new_joiner() { return &joiners_.emplace_back(); }
 
   const Value* find_variable(const std::string& name) const;
+
+  /// Whether `value` is another one than at the loop's last call: `loop.changed`.
+  bool loop_changed(const Loop& loop, Value value);
 
  private:
   enum class Flow { kNormal, kBreak, kContinue };
@@ -62,14 +84,27 @@ class Interpreter {
   Result<Flow> run_statement(const Stmt& stmt);
   Result<Flow> run_if(const Stmt& stmt);
   Result<Flow> run_for(const Stmt& stmt);
-  Result<std::vector<Value>> loop_items(const Stmt& stmt);
+  Result<Flow> run_loop(const Stmt& stmt, const Value& items, int64_t depth0);
+  Result<Flow> run_scope(const Body& body, Scope* scope);
+  Result<Flow> run_with(const Stmt& stmt);
+  Result<Iterator> filtered(const Stmt& stmt, const Value& items);
   Status run_set_block(const Stmt& stmt);
   Status run_filter_block(const Stmt& stmt);
+  Status run_call_block(const Stmt& stmt);
   Status assign(const Expr& target, const Value& value);
+  Status assign_attribute(const Expr& target, const Value& value);
   Status print(std::string_view text);
-  Result<Value> capture(const Body& body, Variables variables);
-  Result<Value> call_macro(const Macro& macro, const CallArgs& args);
-  Result<Variables> bind_macro(const Macro& macro, const CallArgs& args);
+  Status print(const Value& value, int line);
+  Result<Value> capture(const Body& body, Scope* scope);
+  Result<Value> call_macro(const Closure& closure, const CallArgs& args);
+  Status bind_macro(const Macro& macro, const CallArgs& args, Scope& scope);
+  Status bind_rest(const Macro& macro, CallArgs rest, Scope& scope);
+  Result<Value> call_loop(const Loop& loop, const CallArgs& args);
+
+  // Scopes are used again unless a macro has captured them.
+  Result<Scope*> new_scope(Scope* parent);
+  void end_scope(Scope* scope);
+  Result<Value> new_closure(const Macro& macro);
 
   /// Around what may recurse. A failure ends the rendering, so it need not leave.
   Status enter();
@@ -84,6 +119,8 @@ class Interpreter {
   Result<Value> evaluate_name(const Expr& expr) const;
   Result<std::vector<Value>> evaluate_all(const std::vector<ExprPtr>& exprs, size_t first);
   Result<CallArgs> evaluate_arguments(const Expr& expr);
+  Result<Value> evaluate_call(const Expr& expr, const Value* caller);
+  Status evaluate_stars(const Expr& expr, CallArgs& args);
   Result<Value> evaluate_dict(const Expr& expr);
   Result<Value> evaluate_slice(const Expr& expr);
   Result<Value> evaluate_unary(const Expr& expr);
@@ -93,10 +130,14 @@ class Interpreter {
 
   Variables globals_;
   std::deque<Namespace> namespaces_;
-  // The template's own variables, then those of each loop, block and macro that is running. From
-  // base_ on they belong to the macro that is running, which sees no others but the first.
-  std::vector<Variables> scopes_;
-  size_t base_ = 0;
+  std::deque<Cycler> cyclers_;
+  std::deque<Joiner> joiners_;
+  std::deque<Closure> closures_;
+  std::deque<Scope> scopes_;
+  std::vector<Scope*> free_scopes_;
+  Scope* root_ = nullptr;   // the template's own variables
+  Scope* scope_ = nullptr;  // of what is running
+  std::unordered_map<const Loop*, Value> changed_;
   std::string block_text_;  // what a block printed, while its filters run
   std::string* out_ = nullptr;
   int64_t steps_ = 0;

@@ -27,7 +27,7 @@ Result<Value> convert_dict(const Json& json, int depth) {
   for (const auto& [key, member] : json.items()) {
     TERN_ASSIGN(std::string name, checked_text(key));
     TERN_ASSIGN(Value value, convert(member, depth + 1));
-    dict.set(Value(std::move(name)), std::move(value));
+    dict.set(std::move(name), std::move(value));
   }
   return make_dict(std::move(dict));
 }
@@ -82,7 +82,7 @@ class Writer {
         return write_dict(value.dict(), level);
       case Type::kList:
         if (value.list().kind <= List::Kind::kTuple) return write_list(value.list(), level);
-        return invalid_argument("Object of type generator is not JSON serializable");
+        [[fallthrough]];
       default:
         return invalid_argument("Object of type " + std::string(type_name(value)) +
                                 " is not JSON serializable");
@@ -123,7 +123,7 @@ class Writer {
         out += {'\\', kLetters[i]};
       else if (c.code_point < 0x20)
         write_escape(c.code_point);
-      else if (c.code_point < 0x80)
+      else if (c.code_point < 0x7f || (c.code_point == 0x7f && !format_.ensure_ascii))
         out += char(c.code_point);
       else
         write_beyond_ascii(c.code_point);
@@ -133,7 +133,9 @@ class Writer {
   }
 
   void new_line(int level) {
-    if (format_.indent >= 0) out += '\n' + std::string(size_t(format_.indent) * size_t(level), ' ');
+    if (!format_.indent) return;
+    out += '\n';
+    for (int i = 0; i < level; ++i) out += *format_.indent;
   }
 
   /// Before item `i` of a container on `level`.
@@ -153,18 +155,38 @@ class Writer {
     return {};
   }
 
+  /// Python's keys of JSON: strings, and the texts of numbers and constants.
+  Status write_key(const Value& key) {
+    if (key.is_string()) {
+      write_string(key.string());
+      return {};
+    }
+    if (!key.is_number() && !key.is_none())
+      return invalid_argument("keys must be str, int, float, bool or None, not " +
+                              quoted_type(key));
+    out += '"';
+    TERN_TRY(write(key, 0));
+    out += '"';
+    return {};
+  }
+
   Status write_dict(const Dict& dict, int level) {
-    std::vector<std::pair<std::string, const Value*>> items;
-    for (const auto& [key, value] : dict.items)
-      items.emplace_back(key.is_string() ? key.string() : std::to_string(key.integer()), &value);
+    std::vector<const std::pair<Value, Value>*> items;
+    for (const auto& item : dict.items) items.push_back(&item);
+    Status failure;
     if (format_.sort_keys)
-      std::sort(items.begin(), items.end(), [](auto& a, auto& b) { return a.first < b.first; });
+      std::stable_sort(items.begin(), items.end(), [&](const auto* a, const auto* b) {
+        const auto order = compare(a->first, b->first);
+        if (!order.ok()) failure = order.status();
+        return order.ok() && *order < 0;
+      });
+    TERN_TRY(failure);
     out += '{';
     for (size_t i = 0; i < items.size(); ++i) {
       separate(i, level);
-      write_string(items[i].first);
+      TERN_TRY(write_key(items[i]->first));
       out += format_.key_separator;
-      TERN_TRY(write(*items[i].second, level + 1));
+      TERN_TRY(write(items[i]->second, level + 1));
     }
     if (!items.empty()) new_line(level);
     out += '}';

@@ -16,7 +16,7 @@ Result<Value> from_json(const nlohmann::ordered_json& json);  ///< members keep 
 struct JsonFormat {
   std::string item_separator = ", ";
   std::string key_separator = ": ";
-  int indent = -1;  ///< spaces a level; negative: all on one line
+  std::optional<std::string> indent;  ///< in front for each level; none: all on one line
   bool ensure_ascii = false;
   bool sort_keys = false;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/utf8_char.h"
+#include "engine/text/jinja/characters.h"
 #include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
@@ -10,11 +11,27 @@ namespace {
 
 using Type = Token::Type;
 
-bool is_name_start(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
+/// Bytes of a name's character at the start of `text`; 0 where there is none.
+size_t name_char_size(std::string_view text) {
+  if (text.empty()) return 0;
+  const Utf8Char c = first_char(text);
+  return is_word(c.code_point) ? c.size : 0;
 }
-bool is_digit(char c) {
+
+bool is_ascii_digit(char c) {
   return c >= '0' && c <= '9';
+}
+
+/// How many characters of `text` from `at` on are digits of `set`, with single underscores between,
+/// and also in front where `underscore_first`.
+size_t digits_size(std::string_view text, size_t at, std::string_view set,
+                   bool underscore_first = false) {
+  const auto is_one = [&](size_t i) { return i < text.size() && set.find(text[i]) != set.npos; };
+  size_t end = at;
+  while (is_one(end) || (end < text.size() && text[end] == '_' && is_one(end + 1) &&
+                         (end > at || underscore_first)))
+    ++end;
+  return end - at;
 }
 
 /// All line ends as \n, less the one at the very end.
@@ -101,7 +118,7 @@ class Lexer {
     const bool is_block = kind == '%';
     add(is_block ? Type::kBeginBlock : Type::kBeginPrint, "");
     advance(2);
-    if (looking_at("-") || (looking_at("+") && is_block)) advance(1);
+    if (looking_at("-") || looking_at("+")) advance(1);
     const std::string_view close = is_block ? "%}" : "}}";
     std::string brackets;  // open ones: "}}" within {"a": {}} is no end
     while (at_ < source_.size()) {
@@ -171,50 +188,54 @@ class Lexer {
       advance(blank);
       return {};
     }
-    if (is_name_start(c)) {
-      size_t size = 1;
-      while (size < rest().size() && (is_name_start(rest()[size]) || is_digit(rest()[size])))
-        ++size;
+    if (is_ascii_digit(c)) return lex_number();
+    if (name_char_size(rest()) > 0) {
+      size_t size = 0;
+      while (const size_t more = name_char_size(rest().substr(size))) size += more;
       add(Type::kName, std::string(rest().substr(0, size)));
       advance(size);
       return {};
     }
-    if (is_digit(c)) return lex_number();
     if (c == '"' || c == '\'') return lex_string();
     return lex_operator(brackets);
   }
 
   Status lex_number() {
-    size_t size = 0;
-    bool is_float = false;
-    std::string digits;
-    const auto take_digits = [&] {
-      for (; size < rest().size() && (is_digit(rest()[size]) || rest()[size] == '_'); ++size)
-        if (rest()[size] != '_') digits += rest()[size];
-    };
-    const auto digit_at = [&](size_t i) { return i < rest().size() && is_digit(rest()[i]); };
-    take_digits();
-    if (rest().substr(size, 1) == "." && digit_at(size + 1)) {
-      is_float = true;
-      digits += '.';
-      ++size;
-      take_digits();
+    constexpr std::string_view kDecimal = "0123456789";
+    const std::string_view text = rest();
+    size_t size = digits_size(text, 0, kDecimal), end = size;
+    const auto at = [&](size_t i) { return i < text.size() ? text[i] : ' '; };
+    // Behind a dot stands an index: x.1.2 is x[1][2].
+    const bool may_be_float = at_ == 0 || source_[at_ - 1] != '.';
+    if (may_be_float && at(end) == '.' && is_ascii_digit(at(end + 1)))
+      end += 1 + digits_size(text, end + 1, kDecimal);
+    if (may_be_float && (at(end) == 'e' || at(end) == 'E')) {
+      const size_t sign = at(end + 1) == '-' || at(end + 1) == '+';
+      if (is_ascii_digit(at(end + 1 + sign)))
+        end += 1 + sign + digits_size(text, end + 1 + sign, kDecimal);
     }
-    const std::string_view tail = rest().substr(size);
-    if (tail.starts_with('e') || tail.starts_with('E')) {
-      const bool has_sign = tail.substr(1, 1) == "-" || tail.substr(1, 1) == "+";
-      if (digit_at(size + 1 + has_sign)) {
-        is_float = true;
-        digits += tail.substr(0, 1 + has_sign);
-        size += 1 + has_sign;
-        take_digits();
-      }
+    if (end > size) {
+      add_number(Type::kFloat, end);
+      return {};
     }
-    if (size < rest().size() && is_name_start(rest()[size]))
-      return error("a number ends in letters");
-    add(is_float ? Type::kFloat : Type::kInteger, digits);
-    advance(size);
+    // Other bases; else a number begins with 0 only where it is 0.
+    const char base = char(at(1) | 0x20);
+    const std::string_view digits = base == 'x'   ? "0123456789abcdefABCDEF"
+                                    : base == 'o' ? "01234567"
+                                    : base == 'b' ? "01"
+                                                  : "";
+    const size_t based = at(0) == '0' ? digits_size(text, 2, digits, true) : 0;
+    if (at(0) == '0') size = based > 0 ? 2 + based : digits_size(text, 0, "0");
+    add_number(Type::kInteger, size);
     return {};
+  }
+
+  /// The next `size` bytes as a number.
+  void add_number(Type type, size_t size) {
+    std::string text(rest().substr(0, size));
+    text.erase(std::remove(text.begin(), text.end(), '_'), text.end());
+    add(type, std::move(text));
+    advance(size);
   }
 
   Status lex_string() {
@@ -223,7 +244,7 @@ class Lexer {
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) return error("a string has no end");
     auto text = unescape(std::string_view(source_).substr(at_ + 1, end - at_ - 1));
-    if (!text.ok()) return error(text.status().message());
+    if (!text.ok()) return Status(text.status().code(), at_line(line_, text.status().message()));
     add(Type::kString, *std::move(text));
     advance(end + 1 - at_);
     return {};
@@ -232,7 +253,7 @@ class Lexer {
   Status lex_operator(std::string& brackets) {
     constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", "<=", ">=", "+", "-", "*",
                                                "/",  "%",  "~",  "<",  ">",  "=",  "|", ".", ",",
-                                               ":",  "(",  ")",  "[",  "]",  "{",  "}"};
+                                               ":",  ";",  "(",  ")",  "[",  "]",  "{", "}"};
     const auto* op = std::find_if(std::begin(kOperators), std::end(kOperators),
                                   [&](std::string_view o) { return looking_at(o); });
     if (op == std::end(kOperators))

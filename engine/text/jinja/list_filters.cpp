@@ -1,7 +1,5 @@
-// Filters on lists and dicts.
-#include <algorithm>
-
-#include "base/utf8_char.h"
+// Filters on lists and dicts that look at all of them at once.
+#include "engine/text/jinja/characters.h"
 #include "engine/text/jinja/filters.h"
 #include "engine/text/jinja/interpreter.h"
 #include "engine/text/jinja/strings.h"
@@ -12,49 +10,45 @@ namespace {
 using Args = const CallArgs&;
 using Items = std::shared_ptr<const List>;
 
-/// `value.a.b.0` for the attribute "a.b.0" of filters.
-Result<Value> attribute_of(Value value, const Value& attribute) {
-  if (attribute.is_integer()) return get_item(value, attribute);
-  if (!attribute.is_string()) return invalid_argument("an attribute is " + quoted_type(attribute));
-  for (const std::string& part : split(attribute.string(), ".", -1)) {
-    const bool is_index =
-        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
-    TERN_ASSIGN(value, get_item(value, is_index ? Value(int64_t(std::stoi(part))) : Value(part)));
+/// What an item is compared by: an attribute of it where one is given.
+Result<Value> key_of(const Value& item, const Value* attribute, bool case_sensitive,
+                     const Value* otherwise = nullptr) {
+  Value key = item;
+  if (attribute && !attribute->is_none()) {
+    TERN_ASSIGN(key, attribute_of(item, *attribute, otherwise));
   }
-  return value;
-}
-
-/// What strings are compared by where case does not count.
-Value without_case(const Value& value) {
-  return value.is_string() ? Value(to_lower(value.string())) : value;
+  return case_sensitive ? key : without_case(key);
 }
 
 Result<Value> run_join(Interpreter& interpreter, const Value& value, Args args) {
   TERN_ASSIGN(const Bound a, bind(args, {"d", "attribute"}));
   TERN_ASSIGN(const Items items, iterate(value));
-  TERN_ASSIGN(const std::string separator, a.string(0, ""));
+  TERN_ASSIGN(const std::string separator, a[0] ? to_text(*a[0]) : Result<std::string>(""));
   std::string text;
   for (size_t i = 0; i < items->items.size(); ++i) {
-    Value item = items->items[i];
-    if (a[1]) {
-      TERN_ASSIGN(item, attribute_of(item, *a[1]));
-    }
+    TERN_ASSIGN(const Value item, key_of(items->items[i], a[1], true));
     TERN_ASSIGN(const std::string part, to_text(item));
-    TERN_TRY(interpreter.charge(part.size() + separator.size()));
+    TERN_TRY(interpreter.charge_growth(text.size(), part.size() + separator.size()));
     if (i > 0) text += separator;
     text += part;
   }
   return interpreter.string(std::move(text));
 }
 
-template <bool kFirst>
-Result<Value> run_end(Interpreter&, const Value& value, Args args) {
+Result<Value> run_first(Interpreter&, const Value& value, Args args) {
   TERN_TRY(bind(args, {}).status());
+  TERN_ASSIGN(Iterator items, iterator_over(value));
+  TERN_ASSIGN(std::optional<Value> item, items.next());
+  if (item) return *std::move(item);
+  return Value::undefined("No first item, sequence was empty.");
+}
+
+Result<Value> run_last(Interpreter&, const Value& value, Args args) {
+  TERN_TRY(bind(args, {}).status());
+  if (value.is_generator()) return invalid_argument("'generator' object is not reversible");
   TERN_ASSIGN(const Items items, iterate(value));
-  if (items->items.empty())
-    return Value::undefined(std::string("no ") + (kFirst ? "first" : "last") +
-                            " item, the sequence was empty");
-  return kFirst ? items->items.front() : items->items.back();
+  if (!items->items.empty()) return items->items.back();
+  return Value::undefined("No last item, sequence was empty.");
 }
 
 Result<Value> run_list(Interpreter& interpreter, const Value& value, Args args) {
@@ -63,27 +57,10 @@ Result<Value> run_list(Interpreter& interpreter, const Value& value, Args args) 
   return interpreter.list(items->items);
 }
 
-Result<Value> run_reverse(Interpreter& interpreter, const Value& value, Args args) {
-  TERN_TRY(bind(args, {}).status());
-  TERN_ASSIGN(const Items items, iterate(value));
-  std::vector<Value> reversed(items->items.rbegin(), items->items.rend());
-  if (!value.is_string()) return interpreter.list(std::move(reversed), List::Kind::kGenerator);
-  std::string text;
-  for (const Value& character : reversed) text += character.string();
-  return interpreter.string(std::move(text));
-}
-
-Result<Value> run_items(Interpreter& interpreter, const Value& value, Args args) {
-  TERN_TRY(bind(args, {}).status());
-  if (value.is_undefined()) return interpreter.list({}, List::Kind::kGenerator);
-  if (!value.is_dict()) return invalid_argument("can only get item pairs from a mapping");
-  return call_method(interpreter, value, "items", {});
-}
-
 /// Sorts `items` by `keys`, which are ordered alike; equal ones keep their order.
-Result<std::vector<Value>> sorted(Interpreter& interpreter, const std::vector<Value>& items,
-                                  const std::vector<Value>& keys, bool reverse) {
-  std::vector<size_t> order(items.size());
+Result<std::vector<size_t>> sorted_order(Interpreter& interpreter, const std::vector<Value>& keys,
+                                         bool reverse) {
+  std::vector<size_t> order(keys.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   Status failure;
   std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) {
@@ -94,25 +71,44 @@ Result<std::vector<Value>> sorted(Interpreter& interpreter, const std::vector<Va
     return result.ok() && *result < 0;
   });
   TERN_TRY(failure);
+  return order;
+}
+
+Result<Value> sorted(Interpreter& interpreter, const std::vector<Value>& items,
+                     const std::vector<Value>& keys, bool reverse) {
+  TERN_ASSIGN(const std::vector<size_t> order, sorted_order(interpreter, keys, reverse));
   std::vector<Value> out;
   out.reserve(order.size());
   for (const size_t i : order) out.push_back(items[i]);
-  return out;
+  return interpreter.list(std::move(out));
+}
+
+/// The keys by several attributes, "a,b.c": a list of them.
+Result<Value> keys_of(Interpreter& interpreter, const Value& item, const Value& attributes,
+                      bool case_sensitive) {
+  const auto names =
+      attributes.is_string() ? split(attributes.string(), ",", -1) : std::vector<std::string>();
+  if (names.size() < 2) return key_of(item, &attributes, case_sensitive);
+  std::vector<Value> keys;
+  for (const std::string& name : names) {
+    const Value attribute(name);
+    TERN_ASSIGN(Value key, key_of(item, &attribute, case_sensitive));
+    keys.push_back(std::move(key));
+  }
+  return interpreter.list(std::move(keys));
 }
 
 Result<Value> run_sort(Interpreter& interpreter, const Value& value, Args args) {
   TERN_ASSIGN(const Bound a, bind(args, {"reverse", "case_sensitive", "attribute"}));
   TERN_ASSIGN(const Items items, iterate(value));
+  const Value attributes = a[2] ? *a[2] : Value();
   std::vector<Value> keys;
   for (const Value& item : items->items) {
-    Value key = item;
-    if (a[2]) {
-      TERN_ASSIGN(key, attribute_of(item, *a[2]));
-    }
-    keys.push_back(a.truthy(1, false) ? key : without_case(key));
+    TERN_TRY(interpreter.charge(sizeof(Value)));
+    TERN_ASSIGN(Value key, keys_of(interpreter, item, attributes, a.truthy(1, false)));
+    keys.push_back(std::move(key));
   }
-  TERN_ASSIGN(std::vector<Value> out, sorted(interpreter, items->items, keys, a.truthy(0, false)));
-  return interpreter.list(std::move(out));
+  return sorted(interpreter, items->items, keys, a.truthy(0, false));
 }
 
 Result<Value> run_dictsort(Interpreter& interpreter, const Value& value, Args args) {
@@ -121,16 +117,44 @@ Result<Value> run_dictsort(Interpreter& interpreter, const Value& value, Args ar
   if (by != "key" && by != "value")
     return invalid_argument("You can only sort by either \"key\" or \"value\"");
   if (!value.is_dict())
-    return invalid_argument(quoted_type(value) + " object has no attribute 'items'");
+    return type_error(value, quoted_type(value) + " object has no attribute 'items'");
   std::vector<Value> items, keys;
   for (const auto& [name, member] : value.dict().items) {
     TERN_ASSIGN(Value pair, interpreter.list({name, member}, List::Kind::kTuple));
     items.push_back(std::move(pair));
-    const Value key = by == "key" ? name : member;
-    keys.push_back(a.truthy(0, false) ? key : without_case(key));
+    TERN_ASSIGN(Value key, key_of(by == "key" ? name : member, nullptr, a.truthy(0, false)));
+    keys.push_back(std::move(key));
   }
-  TERN_ASSIGN(std::vector<Value> out, sorted(interpreter, items, keys, a.truthy(2, false)));
-  return interpreter.list(std::move(out));
+  return sorted(interpreter, items, keys, a.truthy(2, false));
+}
+
+/// Lists of the items that have the same key, in the order of the keys.
+Result<Value> run_groupby(Interpreter& interpreter, const Value& value, Args args) {
+  TERN_ASSIGN(const Bound a, bind(args, {"attribute", "default", "case_sensitive"}, 1));
+  TERN_ASSIGN(const Items items, iterate(value));
+  const bool case_sensitive = a.truthy(2, false);
+  const Value* otherwise = a[1] && !a[1]->is_none() ? a[1] : nullptr;
+  std::vector<Value> keys;
+  for (const Value& item : items->items) {
+    TERN_TRY(interpreter.charge(sizeof(Value)));
+    TERN_ASSIGN(Value key, key_of(item, a[0], case_sensitive, otherwise));
+    keys.push_back(std::move(key));
+  }
+  TERN_ASSIGN(const std::vector<size_t> order, sorted_order(interpreter, keys, false));
+  std::vector<Value> groups;
+  for (size_t i = 0; i < order.size();) {
+    const size_t first = order[i];
+    std::vector<Value> members;
+    for (; i < order.size() && equal(keys[order[i]], keys[first]); ++i)
+      members.push_back(items->items[order[i]]);
+    List group{.kind = List::Kind::kTuple, .is_group = true};
+    TERN_ASSIGN(Value grouper, key_of(items->items[first], a[0], true, otherwise));
+    TERN_ASSIGN(Value list, interpreter.list(std::move(members)));
+    group.items = {std::move(grouper), std::move(list)};
+    TERN_ASSIGN(Value tuple, make_list(std::move(group)));
+    groups.push_back(std::move(tuple));
+  }
+  return interpreter.list(std::move(groups));
 }
 
 template <bool kMax>
@@ -142,14 +166,11 @@ Result<Value> run_extreme(Interpreter& interpreter, const Value& value, Args arg
   Value best_key;
   for (const Value& item : items->items) {
     TERN_TRY(interpreter.charge(0));
-    Value key = item;
-    if (a[1]) {
-      TERN_ASSIGN(key, attribute_of(item, *a[1]));
-    }
-    if (!a.truthy(0, false)) key = without_case(key);
+    TERN_ASSIGN(Value key, key_of(item, a[1], a.truthy(0, false)));
     if (best) {
-      TERN_ASSIGN(const int order, compare(key, best_key));
-      if (kMax ? order <= 0 : order >= 0) continue;
+      TERN_TRY(interpreter.charge_walk(key));
+      TERN_ASSIGN(const bool better, is_ordered(kMax ? ">" : "<", key, best_key));
+      if (!better) continue;
     }
     best = &item;
     best_key = std::move(key);
@@ -161,114 +182,49 @@ Result<Value> run_sum(Interpreter& interpreter, const Value& value, Args args) {
   TERN_ASSIGN(const Bound a, bind(args, {"attribute", "start"}));
   TERN_ASSIGN(const Items items, iterate(value));
   Value total = a[1] ? *a[1] : Value(int64_t(0));
-  for (Value item : items->items) {
+  if (total.is_string()) return invalid_argument("sum() can't sum strings");
+  for (const Value& item : items->items) {
     TERN_TRY(interpreter.charge(0));
-    if (a[0] && !a[0]->is_none()) {
-      TERN_ASSIGN(item, attribute_of(item, *a[0]));
-    }
-    TERN_ASSIGN(total, arithmetic(interpreter, "+", total, item));
+    TERN_ASSIGN(const Value part, key_of(item, a[0], true));
+    TERN_ASSIGN(total, arithmetic(interpreter, "+", total, part));
   }
   return total;
 }
 
-Result<Value> run_unique(Interpreter& interpreter, const Value& value, Args args) {
-  TERN_ASSIGN(const Bound a, bind(args, {"case_sensitive"}));
-  TERN_ASSIGN(const Items items, iterate(value));
-  std::vector<Value> kept, keys;
-  for (const Value& item : items->items) {
-    const Value key = a.truthy(0, false) ? item : without_case(item);
-    TERN_TRY(interpreter.charge(0, 1 + int64_t(keys.size() >> 3)));
-    if (std::any_of(keys.begin(), keys.end(), [&](const Value& k) { return equal(k, key); }))
-      continue;
-    keys.push_back(key);
-    kept.push_back(item);
-  }
-  return interpreter.list(std::move(kept), List::Kind::kGenerator);
-}
-
-/// The arguments from the second on.
-CallArgs rest_of(Args args, size_t first) {
-  CallArgs rest;
-  rest.positional.assign(args.positional.begin() + std::min(first, args.positional.size()),
-                         args.positional.end());
-  rest.named = args.named;
-  return rest;
-}
-
-Result<Value> run_map(Interpreter& interpreter, const Value& value, Args args) {
-  TERN_ASSIGN(const Items items, iterate(value));
-  std::vector<Value> mapped;
-  if (args.positional.empty()) {
-    TERN_ASSIGN(const Bound a, bind(args, {"attribute", "default"}, 1));
-    for (const Value& item : items->items) {
-      TERN_TRY(interpreter.charge(0));
-      TERN_ASSIGN(Value member, attribute_of(item, *a[0]));
-      if (member.is_undefined() && a[1]) member = *a[1];
-      mapped.push_back(std::move(member));
-    }
-    return interpreter.list(std::move(mapped), List::Kind::kGenerator);
-  }
-  if (!args.positional[0].is_string()) return invalid_argument("map needs the name of a filter");
-  const CallArgs filter_args = rest_of(args, 1);
-  for (const Value& item : items->items) {
-    TERN_ASSIGN(Value result, interpreter.filter(args.positional[0].string(), item, filter_args));
-    mapped.push_back(std::move(result));
-  }
-  return interpreter.list(std::move(mapped), List::Kind::kGenerator);
-}
-
-/// select, reject, selectattr, rejectattr: the items for which a test holds, or does not.
-template <bool kAttribute, bool kKeep>
-Result<Value> run_select(Interpreter& interpreter, const Value& value, Args args) {
-  TERN_ASSIGN(const Items items, iterate(value));
-  const size_t at = kAttribute ? 1 : 0;  // of the test's name
-  if (args.positional.size() < at) return invalid_argument("lacks the name of the attribute");
-  const bool has_test = args.positional.size() > at;
-  if (has_test && !args.positional[at].is_string())
-    return invalid_argument("the name of the test is no string");
-  const CallArgs test_args = rest_of(args, at + 1);
-  std::vector<Value> kept;
-  for (const Value& item : items->items) {
-    TERN_TRY(interpreter.charge(0));
-    Value subject = item;
-    if (kAttribute) {
-      TERN_ASSIGN(subject, attribute_of(item, args.positional[0]));
-    }
-    bool holds = subject.truthy();
-    if (has_test) {
-      TERN_ASSIGN(holds, interpreter.test(args.positional[at].string(), subject, test_args));
-    }
-    if (holds == kKeep) kept.push_back(item);
-  }
-  return interpreter.list(std::move(kept), List::Kind::kGenerator);
-}
-
 constexpr Filter kFilters[] = {
-    {"join", run_join},
-    {"first", run_end<true>},
-    {"last", run_end<false>},
-    {"list", run_list},
-    {"reverse", run_reverse},
-    {"items", run_items},
-    {"sort", run_sort},
-    {"dictsort", run_dictsort},
-    {"min", run_extreme<false>},
-    {"max", run_extreme<true>},
+    {"join", run_join},       {"first", run_first},        {"last", run_last},
+    {"list", run_list},       {"sort", run_sort},          {"dictsort", run_dictsort},
+    {"groupby", run_groupby}, {"min", run_extreme<false>}, {"max", run_extreme<true>},
     {"sum", run_sum},
-    {"unique", run_unique},
-    {"map", run_map},
-    {"select", run_select<false, true>},
-    {"reject", run_select<false, false>},
-    {"selectattr", run_select<true, true>},
-    {"rejectattr", run_select<true, false>},
 };
 
 }  // namespace
 
+Result<Value> attribute_of(Value value, const Value& attribute, const Value* otherwise) {
+  const auto go_on = [&](const Value& key) -> Status {
+    TERN_ASSIGN(value, get_item(value, key));
+    if (value.is_undefined() && otherwise) value = *otherwise;
+    return {};
+  };
+  if (!attribute.is_string()) {
+    if (attribute.is_none()) return value;
+    TERN_TRY(go_on(attribute));
+    return value;
+  }
+  for (const std::string& part : split(attribute.string(), ".", -1)) {
+    const bool is_index =
+        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
+    TERN_TRY(go_on(is_index ? Value(int64_t(std::stoi(part))) : Value(part)));
+  }
+  return value;
+}
+
+Value without_case(const Value& value) {
+  return value.is_string() ? Value(to_lower(value.string())) : value;
+}
+
 const Filter* find_list_filter(std::string_view name) {
-  const Filter* filter = std::find_if(std::begin(kFilters), std::end(kFilters),
-                                      [&](const Filter& f) { return f.name == name; });
-  return filter == std::end(kFilters) ? nullptr : filter;
+  return find_row(kFilters, name);
 }
 
 }  // namespace tern::jinja

@@ -1,10 +1,12 @@
-// Arithmetic, membership, attributes and items of template values.
+// Arithmetic and membership of template values.
 #include <algorithm>
 #include <cmath>
 
 #include "base/utf8_char.h"
 #include "engine/text/jinja/calls.h"
+#include "engine/text/jinja/format.h"
 #include "engine/text/jinja/interpreter.h"
+#include "engine/text/jinja/strings.h"
 
 namespace tern::jinja {
 namespace {
@@ -16,6 +18,7 @@ Status overflow() {
 }
 
 Result<Value> integer_power(int64_t base, int64_t exponent) {
+  if (exponent < 0 && base == 0) return invalid_argument("0 cannot be raised to a negative power");
   if (exponent < 0) return Value(std::pow(double(base), double(exponent)));
   int64_t value = 1;
   if (base == 0 || base == 1 || base == -1)
@@ -49,16 +52,56 @@ Result<Value> integer_arithmetic(std::string_view op, int64_t a, int64_t b) {
   return Value(value);
 }
 
+/// Python's divmod of floats: the quotient rounds down, and the rest has the divisor's sign.
+std::pair<double, double> float_division(double a, double b) {
+  double rest = std::fmod(a, b);
+  double quotient = (a - rest) / b;
+  if (rest == 0) {
+    rest = std::copysign(0.0, b);
+  } else if ((b < 0) != (rest < 0)) {
+    rest += b;
+    quotient -= 1;
+  }
+  if (quotient == 0) return {std::copysign(0.0, a / b), rest};
+  const double floor = std::floor(quotient);
+  return {quotient - floor > 0.5 ? floor + 1 : floor, rest};
+}
+
+Result<Value> float_power(double a, double b) {
+  if (a == 0 && b < 0) return invalid_argument("0.0 cannot be raised to a negative power");
+  const double value = std::pow(a, b);
+  if (std::isnan(value) && !std::isnan(a) && !std::isnan(b))
+    return invalid_argument("a power of a negative number is complex");
+  if (std::isinf(value) && !std::isinf(a) && !std::isinf(b))
+    return invalid_argument("a power is out of a float's range");
+  return Value(value);
+}
+
 Result<Value> float_arithmetic(std::string_view op, double a, double b) {
   if (op == "+") return Value(a + b);
   if (op == "-") return Value(a - b);
   if (op == "*") return Value(a * b);
-  if (op == "**") return Value(std::pow(a, b));
+  if (op == "**") return float_power(a, b);
   if (b == 0) return invalid_argument("division by zero");
   if (op == "/") return Value(a / b);
-  if (op == "//") return Value(std::floor(a / b));
-  const double rest = std::fmod(a, b);
-  return Value(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest);
+  const auto [quotient, rest] = float_division(a, b);
+  return Value(op == "//" ? quotient : rest);
+}
+
+/// Integers beyond 2^53 are no doubles; their quotient is rounded but once.
+Result<Value> true_division(int64_t a, int64_t b) {
+  if (b == 0) return invalid_argument("division by zero");
+  return Value(double(static_cast<long double>(a) / static_cast<long double>(b)));
+}
+
+/// Where one of the two is markup, the other is escaped.
+Result<Value> concatenate_strings(Interpreter& interpreter, const Value& a, const Value& b) {
+  const bool is_markup = a.is_markup() || b.is_markup();
+  const auto part = [&](const Value& v) {
+    return is_markup && !v.is_markup() ? escape_html(v.string()) : v.string();
+  };
+  TERN_TRY(interpreter.charge_string(a.string().size() + b.string().size()));
+  return interpreter.string(String{part(a) + part(b), is_markup});
 }
 
 Result<Value> concatenate_lists(Interpreter& interpreter, const List& a, const List& b) {
@@ -77,7 +120,7 @@ Result<Value> repeat(Interpreter& interpreter, const Value& value, int64_t count
   if (value.is_string()) {
     std::string text;
     for (size_t i = 0; size > 0 && i < times; ++i) text += value.string();
-    return interpreter.string(std::move(text));
+    return interpreter.string(String{std::move(text), value.is_markup()});
   }
   TERN_TRY(interpreter.charge(size * times * sizeof(Value), int64_t(size * times)));
   std::vector<Value> items;
@@ -90,57 +133,6 @@ bool is_sequence(const Value& value) {
   return value.is_string() || (value.is_list() && value.list().kind <= List::Kind::kTuple);
 }
 
-Value loop_attribute(const Loop& loop, const std::string& name) {
-  const auto index0 = int64_t(loop.index0), length = int64_t(loop.items->items.size());
-  if (name == "index") return Value(index0 + 1);
-  if (name == "index0") return Value(index0);
-  if (name == "first") return Value(index0 == 0);
-  if (name == "last") return Value(index0 + 1 == length);
-  if (name == "length") return Value(length);
-  if (name == "revindex") return Value(length - index0);
-  if (name == "revindex0") return Value(length - index0 - 1);
-  if (name == "depth") return Value(int64_t(1));  // of recursive loops, which there are none of
-  if (name == "depth0") return Value(int64_t(0));
-  if (name == "previtem")
-    return index0 > 0 ? loop.items->items[loop.index0 - 1]
-                      : Value::undefined("there is no previous item");
-  if (name == "nextitem")
-    return index0 + 1 < length ? loop.items->items[loop.index0 + 1]
-                               : Value::undefined("there is no next item");
-  return Value::undefined("'LoopContext' object has no attribute " + string_repr(name));
-}
-
-Value missing(const Value& value, const std::string& name) {
-  std::string reason = "'";
-  reason += type_name(value);
-  return Value::undefined(reason + " object' has no attribute " + string_repr(name));
-}
-
-/// What Hugging Face's sandbox forbids: it would change a value.
-bool is_mutating(const Value& value, std::string_view name) {
-  constexpr std::string_view kList[] = {"append", "clear",  "pop",  "reverse",
-                                        "insert", "remove", "sort", "extend"};
-  constexpr std::string_view kDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  const auto among = [&](const auto& names) {
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-  };
-  return value.is_list() ? among(kList) : value.is_dict() && among(kDict);
-}
-
-/// The element `index` counted from the end where negative; null where there is none.
-Result<Value> element(const Value& value, int64_t index) {
-  const int64_t size =
-      value.is_string() ? int64_t(num_chars(value.string())) : int64_t(value.list().items.size());
-  const int64_t at = index < 0 ? index + size : index;
-  if (at < 0 || at >= size)
-    return Value::undefined(std::string(type_name(value)) + " object has no element " +
-                            std::to_string(index));
-  if (value.is_list()) return value.list().items[size_t(at)];
-  const std::string_view rest =
-      std::string_view(value.string()).substr(char_offset(value.string(), size_t(at)));
-  return Value(std::string(rest.substr(0, first_char(rest).size)));
-}
-
 }  // namespace
 
 Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Value& a,
@@ -150,19 +142,17 @@ Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Va
     TERN_ASSIGN(const std::string right, to_text(b));
     return interpreter.string(std::move(left) + right);
   }
+  if (op == "%" && a.is_string()) return format_percent(interpreter, a, b);
   if (a.is_number() && b.is_number()) {
-    const bool integers = a.is_integer() && b.is_integer() && op != "/";
-    return integers ? integer_arithmetic(op, a.integer(), b.integer())
-                    : float_arithmetic(op, a.number(), b.number());
+    if (!a.is_integer() || !b.is_integer()) return float_arithmetic(op, a.number(), b.number());
+    return op == "/" ? true_division(a.integer(), b.integer())
+                     : integer_arithmetic(op, a.integer(), b.integer());
   }
-  if (op == "+" && a.is_string() && b.is_string())
-    return interpreter.string(a.string() + b.string());
+  if (op == "+" && a.is_string() && b.is_string()) return concatenate_strings(interpreter, a, b);
   if (op == "+" && a.is_list() && b.is_list() && is_sequence(a) && a.list().kind == b.list().kind)
     return concatenate_lists(interpreter, a.list(), b.list());
   if (op == "*" && is_sequence(a) && b.is_integer()) return repeat(interpreter, a, b.integer());
   if (op == "*" && is_sequence(b) && a.is_integer()) return repeat(interpreter, b, a.integer());
-  if (op == "%" && a.is_string())
-    return Status(Code::kUnimplemented, "tern does not know % on strings");
   for (const Value* v : {&a, &b})
     if (v->is_undefined()) return invalid_argument(v->undefined_reason());
   return invalid_argument("unsupported operand types for " + std::string(op) + ": " +
@@ -171,43 +161,22 @@ Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Va
 
 Result<bool> contains(const Value& container, const Value& item) {
   if (container.is_string()) {
-    if (item.is_undefined()) return invalid_argument(item.undefined_reason());
     if (!item.is_string())
-      return invalid_argument("'in <string>' requires a string, not " + quoted_type(item));
+      return type_error(item, "'in <string>' requires a string, not " + quoted_type(item));
     return container.string().find(item.string()) != std::string::npos;
   }
-  if (container.is_dict()) return container.dict().find(item) != nullptr;
-  if (container.is_undefined()) return false;
-  if (!container.is_list())
-    return invalid_argument(quoted_type(container) + " object is not iterable");
-  const auto& items = container.list().items;
-  return std::any_of(items.begin(), items.end(), [&](const Value& v) { return equal(v, item); });
-}
-
-Result<Value> get_attribute(const Value& value, const std::string& name) {
-  if (value.is_undefined()) return invalid_argument(value.undefined_reason());
-  if (value.is(Type::kNamespace)) {
-    const auto& members = value.name_space().members;
-    const auto it = members.find(name);
-    return it == members.end() ? missing(value, name) : it->second;
+  if (container.is_dict()) {
+    TERN_ASSIGN(const Value* member, container.dict().find(item));
+    return member != nullptr;
   }
-  if (has_method(value, name)) return Value(std::make_shared<const Method>(Method{value, name}));
-  if (value.is(Type::kLoop)) return loop_attribute(value.loop(), name);
-  if (is_mutating(value, name))
-    return Value::undefined("access to attribute '" + name + "' of " + quoted_type(value) +
-                            " object is unsafe");
-  if (value.is_dict())
-    if (const Value* member = value.dict().find(name)) return *member;
-  return missing(value, name);
-}
-
-Result<Value> get_item(const Value& value, const Value& key) {
-  if (value.is_undefined()) return invalid_argument(value.undefined_reason());
-  if (value.is_dict())
-    if (const Value* member = value.dict().find(key)) return *member;
-  if (is_sequence(value) && key.is_integer()) return element(value, key.integer());
-  if (key.is_string() && !value.is_dict()) return get_attribute(value, key.string());
-  return missing(value, key.is_string() ? key.string() : std::string(type_name(key)));
+  const auto is_item = [&](const Value& v) { return v.is_same(item) || equal(v, item); };
+  if (container.is_list())
+    return std::any_of(container.list().items.begin(), container.list().items.end(), is_item);
+  TERN_ASSIGN(Iterator iterator, iterator_over(container));
+  while (true) {
+    TERN_ASSIGN(const std::optional<Value> member, iterator.next());
+    if (!member || is_item(*member)) return member.has_value();
+  }
 }
 
 }  // namespace tern::jinja

@@ -5,64 +5,14 @@
 
 #include "base/unicode.h"
 #include "base/utf8_char.h"
+#include "engine/text/jinja/characters.h"
 
 namespace tern::jinja {
 namespace {
 
-/// What str.strip() and str.split() count as white space.
-bool is_python_space(char32_t c) {
-  return is_white_space(c) || (c >= 0x1c && c <= 0x1f);
-}
-
 bool is_stripped(std::string_view character, std::optional<std::string_view> set) {
   return set ? set->find(character) != set->npos
              : is_python_space(first_char(character).code_point);
-}
-
-/// The letter in the other case, where the two stand in a regular pattern.
-char32_t lower_of(char32_t c) {
-  if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7)) return c + 32;
-  if (c >= 0x391 && c <= 0x3ab && c != 0x3a2) return c + 32;
-  if (c >= 0x410 && c <= 0x42f) return c + 32;
-  if (c >= 0x400 && c <= 0x40f) return c + 80;
-  const bool odd_pairs = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
-  const bool even_pairs = (c >= 0x100 && c <= 0x137 && c != 0x130) || (c >= 0x14a && c <= 0x177);
-  if (odd_pairs && c % 2 == 1) return c + 1;
-  if (even_pairs && c % 2 == 0) return c + 1;
-  return c == 0x178 ? 0xff : c;
-}
-
-char32_t upper_of(char32_t c) {
-  if (c == 0xff) return 0x178;
-  if (c == 0xb5) return 0x39c;
-  if (c == 0x3c2) return 0x3a3;
-  for (const char32_t distance : {1, 32, 80})
-    if (c > distance && lower_of(c - distance) == c && lower_of(c - distance) != c - distance)
-      return c - distance;
-  return c;
-}
-
-bool is_letter(char32_t c) {
-  return lower_of(c) != c || upper_of(c) != c || c == 0xdf;
-}
-
-template <class F>
-std::string map_characters(std::string_view text, F f) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const Utf8Char c = first_char(text);
-    f(out, c.code_point);
-    text.remove_prefix(c.size);
-  }
-  return out;
-}
-
-void append_upper(std::string& out, char32_t c) {
-  if (c == 0xdf)
-    out += "SS";
-  else
-    append_utf8(out, upper_of(c));
 }
 
 std::vector<std::string> split_at_space(std::string_view text, int64_t max_splits) {
@@ -136,31 +86,6 @@ std::string_view strip(std::string_view text, std::optional<std::string_view> se
   return strip_right(strip_left(text, set), set);
 }
 
-std::string to_lower(std::string_view text) {
-  return map_characters(text, [](std::string& out, char32_t c) { append_utf8(out, lower_of(c)); });
-}
-
-std::string to_upper(std::string_view text) {
-  return map_characters(text, append_upper);
-}
-
-std::string capitalize(std::string_view text) {
-  if (text.empty()) return {};
-  const size_t first = first_char(text).size;
-  return to_upper(text.substr(0, first)) + to_lower(text.substr(first));
-}
-
-std::string title(std::string_view text) {
-  bool in_word = false;
-  return map_characters(text, [&](std::string& out, char32_t c) {
-    if (in_word)
-      append_utf8(out, lower_of(c));
-    else
-      append_upper(out, c);
-    in_word = is_letter(c);
-  });
-}
-
 std::vector<std::string> split(std::string_view text, std::optional<std::string_view> separator,
                                int64_t max_splits) {
   if (!separator) return split_at_space(text, max_splits);
@@ -192,10 +117,21 @@ std::vector<std::string> split_from_right(std::string_view text,
 }
 
 std::vector<std::string> split_lines(std::string_view text, bool keep_ends) {
+  const auto is_line_end = [](char32_t c) {
+    return (c >= 0x0a && c <= 0x0d) || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 ||
+           c == 0x2029;
+  };
   std::vector<std::string> lines;
   while (!text.empty()) {
-    const size_t end = std::min(text.find_first_of("\n\r\v\f\x1c\x1d\x1e"), text.size());
-    const size_t end_size = text.substr(end).starts_with("\r\n") ? 2 : end < text.size();
+    size_t end = 0;
+    Utf8Char c;
+    for (; end < text.size(); end += c.size) {
+      c = first_char(text.substr(end));
+      if (is_line_end(c.code_point)) break;
+    }
+    const size_t end_size = end == text.size()                     ? 0
+                            : text.substr(end).starts_with("\r\n") ? 2
+                                                                   : c.size;
     lines.emplace_back(text.substr(0, end + (keep_ends ? end_size : 0)));
     text.remove_prefix(end + end_size);
   }
@@ -223,6 +159,26 @@ Result<std::string> replace_all(std::string_view text, std::string_view old_part
   return out;
 }
 
+std::string pad(std::string_view text, size_t left, size_t right, std::string_view fill) {
+  std::string out;
+  out.reserve(text.size() + (left + right) * fill.size());
+  for (size_t i = 0; i < left; ++i) out += fill;
+  out += text;
+  for (size_t i = 0; i < right; ++i) out += fill;
+  return out;
+}
+
+std::string escape_html(std::string_view text) {
+  constexpr std::string_view kSpecial = "&<>'\"";
+  constexpr std::string_view kNames[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+  std::string out;
+  for (const char c : text) {
+    const size_t i = kSpecial.find(c);
+    out += i == kSpecial.npos ? std::string_view(&c, 1) : kNames[i];
+  }
+  return out;
+}
+
 Result<std::string> unescape(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -243,6 +199,15 @@ Result<std::string> unescape(std::string_view text) {
       text.remove_prefix(size_t(digits));
     } else if (const char simple = simple_escape(c)) {
       out += simple;
+    } else if (c >= '0' && c <= '7') {
+      char32_t code = char32_t(c - '0');
+      for (int i = 0; i < 2 && !text.empty() && text[0] >= '0' && text[0] <= '7'; ++i) {
+        code = code * 8 + char32_t(text[0] - '0');
+        text.remove_prefix(1);
+      }
+      append_utf8(out, code);
+    } else if (c == 'N') {
+      return Status(Code::kUnimplemented, "tern does not know \\N{…} in strings");
     } else if (c != '\n') {  // an escaped line end is nothing; anything unknown stays as it is
       out += {'\\', c};
     }

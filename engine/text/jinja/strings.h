@@ -16,13 +16,6 @@ std::string_view strip_left(std::string_view text, std::optional<std::string_vie
 std::string_view strip_right(std::string_view text, std::optional<std::string_view> set = {});
 std::string_view strip(std::string_view text, std::optional<std::string_view> set = {});
 
-/// Letters changed one by one by Unicode's simple mapping for ASCII, Latin-1, Latin Extended-A,
-/// Greek and Cyrillic; others stay.
-std::string to_lower(std::string_view text);
-std::string to_upper(std::string_view text);
-std::string capitalize(std::string_view text);  ///< first letter upper, the rest lower
-std::string title(std::string_view text);  ///< the first letter of every word upper, the rest lower
-
 /// str.split: at white space where `separator` is not given, at most `max_splits` times (negative:
 /// any).
 std::vector<std::string> split(std::string_view text, std::optional<std::string_view> separator,
@@ -30,12 +23,27 @@ std::vector<std::string> split(std::string_view text, std::optional<std::string_
 std::vector<std::string> split_from_right(std::string_view text,
                                           std::optional<std::string_view> separator,
                                           int64_t max_splits);
+/// str.splitlines.
 std::vector<std::string> split_lines(std::string_view text, bool keep_ends);
 
 /// str.replace, at most `max_count` times (negative: any). kInvalidArgument where the result would
 /// exceed `max_bytes`.
 Result<std::string> replace_all(std::string_view text, std::string_view old_part,
                                 std::string_view new_part, int64_t max_count, size_t max_bytes);
+
+/// textwrap.wrap of one line, in lines of at most `width` characters.
+struct Wrap {
+  size_t width = 79;
+  bool break_long_words = true;
+  bool break_on_hyphens = true;
+};
+std::vector<std::string> wrap_line(std::string_view line, const Wrap& wrap);
+
+/// `text` of `width` characters or more, `fill` at its ends: str.ljust, str.rjust, str.center.
+std::string pad(std::string_view text, size_t left, size_t right, std::string_view fill = " ");
+
+/// & < > ' " as HTML's entities.
+std::string escape_html(std::string_view text);
 
 /// The inside of a string literal: \n, \x41, \u00e9, ….
 Result<std::string> unescape(std::string_view text);

@@ -2,108 +2,169 @@
 
 #include <algorithm>
 
-#include "engine/text/jinja/strings.h"
+#include "base/utf8_char.h"
+#include "engine/text/jinja/characters.h"
+#include "engine/text/jinja/filters.h"
+#include "engine/text/jinja/interpreter.h"
 
 namespace tern::jinja {
 namespace {
 
 using Type = Value::Type;
+using V = const Value&;
 
-Result<int64_t> integer_of(const Value& value) {
-  if (value.is_undefined()) return invalid_argument(value.undefined_reason());
-  if (!value.is_integer()) return invalid_argument(quoted_type(value) + " is not an integer");
-  return value.integer();
+/// A test that looks at nothing but the value.
+template <bool (*kHolds)(const Value&)>
+Result<bool> run_plain(Interpreter&, V value, V) {
+  return kHolds(value);
 }
 
-Result<bool> divides(int64_t divisor, const Value& value, int64_t rest) {
-  TERN_ASSIGN(const int64_t number, integer_of(value));
-  if (divisor == 0) return invalid_argument("integer modulo by zero");
-  return divisor == -1 ? rest == 0 : std::abs(number % divisor) == rest;
+bool is_defined(V v) {
+  return !v.is_undefined();
+}
+bool is_undefined(V v) {
+  return v.is_undefined();
+}
+bool is_none(V v) {
+  return v.is_none();
+}
+bool is_boolean(V v) {
+  return v.is(Type::kBool);
+}
+bool is_true(V v) {
+  return v.is(Type::kBool) && v.truthy();
+}
+bool is_false(V v) {
+  return v.is(Type::kBool) && !v.truthy();
+}
+bool is_integer(V v) {
+  return v.is(Type::kInt);
+}
+bool is_float(V v) {
+  return v.is_float();
+}
+bool is_number(V v) {
+  return v.is_number();
+}
+bool is_string(V v) {
+  return v.is_string();
+}
+bool is_mapping(V v) {
+  return v.is_dict();
+}
+bool is_iterable(V v) {
+  return v.is(Type::kLoop) || iterator_over(v).ok();
+}
+bool is_sequence(V v) {
+  return v.is_list() ? !v.list().is_view() : v.is_dict() || v.is_string() || v.is_undefined();
+}
+bool is_callable(V v) {
+  return v.is(Type::kMacro) || v.is(Type::kFunction) || v.is(Type::kMethod) || v.is(Type::kLoop) ||
+         v.is(Type::kJoiner) || v.is_undefined();
+}
+bool is_escaped(V v) {
+  return v.is_markup();
+}
+bool is_filter(V v) {
+  return v.is_string() && find_filter(v.string());
+}
+bool is_test(V v) {
+  return v.is_string() && find_test(v.string());
 }
 
-template <class Holds>
-Result<bool> ordered(const Value& a, const Value& b, Holds holds) {
-  TERN_ASSIGN(const int order, compare(a, b));
-  return holds(order);
+template <bool (*kIs)(char32_t), bool (*kIsOther)(char32_t)>
+Result<bool> run_case(Interpreter&, V value, V) {
+  TERN_ASSIGN(const std::string text, to_text(value));
+  bool found = false;
+  for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(first_char(rest).size)) {
+    const char32_t c = first_char(rest).code_point;
+    if (kIsOther(c) || is_title(c)) return false;
+    found |= kIs(c);
+  }
+  return found;
 }
 
-bool is_iterable(const Value& v) {
-  return v.is_list() || v.is_dict() || v.is_string() || v.is_undefined();
+Result<bool> divides(Interpreter& interpreter, V value, V divisor, int64_t rest) {
+  TERN_ASSIGN(const Value remainder, arithmetic(interpreter, "%", value, divisor));
+  return equal(remainder, Value(rest));
 }
 
-bool is_sequence(const Value& v) {
-  return v.is_list() ? v.list().kind <= List::Kind::kTuple : is_iterable(v);
+Result<bool> run_even(Interpreter& interpreter, V value, V) {
+  return divides(interpreter, value, Value(int64_t(2)), 0);
+}
+Result<bool> run_odd(Interpreter& interpreter, V value, V) {
+  return divides(interpreter, value, Value(int64_t(2)), 1);
+}
+Result<bool> run_divisibleby(Interpreter& interpreter, V value, V divisor) {
+  return divides(interpreter, value, divisor, 0);
 }
 
-bool is_callable(const Value& v) {
-  return v.is(Type::kMacro) || v.is(Type::kFunction) || v.is(Type::kMethod);
+Result<bool> run_eq(Interpreter&, V value, V other) {
+  return equal(value, other);
 }
-
-Result<bool> is_same(const Value& a, const Value& b) {
-  if (a.type() != b.type()) return false;
-  if (a.is_list()) return &a.list() == &b.list();
-  if (a.is_dict()) return &a.dict() == &b.dict();
-  return equal(a, b);
+Result<bool> run_ne(Interpreter&, V value, V other) {
+  return !equal(value, other);
 }
-
-using Args = const CallArgs&;
-const Value& first(Args args) {
-  return args.positional[0];
+Result<bool> run_lt(Interpreter&, V value, V other) {
+  return is_ordered("<", value, other);
+}
+Result<bool> run_le(Interpreter&, V value, V other) {
+  return is_ordered("<=", value, other);
+}
+Result<bool> run_gt(Interpreter&, V value, V other) {
+  return is_ordered(">", value, other);
+}
+Result<bool> run_ge(Interpreter&, V value, V other) {
+  return is_ordered(">=", value, other);
+}
+Result<bool> run_in(Interpreter& interpreter, V value, V container) {
+  TERN_TRY(interpreter.charge_walk(container));
+  return contains(container, value);
+}
+Result<bool> run_sameas(Interpreter&, V value, V other) {
+  return value.is_same(other);
 }
 
 constexpr Test kTests[] = {
-    {"defined", 0, [](const Value& v, Args) -> Result<bool> { return !v.is_undefined(); }},
-    {"undefined", 0, [](const Value& v, Args) -> Result<bool> { return v.is_undefined(); }},
-    {"none", 0, [](const Value& v, Args) -> Result<bool> { return v.is_none(); }},
-    {"true", 0,
-     [](const Value& v, Args) -> Result<bool> { return v.is(Type::kBool) && v.truthy(); }},
-    {"false", 0,
-     [](const Value& v, Args) -> Result<bool> { return v.is(Type::kBool) && !v.truthy(); }},
-    {"boolean", 0, [](const Value& v, Args) -> Result<bool> { return v.is(Type::kBool); }},
-    {"integer", 0, [](const Value& v, Args) -> Result<bool> { return v.is(Type::kInt); }},
-    {"float", 0, [](const Value& v, Args) -> Result<bool> { return v.is(Type::kFloat); }},
-    {"number", 0, [](const Value& v, Args) -> Result<bool> { return v.is_number(); }},
-    {"string", 0, [](const Value& v, Args) -> Result<bool> { return v.is_string(); }},
-    {"mapping", 0, [](const Value& v, Args) -> Result<bool> { return v.is_dict(); }},
-    {"iterable", 0, [](const Value& v, Args) -> Result<bool> { return is_iterable(v); }},
-    {"sequence", 0, [](const Value& v, Args) -> Result<bool> { return is_sequence(v); }},
-    {"callable", 0, [](const Value& v, Args) -> Result<bool> { return is_callable(v); }},
-    {"lower", 0,
-     [](const Value& v, Args) -> Result<bool> {
-       return v.is_string() && to_lower(v.string()) == v.string() &&
-              to_upper(v.string()) != v.string();
-     }},
-    {"upper", 0,
-     [](const Value& v, Args) -> Result<bool> {
-       return v.is_string() && to_upper(v.string()) == v.string() &&
-              to_lower(v.string()) != v.string();
-     }},
-    {"even", 0, [](const Value& v, Args) { return divides(2, v, 0); }},
-    {"odd", 0, [](const Value& v, Args) { return divides(2, v, 1); }},
-    {"divisibleby", 1,
-     [](const Value& v, Args a) -> Result<bool> {
-       TERN_ASSIGN(const int64_t divisor, integer_of(first(a)));
-       return divides(divisor, v, 0);
-     }},
-    {"eq", 1, [](const Value& v, Args a) -> Result<bool> { return equal(v, first(a)); }},
-    {"equalto", 1, [](const Value& v, Args a) -> Result<bool> { return equal(v, first(a)); }},
-    {"==", 1, [](const Value& v, Args a) -> Result<bool> { return equal(v, first(a)); }},
-    {"ne", 1, [](const Value& v, Args a) -> Result<bool> { return !equal(v, first(a)); }},
-    {"!=", 1, [](const Value& v, Args a) -> Result<bool> { return !equal(v, first(a)); }},
-    {"lt", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o < 0; }); }},
-    {"le", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o <= 0; }); }},
-    {"gt", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o > 0; }); }},
-    {"ge", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o >= 0; }); }},
-    {"lessthan", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o < 0; }); }},
-    {"greaterthan", 1,
-     [](const Value& v, Args a) { return ordered(v, first(a), [](int o) { return o > 0; }); }},
-    {"in", 1, [](const Value& v, Args a) { return contains(first(a), v); }},
-    {"sameas", 1, [](const Value& v, Args a) { return is_same(v, first(a)); }},
+    {"defined", false, "", run_plain<is_defined>},
+    {"undefined", false, "", run_plain<is_undefined>},
+    {"none", false, "", run_plain<is_none>},
+    {"boolean", false, "", run_plain<is_boolean>},
+    {"true", false, "", run_plain<is_true>},
+    {"false", false, "", run_plain<is_false>},
+    {"integer", false, "", run_plain<is_integer>},
+    {"float", false, "", run_plain<is_float>},
+    {"number", false, "", run_plain<is_number>},
+    {"string", false, "", run_plain<is_string>},
+    {"mapping", false, "", run_plain<is_mapping>},
+    {"iterable", false, "", run_plain<is_iterable>},
+    {"sequence", false, "", run_plain<is_sequence>},
+    {"callable", false, "", run_plain<is_callable>},
+    {"escaped", false, "", run_plain<is_escaped>},
+    {"filter", false, "", run_plain<is_filter>},
+    {"test", false, "", run_plain<is_test>},
+    {"lower", false, "", run_case<is_lower, is_upper>},
+    {"upper", false, "", run_case<is_upper, is_lower>},
+    {"even", false, "", run_even},
+    {"odd", false, "", run_odd},
+    {"divisibleby", true, "num", run_divisibleby},
+    {"eq", true, "", run_eq},
+    {"equalto", true, "", run_eq},
+    {"==", true, "", run_eq},
+    {"ne", true, "", run_ne},
+    {"!=", true, "", run_ne},
+    {"lt", true, "", run_lt},
+    {"lessthan", true, "", run_lt},
+    {"<", true, "", run_lt},
+    {"le", true, "", run_le},
+    {"<=", true, "", run_le},
+    {"gt", true, "", run_gt},
+    {"greaterthan", true, "", run_gt},
+    {">", true, "", run_gt},
+    {"ge", true, "", run_ge},
+    {">=", true, "", run_ge},
+    {"in", true, "seq", run_in},
+    {"sameas", true, "other", run_sameas},
 };
 
 }  // namespace

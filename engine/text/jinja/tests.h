@@ -7,8 +7,9 @@ namespace tern::jinja {
 
 struct Test {
   std::string_view name;
-  size_t num_args;
-  Result<bool> (*run)(const Value& value, const CallArgs& args);
+  bool has_argument;
+  std::string_view parameter;  ///< by which the argument may be named; empty: it may not
+  Result<bool> (*run)(Interpreter& interpreter, const Value& value, const Value& argument);
 };
 
 /// Null where tern does not know it.

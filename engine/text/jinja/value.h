@@ -1,9 +1,11 @@
-// Values of the chat-template language. All but namespaces are immutable, as Hugging Face's sandbox
-// has it.
+// Values of the chat-template language. Strings, lists and dicts are immutable, as Hugging Face's
+// sandbox has it.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,8 +18,10 @@
 namespace tern::jinja {
 
 class Value;
-struct Macro;
+struct Closure;
 struct Function;
+struct Loop;
+struct Method;
 
 /// Nesting of lists and dicts that can be built: what recurses over values stays within the stack.
 inline constexpr int kMaxValueDepth = 140;
@@ -26,6 +30,9 @@ inline constexpr int kMaxValueDepth = 140;
 /// what walks over values ends.
 inline constexpr size_t kMaxValueBytes = size_t(256) << 20;
 
+/// Of one string, and of what a template prints.
+inline constexpr size_t kMaxStringBytes = size_t(64) << 20;
+
 /// Why there is no value: printed as nothing, but an error for whatever needs one.
 struct Undefined {
   std::shared_ptr<const std::string> reason;
@@ -33,42 +40,62 @@ struct Undefined {
 
 struct None {};
 
-/// A sequence. What Python tells apart only by printing or serializing shares one type here.
-struct List {
-  enum class Kind : uint8_t { kList, kTuple, kView, kGenerator };
-  std::vector<Value> items;
-  Kind kind = Kind::kList;
-  int depth = 1;
-  size_t weight = 0;
+/// Python's str, or markupsafe's Markup: text that counts as escaped HTML.
+struct String {
+  std::string text;
+  bool is_markup = false;
 };
 
-/// In the order of insertion. Keys are strings and integers.
+/// A sequence, or a view of a dict.
+struct List {
+  enum class Kind : uint8_t { kList, kTuple, kRange, kKeys, kValues, kItems };
+  std::vector<Value> items;
+  Kind kind = Kind::kList;
+  bool is_group = false;                        ///< a tuple of `groupby`: .grouper and .list
+  int64_t start = 0, stop = 0, range_step = 1;  ///< of a range, which prints them
+  int depth = 1;
+  size_t weight = 0;
+
+  bool is_view() const { return kind >= Kind::kKeys; }
+};
+
+/// In the order of insertion. Keys are what Python can hash.
 struct Dict {
   std::vector<std::pair<Value, Value>> items;
   std::unordered_map<std::string, size_t> by_string;
-  std::unordered_map<int64_t, size_t> by_integer;
+  std::unordered_map<std::string, size_t> by_other;  ///< by a text that equal keys share
   int depth = 1;
   size_t weight = 0;
 
-  static bool is_key(const Value& value);
   const Value* find(const std::string& key) const;
-  const Value* find(const Value& key) const;  ///< null also for what can be no key
-  void set(Value key, Value value);           ///< `key` is one
+  Result<const Value*> find(const Value& key) const;  ///< kInvalidArgument for what can be no key
+  void set(std::string key, Value value);
+  Status set(Value key, Value value);  ///< kInvalidArgument as find()
+
+ private:
+  void set_at(std::pair<std::unordered_map<std::string, size_t>::iterator, bool> slot, Value key,
+              Value value);
 };
 
-/// What `namespace()` makes: the only thing that a template can change. The rendering owns it.
+/// What comes one by one and only once, as Python's generators.
+struct Generator {
+  using Next = std::function<Result<std::optional<Value>>()>;
+  Next next;  ///< nothing at the end
+  int depth = 1;
+  size_t weight = 0;  ///< with what `next` refers to
+};
+
+/// What `namespace()` makes: all that a template can assign to. The rendering owns it.
 struct Namespace {
-  std::unordered_map<std::string, Value> members;
+  Dict members;
 };
 
-/// `loop` within a `for`.
-struct Loop {
-  std::shared_ptr<const List> items;
-  size_t index0 = 0;
+/// What `cycler()` and `joiner()` make. The rendering owns them.
+struct Cycler {
+  std::vector<Value> items;
+  size_t at = 0;
 };
-
-/// `object.name` where that is to be called.
-struct Method;
+struct Joiner;
 
 class Value {
  public:
@@ -81,7 +108,10 @@ class Value {
     kString,
     kList,
     kDict,
+    kGenerator,
     kNamespace,
+    kCycler,
+    kJoiner,
     kLoop,
     kMacro,
     kFunction,
@@ -89,18 +119,22 @@ class Value {
   };
 
   Value() : rep_(None{}) {}
-  Value(bool v) : rep_(v) {}     // NOLINT: implicit on purpose
-  Value(int64_t v) : rep_(v) {}  // NOLINT
-  Value(double v) : rep_(v) {}   // NOLINT
-  Value(std::string v) : rep_(std::make_shared<const std::string>(std::move(v))) {}  // NOLINT
-  Value(const char*) = delete;  // it would become a bool
+  Value(bool v) : rep_(v) {}                             // NOLINT: implicit on purpose
+  Value(int64_t v) : rep_(v) {}                          // NOLINT
+  Value(double v) : rep_(v) {}                           // NOLINT
+  Value(std::string v) : Value(String{std::move(v)}) {}  // NOLINT
+  Value(String v) : rep_(std::make_shared<const String>(std::move(v))) {}  // NOLINT
+  Value(const char*) = delete;                                             // it would become a bool
   explicit Value(Undefined v) : rep_(std::move(v)) {}
   explicit Value(std::shared_ptr<const List> v) : rep_(std::move(v)) {}
   explicit Value(std::shared_ptr<const Dict> v) : rep_(std::move(v)) {}
-  explicit Value(std::shared_ptr<const Loop> v) : rep_(std::move(v)) {}
+  explicit Value(std::shared_ptr<Generator> v) : rep_(std::move(v)) {}
+  explicit Value(std::shared_ptr<Loop> v) : rep_(std::move(v)) {}
   explicit Value(std::shared_ptr<const Method> v) : rep_(std::move(v)) {}
   explicit Value(Namespace* v) : rep_(v) {}
-  explicit Value(const Macro* v) : rep_(v) {}
+  explicit Value(Cycler* v) : rep_(v) {}
+  explicit Value(Joiner* v) : rep_(v) {}
+  explicit Value(const Closure* v) : rep_(v) {}
   explicit Value(const Function* v) : rep_(v) {}
 
   static Value undefined(std::string reason) {
@@ -112,68 +146,115 @@ class Value {
   bool is_undefined() const { return is(Type::kUndefined); }
   bool is_none() const { return is(Type::kNone); }
   bool is_string() const { return is(Type::kString); }
+  bool is_markup() const { return is_string() && shared_string().is_markup; }
   bool is_list() const { return is(Type::kList); }
+  bool is_list(List::Kind kind) const { return is_list() && list().kind == kind; }
   bool is_dict() const { return is(Type::kDict); }
+  bool is_generator() const { return is(Type::kGenerator); }
+  bool is_float() const { return is(Type::kFloat); }
   bool is_number() const { return is(Type::kBool) || is(Type::kInt) || is(Type::kFloat); }
   bool is_integer() const { return is(Type::kBool) || is(Type::kInt); }
 
   // Of the type that the caller has made sure of.
-  const std::string& string() const { return *std::get<std::shared_ptr<const std::string>>(rep_); }
-  const List& list() const { return *std::get<std::shared_ptr<const List>>(rep_); }
+  const std::string& string() const { return shared_string().text; }
+  const List& list() const { return *shared_list(); }
   const std::shared_ptr<const List>& shared_list() const {
     return std::get<std::shared_ptr<const List>>(rep_);
   }
   const Dict& dict() const { return *std::get<std::shared_ptr<const Dict>>(rep_); }
-  const Loop& loop() const { return *std::get<std::shared_ptr<const Loop>>(rep_); }
+  const std::shared_ptr<Generator>& generator() const {
+    return std::get<std::shared_ptr<Generator>>(rep_);
+  }
+  Loop& loop() const { return *std::get<std::shared_ptr<Loop>>(rep_); }
   const Method& method() const { return *std::get<std::shared_ptr<const Method>>(rep_); }
   Namespace& name_space() const { return *std::get<Namespace*>(rep_); }
-  const Macro& macro() const { return *std::get<const Macro*>(rep_); }
+  Cycler& cycler() const { return *std::get<Cycler*>(rep_); }
+  Joiner& joiner() const { return *std::get<Joiner*>(rep_); }
+  const Closure& macro() const { return *std::get<const Closure*>(rep_); }
   const Function& function() const { return *std::get<const Function*>(rep_); }
   int64_t integer() const;  ///< of a bool or an int
   double number() const;    ///< of a bool, int or float
   const std::string& undefined_reason() const;
 
   bool truthy() const;
-  int depth() const;      ///< nesting of lists and dicts; 0 for anything else
+  int depth() const;      ///< nesting of what holds other values; 0 for anything else
   size_t weight() const;  ///< bytes, with all that it refers to
+  bool is_same(const Value& other)
+      const;  ///< Python's `is`, where that does not depend on how values are kept
 
  private:
+  const String& shared_string() const { return *std::get<std::shared_ptr<const String>>(rep_); }
+
   // In the order of Type.
-  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const std::string>,
-               std::shared_ptr<const List>, std::shared_ptr<const Dict>, Namespace*,
-               std::shared_ptr<const Loop>, const Macro*, const Function*,
+  std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const String>,
+               std::shared_ptr<const List>, std::shared_ptr<const Dict>, std::shared_ptr<Generator>,
+               Namespace*, Cycler*, Joiner*, std::shared_ptr<Loop>, const Closure*, const Function*,
                std::shared_ptr<const Method>>
       rep_;
 };
 
+/// `object.name` where that is to be called.
 struct Method {
   Value self;
   std::string name;
 };
 
-/// kInvalidArgument where the result would be nested too deeply or weigh too much.
+struct Joiner {
+  Value separator;
+  bool used = false;
+};
+
+// kInvalidArgument where the result would be nested too deeply or weigh too much.
 Result<Value> make_list(std::vector<Value> items, List::Kind kind = List::Kind::kList);
+Result<Value> make_list(List list);
 Result<Value> make_dict(Dict dict);
+
+/// A generator whose `next` refers to `sources`.
+Result<Value> make_generator(Generator::Next next, std::initializer_list<Value> sources);
 
 /// Python's name of the value's type, for messages: "str".
 std::string_view type_name(const Value& value);
 std::string quoted_type(const Value& value);  ///< "'str'"
+
+/// The failure of an operation that knows no `value`: an undefined one tells its reason.
+Status type_error(const Value& value, std::string message);
 
 bool equal(const Value& a, const Value& b);
 
 /// Less, equal or greater than 0. kInvalidArgument where Python cannot order the two.
 Result<int> compare(const Value& a, const Value& b);
 
-/// As `{{ value }}` prints it. kInvalidArgument for what has no stable text (macros, generators,
-/// …).
+/// `a op b` for < <= > >=. Also of numbers that are not ordered (NaN).
+Result<bool> is_ordered(std::string_view op, const Value& a, const Value& b);
+
+/// As `{{ value }}` prints it: Python's str(). kInvalidArgument for what has no stable text
+/// (functions, generators, …) or a text beyond kMaxStringBytes.
 Result<std::string> to_text(const Value& value);
 
-/// As Python's repr() shows a number, and a string with its quotes.
+/// Python's repr(): as the value stands within a list that is printed.
+Result<std::string> repr(const Value& value);
 std::string float_text(double value);
 std::string string_repr(std::string_view text);
+std::string ascii(std::string_view text);  ///< with escapes for all that is not ASCII
 
-/// Members that a loop over the value visits: a dict's keys, a string's characters.
-/// kInvalidArgument where it cannot be iterated.
+/// Goes once over what a loop over a value visits: a dict's keys, a string's characters.
+class Iterator {
+ public:
+  Iterator() = default;  ///< over nothing
+  explicit Iterator(Value value) : value_(std::move(value)) {}
+
+  Result<std::optional<Value>> next();    ///< nothing at the end
+  std::optional<int64_t> length() const;  ///< of all of it; none of a generator
+
+ private:
+  Value value_;
+  size_t at_ = 0;  // of a string: bytes
+};
+
+/// kInvalidArgument where the value cannot be iterated.
+Result<Iterator> iterator_over(const Value& value);
+
+/// All that a loop over the value visits. Empties generators.
 Result<std::shared_ptr<const List>> iterate(const Value& value);
 
 }  // namespace tern::jinja

@@ -191,7 +191,7 @@ TEST_CASE("statements", "[text][chat_template]") {
   CHECK(text("{% if 0 %}{{ 1 | frobnicate }}{% endif %}") == "");
   CHECK(text("{% if 0 %}a{% elif '' %}b{% elif 1 %}c{% else %}d{% endif %}") == "c");
   CHECK(text("{% generation %}{{ 1 }}{% endgeneration %}") == "1");
-  CHECK(text("{% macro f(a, b='x', c) %}{{ a }}{{ b }}{{ c is defined }}{% endmacro %}{{ f(1) }}{{ "
+  CHECK(text("{% macro f(a, c, b='x') %}{{ a }}{{ b }}{{ c is defined }}{% endmacro %}{{ f(1) }}{{ "
              "f(1, c=2) }}{{ f(b=3, a=4) | upper }}") == "1xFalse1xTrue43FALSE");
   CHECK(text("{% macro down(n) %}{{ n }}{% if n > 0 %}{{ down(n - 1) }}{% endif %}{% endmacro %}{{ "
              "down(3) }}") == "3210");
@@ -284,7 +284,11 @@ TEST_CASE("mistakes are refused with their line", "[text][chat_template][hostile
                              "{{ 1 if }}",
                              "{% set 1 = 2 %}",
                              "{{ a. }}",
-                             "{{ a[] }}",
+                             "{{ a[1:2:3:4] }}",
+                             "{% macro f(a, b=1, c) %}{% endmacro %}",
+                             "{% macro f(a, a) %}{% endmacro %}",
+                             "{% call 1 %}{% endcall %}",
+                             "{{ f(*a, *b) }}",
                              "{% else %}",
                              "{% break %}",
                              "{{ f(a=1, 2) }}",
@@ -327,7 +331,7 @@ TEST_CASE("mistakes are refused with their line", "[text][chat_template][hostile
   CHECK_THAT(refusal("{{ 'a'.strip(1, 2) }}"), Contains("strip()"));
   CHECK_THAT(refusal("{{ 1() }}"), Contains("not callable"));
   CHECK_THAT(refusal("{% macro f(a) %}{% endmacro %}{{ f(1, 2) }}"), Contains("'f'"));
-  CHECK_THAT(refusal("{% macro f(a) %}{% endmacro %}{{ f(1, a=2) }}"), Contains("two values"));
+  CHECK_THAT(refusal("{% macro f(a) %}{% endmacro %}{{ f(1, a=2) }}"), Contains("'a'"));
   CHECK_THAT(refusal("{% set a, b = [1] %}"), Contains("unpack"));
   CHECK_THAT(refusal("{{ 1 < 'a' }}"), Contains("cannot order"));
   CHECK_THAT(refusal("{{ range }}"), Contains("no text"));
@@ -338,20 +342,26 @@ TEST_CASE("mistakes are refused with their line", "[text][chat_template][hostile
 
 TEST_CASE("what tern does not know is refused by name and line", "[text][chat_template]") {
   for (const auto& [source, named] : std::vector<std::pair<std::string, std::string>>{
-           {"\n{% include 'x' %}", "'include'"},
-           {"\n{% call f() %}{% endcall %}", "'call'"},
+           {"\n{% include 'x' %}", "{% include %}"},
+           {"\n{% import 'x' as y %}", "{% import %}"},
+           {"\n{% extends 'x' %}", "{% extends %}"},
+           {"\n{% do 1 %}", "'do'"},
+           {"\n{% autoescape true %}{% endautoescape %}", "'autoescape'"},
            {"\n{{ 1 | frobnicate }}", "'frobnicate'"},
            {"\n{{ 1 is frobnicated }}", "'frobnicated'"},
-           {"\n{{ f(*a) }}", "'*'"},
-           {"\n{% for x in y recursive %}{% endfor %}", "recursive"},
-           {"\n{% for x in y %}{% macro f() %}{% endmacro %}{% endfor %}", "macros"},
-           {"\n{{ {none: 2} }}", "keys"},
-           {"\n{{ '%s' % 1 }}", "%"},
+           {"\n{% for x in y %}{{ 1 | frobnicate }}{% endfor %}", "'frobnicate'"},
+           {"\n{{ [1, 2] | random }}", "random"},
+           {"\n{{ lipsum() }}", "lipsum"},
+           {"\n{{ 'x'.encode() }}", "encode"},
+           {"\n{{ '\\N{DASH}' }}", "\\N"},
            {"\n{{ [1] | map('frobnicate') | list }}", "'frobnicate'"}}) {
     CAPTURE(source);
     const std::string message = refusal(source, Code::kUnimplemented);
     CHECK_THAT(message, Contains(named) && Contains("line 2"));
   }
+  // What is never reached harms nobody, as with Jinja.
+  CHECK(text("{% if 0 %}{% include 'x' %}{{ 1 | frobnicate }}{% endif %}ok") == "ok");
+  CHECK(text("{{ 'ok' if 1 else 1 | frobnicate }}") == "ok");
 }
 
 TEST_CASE("hostile templates are stopped", "[text][chat_template][hostile]") {
@@ -373,7 +383,63 @@ TEST_CASE("hostile templates are stopped", "[text][chat_template][hostile]") {
              Contains("exceeds"));
   CHECK_THAT(refusal("{{ 'ab'.replace('', 'x' * 60000000) }}"), Contains("exceeds"));
   CHECK_THAT(refusal("{% set ns = namespace() %}{% set ns.self = ns %}{{ ns }}"),
-             Contains("no text"));
+             Contains("nested"));
+  CHECK_THAT(refusal("{% set a = namespace(x='y' * 1000) %}{% for i in range(60) %}{% set a = "
+                     "namespace(l=a, r=a) %}{{ a }}{% endfor %}{% set ns = namespace(a=a) %}{% for "
+                     "i in range(60) %}{% set ns.a = namespace(l=ns.a, r=ns.a) %}{% endfor %}{{ ns "
+                     "}}"),
+             Contains("exceeds"));
+  for (const char* source :
+       {"{{ '%999999999d' % 1 }}",
+        "{{ '%.999999999f' % 1.0 }}",
+        "{{ '%*d' % (999999999, 1) }}",
+        "{{ '%.999999d' % 1 }}",
+        "{{ '{:999999999}'.format(1) }}",
+        "{{ '{:.999999999f}'.format(1.0) }}",
+        "{{ '{:0999999999,}'.format(1) }}",
+        "{{ '{:{}}'.format(1, 999999999) }}",
+        "{{ 'x' | center(999999999) }}",
+        "{{ 'x'.ljust(999999999) }}",
+        "{{ 'x'.zfill(999999999) }}",
+        "{{ '\t'.expandtabs(999999999) }}",
+        "{{ ('\t' * 60000).expandtabs(60000) }}",
+        "{{ ('a\n' * 60000) | indent(60000) }}",
+        "{{ [1] | batch(999999999, 0) | list }}",
+        "{{ [1] | slice(999999999) | list }}",
+        "{{ ['x' * 1000000] * 100 | join }}",
+        "{{ ['x' * 1000000] * 100 | join('-') }}",
+        "{{ ('x' * 1000000).join('y' * 1000) }}",
+        "{{ ('x' * 60000000) | list | length }}",
+        "{{ ('x ' * 30000000).split() | length }}",
+        "{{ ('x ' * 30000000) | wordwrap(1) }}",
+        "{{ ('&' * 30000000) | e }}",
+        "{{ ('a' * 60000000).translate({97: 'bb'}) }}",
+        "{{ [[0] * 90000] * 90000 }}",
+        "{{ ('{}' * 1000000).format(*range(99999)) }}",
+        "{{ [1] | tojson(indent=999999999) }}",
+        "{{ dict.fromkeys(range(100000)) | list | map('string') | list * 999999999 }}",
+        "{% for c in 'x' * 60000000 %}{% endfor %}",
+        "{% set s = 'x' * 60000000 %}{% for i in range(100000) %}{{ s[-1] }}{% endfor %}",
+        "{% set s = 'x' * 60000000 %}{% for i in range(100000) %}{{ s.find('y') }}{% endfor %}",
+        "{% set s = 'x' * 60000000 %}{% for i in range(100000) %}{{ s | length }}{% endfor %}",
+        "{% set s = 'x' * 60000000 %}{% for i in range(100000) %}{% if s == s ~ '' %}{% endif %}{% "
+        "endfor %}",
+        "{% set l = range(100000) | list %}{% for i in l %}{{ -1 in l }}{% endfor %}",
+        "{% set l = range(100000) | list %}{% for i in l %}{{ l.count(1) }}{% endfor %}",
+        "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{% macro f() %}{{ caller() }}{% endmacro %}{% macro g() %}{% call f() %}{{ g() }}{% "
+        "endcall %}{% endmacro %}{{ g() }}",
+        "{% set ns = namespace(g=[1]) %}{% for i in range(1000) %}{% set ns.g = ns.g | map('abs') "
+        "%}{% endfor %}{{ ns.g | list }}",
+        "{% macro f(x=f()) %}{% endmacro %}{{ f() }}",
+        "{{ 2 ** 99999999 }}",
+        "{{ 10 ** 9999999999 }}",
+        "{{ (1, 2) * 999999999 }}",
+        "{% for i in range(100000) %}{% macro m() %}{{ i }}{% endmacro %}{% for j in range(100) "
+        "%}{{ m() }}{% endfor %}{% endfor %}"}) {
+    CAPTURE(source);
+    CHECK(refusal(source).size() < 500);
+  }
   CHECK_THAT(refusal("{{ range(999999999) }}"), Contains("100000"));
   CHECK_THAT(refusal("{{ 'x' | indent(999999999) }}"), Contains("exceeds"));
   const auto repeat = [](const std::string& unit, int n) {
