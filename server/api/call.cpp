@@ -66,6 +66,7 @@ std::optional<ApiError> Call::admit(const ConvertFn& convert,
   engine_ = state_.engine();
   if (auto error = convert(*engine_, &call_)) return error;
   deadline_ = engine_deadline(client_deadline, state_.limits, state_.clock.now());
+  call_.request.peer = caller_.peer;
   call_.request.arrival = arrival_;
   call_.request.deadline = deadline_;
   call_.accepted.set_queue_position(engine_->stats().scheduler.num_waiting);

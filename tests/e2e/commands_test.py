@@ -215,6 +215,7 @@ def test_ps(daemon):
     assert live["request_id"] == "seen" and live["phase"] == "REQUEST_PHASE_DECODE", live
     assert live["priority"] == "PRIORITY_CLASS_INTERACTIVE" and live["num_answers"] == 1, live
     assert live["prompt_tokens"] > 0 and live["generated_tokens"] > 0, live
+    assert live["peer"] == "unix" or live["peer"].startswith("127.0.0.1:"), live
     assert 0 < live["ttft_seconds"] <= live["age_seconds"], live
     assert STORY not in json.dumps(live)
     shown = daemon.tern("ps").stdout
