@@ -243,7 +243,7 @@ void turn_off_thread_caches(char** argv) {
 
 // 0 where ternd could serve now, 1 with every reason why it could not.
 int check(const Config& config) {
-  if (const Status status = init_daemon_logging("warn"); !status.ok()) {
+  if (const Status status = init_daemon_logging("warn", config.log_format); !status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;
   }

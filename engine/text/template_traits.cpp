@@ -175,7 +175,11 @@ class Finder {
       visit(branch.body);
     }
     if (stmt.kind == Stmt::Kind::kFor) visit_loop(stmt);
-    if (stmt.kind == Stmt::Kind::kSet) visit_assignment(stmt);
+    if (stmt.kind == Stmt::Kind::kSet) visit_assignment(*stmt.target, *stmt.expr);
+    for (const auto& [target, value] : stmt.assignments) {
+      visit(*value);
+      visit_assignment(*target, *value);
+    }
     if (stmt.kind == Stmt::Kind::kPrint) print(*stmt.expr);
     if (stmt.macro) visit(*stmt.macro);
     visit(stmt.body);
@@ -189,12 +193,12 @@ class Finder {
     if (in & kArguments) traits_.reads_arguments = true;
   }
 
-  void visit_assignment(const Stmt& stmt) {
-    assign(name_of(*stmt.target), kinds(*stmt.expr));
-    const Expr& call = *stmt.expr;  // namespace(messages=messages)
-    if (call.kind != Kind::kCall || name_of(*call.children[0]) != "namespace") return;
-    for (const auto& [name, value] : call.named)
-      assign(name_of(*stmt.target) + "." + name, kinds(*value));
+  void visit_assignment(const Expr& target, const Expr& value) {
+    assign(name_of(target), kinds(value));
+    // namespace(messages=messages)
+    if (value.kind != Kind::kCall || name_of(*value.children[0]) != "namespace") return;
+    for (const auto& [name, member] : value.named)
+      assign(name_of(target) + "." + name, kinds(*member));
   }
 
   void visit(const Macro& macro) {
@@ -212,6 +216,8 @@ class Finder {
     for (const auto& child : expr.children)
       if (child) visit(*child);
     for (const auto& [name, value] : expr.named) visit(*value);
+    for (const Expr* unpacked : {expr.star.get(), expr.double_star.get()})
+      if (unpacked) visit(*unpacked);
     switch (expr.kind) {
       case Kind::kName:
         traits_.uses_tools |= expr.name == "tools";

@@ -90,6 +90,8 @@ TEST_CASE("templates that know parts alone get parts", "[text][chat]") {
         "{% for p in m['content'] %}{{ p['text'] }}{% endfor %}",
         "{% set c = m.content %}{% for p in c %}{{ p.text }}{% endfor %}",
         "{% for p in m.content | selectattr('type', 'equalto', 'text') %}{{ p.text }}{% endfor %}",
+        "{% with c = m.content %}{% for p in c %}{{ p.text }}{% endfor %}{% endwith %}",
+        "{{ parts(*[m.content]) if false }}{% for p in m.content %}{{ p.text }}{% endfor %}",
         "{{ m.content | map(attribute='text') | join }}",
         "{{ m.content | join(attribute='text') }}",
         "{{ (m.content | first).text }}"
