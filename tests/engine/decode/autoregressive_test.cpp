@@ -209,9 +209,9 @@ TEST_CASE("a stop token whose text completes a stop string", "[decode][autoregre
 
 TEST_CASE("special tokens give no text, but those that are shown do", "[decode][autoregressive]") {
   const auto tokenizer = parse_tokenizer_json(R"({"version": "1.0",
-      "added_tokens": [{"id": 1, "content": "<tool_call>", "special": true},
-                       {"id": 2, "content": "<other>", "special": true}],
-      "model": {"type": "BPE", "vocab": {"a": 0, "b": 3}, "merges": []}})",
+      "added_tokens": [{"id": 2, "content": "<tool_call>", "special": true},
+                       {"id": 3, "content": "<other>", "special": true}],
+      "decoder": {"type": "Fuse"}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}})",
                                               "test");
   INFO(tokenizer.status().message());
   REQUIRE(tokenizer.ok());
@@ -222,7 +222,7 @@ TEST_CASE("special tokens give no text, but those that are shown do", "[decode][
     Sampler sampler(4);
     DecodeState state = strategy->start(params, {});
     std::string text;
-    for (const int32_t id : {1, 0, 2}) {
+    for (const int32_t id : {2, 0, 3}) {
       std::vector<float> logits(4, 0.0f);
       logits[size_t(id)] = 1;
       const auto commit = strategy->commit(state, {}, {logits.data(), 1, 4, 4}, sampler);
@@ -233,7 +233,7 @@ TEST_CASE("special tokens give no text, but those that are shown do", "[decode][
   };
   CHECK(answer({}) == "a");
   SamplingParams shown;
-  shown.shown_special_token_ids = {1};
+  shown.shown_special_token_ids = {2};
   CHECK(answer(shown) == "<tool_call>a");
   shown.skip_special_tokens = false;
   CHECK(answer(shown) == "<tool_call>a<other>");

@@ -412,9 +412,9 @@ TEST_CASE("a live request that gave its memory to others says so until it is bac
       if (state.is_preempted) return state.request_id;
     return std::string();
   };
-  while (find_preempted().empty() && first->num_ends() + second->num_ends() == 0)
+  std::string victim;
+  while ((victim = find_preempted()).empty() && first->num_ends() + second->num_ends() == 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  const std::string victim = find_preempted();
   CHECK(!victim.empty());
   CHECK(first->wait_for_end().status.ok());
   CHECK(second->wait_for_end().status.ok());  // it came back
