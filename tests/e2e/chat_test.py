@@ -295,8 +295,8 @@ def a_server_comes_back(path):
     chat.wait_for("there is no socket")
     chat.wait_for("waiting for the server")
     chat.type(CTRL_C)  # somebody has no patience
-    chat.prompt()
-    assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 3
+    assert "/retry sends the message again" in chat.prompt()
+    assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 3 + ["user"]
     chat.enter(LEGS)  # and now waits until the program gives up
     assert "/retry sends the message again" in chat.prompt()
     assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 3 + ["user"]
