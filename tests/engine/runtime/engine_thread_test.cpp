@@ -400,21 +400,21 @@ TEST_CASE("a live request that gave its memory to others says so until it is bac
   config.max_model_len = 1024;
   config.block_size = 16;
   config.num_blocks = 80;  // one of the two at its longest, and a little
-  // Looked at within every step: a victim may be back one step later.
+  // Looked at within every step, as a victim may be back one step later. The first step waits for
+  // both requests.
   std::atomic<const Engine*> watched = nullptr;
   std::atomic<bool> was_seen = false;
   auto runner = std::make_unique<SimRunner>(SimStepCost{}, 4, [&](Seconds) {
-    const Engine* engine = watched;
-    if (engine == nullptr) return;
-    for (const RequestState& state : engine->live_requests())
+    while (watched == nullptr) std::this_thread::yield();
+    for (const RequestState& state : watched.load()->live_requests())
       if (state.is_preempted) was_seen = true;
   });
   const auto engine =
       *EngineThread::start(make_sim_assets(1024), config, {}, kClock, std::move(runner));
-  watched = engine.get();
   const auto first = std::make_shared<WaitingSink>(), second = std::make_shared<WaitingSink>();
-  REQUIRE(engine->submit(endless("first"), first).ok());
-  REQUIRE(engine->submit(endless("second"), second).ok());
+  CHECK(engine->submit(endless("first"), first).ok());
+  CHECK(engine->submit(endless("second"), second).ok());
+  watched = engine.get();
   CHECK(first->wait_for_end().status.ok());
   CHECK(second->wait_for_end().status.ok());  // it came back
   CHECK(was_seen);
