@@ -6,6 +6,7 @@
 #include "cli/support/load_bar.h"
 #include "engine/io/checkpoint.h"
 #include "engine/runtime/generate_all.h"
+#include "engine/text/chat_renderer.h"
 
 namespace tern {
 namespace {

@@ -7,6 +7,7 @@
 #include "engine/cache/kv_layout.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/resolve_model.h"
+#include "engine/text/chat_renderer.h"
 
 namespace tern {
 

@@ -5,6 +5,7 @@
 #include "cli/support/output.h"
 #include "engine/runtime/loader.h"
 #include "engine/runtime/resolve_model.h"
+#include "engine/text/chat_renderer.h"
 
 namespace tern {
 namespace {

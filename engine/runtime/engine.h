@@ -12,13 +12,14 @@
 #include "engine/decode/sampling_params.h"
 #include "engine/runtime/step_histograms.h"
 #include "engine/runtime/token_sink.h"
-#include "engine/text/chat_renderer.h"
 #include "engine/text/tokenizer.h"
 #include "scheduler/config.h"
 #include "scheduler/sequence.h"
 #include "scheduler/stats.h"
 
 namespace tern {
+
+class ChatRenderer;
 
 /// A request whose text is already token ids: the engine thread never tokenises.
 struct Request {

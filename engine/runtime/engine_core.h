@@ -22,8 +22,8 @@ namespace tern {
 /// What a model directory (or a simulation) brings besides the forward pass. Immutable.
 struct ModelAssets {
   ModelInfo info;
-  std::unique_ptr<Tokenizer> tokenizer;  ///< may be null
-  std::unique_ptr<ChatRenderer> chat;    ///< may be null
+  std::unique_ptr<Tokenizer> tokenizer;      ///< may be null
+  std::shared_ptr<const ChatRenderer> chat;  ///< may be null
   /// What the model's file calls it, in its publisher's words; may be empty.
   std::string published_name;
 };

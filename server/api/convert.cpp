@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "engine/text/chat_renderer.h"
 #include "server/api/convert_detail.h"
 #include "server/api/feature_gate.h"
 

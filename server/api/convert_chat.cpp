@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/text/chat_renderer.h"
 #include "server/api/convert_detail.h"
 
 namespace tern {

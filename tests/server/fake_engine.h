@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/runtime/engine.h"
+#include "engine/text/chat_renderer.h"
 
 namespace tern {
 

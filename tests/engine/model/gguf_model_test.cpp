@@ -7,6 +7,7 @@
 #include "engine/runtime/loader.h"
 #include "engine/runtime/resolve_model.h"
 #include "engine/runtime/score.h"
+#include "engine/text/chat_renderer.h"
 #include "tests/engine/io/gguf_writer.h"
 #include "tests/support/temp_dir.h"
 
