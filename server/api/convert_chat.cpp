@@ -1,5 +1,6 @@
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/text/chat_renderer.h"
@@ -88,7 +89,7 @@ Error to_array(const Messages& messages, const std::string& field, Json* out) {
 }
 
 // Null where a message consists of tool calls: templates that ask for that print nothing else of
-// it.
+// it. Beside calls one empty part is the empty text, which `content` cannot tell from none.
 Error set_content(const v1::ChatMessage& message, const std::string& field, Json* out) {
   if (!message.content().empty() || message.tool_calls().empty()) *out = message.content();
   if (message.content_parts().empty()) return {};
@@ -100,6 +101,8 @@ Error set_content(const v1::ChatMessage& message, const std::string& field, Json
       return bad_field(field + ".content_parts[" + std::to_string(out->size()) + "]", "empty");
     out->push_back({{"type", "text"}, {"text", part.text()}});
   }
+  const bool is_empty = out->size() == 1 && message.content_parts(0).text().empty();
+  if (is_empty && !message.tool_calls().empty()) *out = "";
   return {};
 }
 
@@ -113,18 +116,43 @@ Error to_json(const v1::ChatMessage& message, const std::string& field, Json* ou
   return to_array(message.tool_calls(), field + ".tool_calls", &(*out)["tool_calls"]);
 }
 
+constexpr const char* kVariables = "chat.template_variables";
+
 Error set_variables(const v1::ChatInput& chat, Json* out) {
-  const std::string field = "chat.template_variables";
+  const std::string field = kVariables;
   if (chat.has_template_variables())
     TERN_REFUSE(parse_object(chat.template_variables(), field, out));
-  if (!chat.template_variables_json().empty()) {
-    Json more;
-    TERN_REFUSE(parse_object(chat.template_variables_json(), field + "_json", &more));
-    out->update(more);
-  }
-  for (const auto& [name, value] : out->items())
+  if (chat.template_variables_json().empty()) return {};
+  Json more;
+  TERN_REFUSE(parse_object(chat.template_variables_json(), field + "_json", &more));
+  out->update(more);
+  return {};
+}
+
+// v1::Tool knows neither the order of all keys nor `strict`. A client that has the tools as text
+// (the HTTP gateway) adds them as a variable, and the template sees that.
+Error set_tools(const v1::ChatInput& chat, Conversation* out) {
+  if (chat.tools().empty()) return {};
+  TERN_REFUSE(to_array(chat.tools(), "chat.tools", &out->tools));
+  const auto written = out->variables.find("tools");
+  if (written == out->variables.end() || !written->is_array() ||
+      written->size() != out->tools.size())
+    return {};
+  out->tools = std::move(*written);
+  out->variables.erase(written);
+  return {};
+}
+
+Error check_variables(const Json& variables) {
+  const std::string field = kVariables;
+  for (const auto& [name, value] : variables.items())
     if (ChatRenderer::is_reserved(name) && !value.is_null())
       return bad_field(field + "." + name, "reserved: the request itself sets it");
+  const Json documents = variables.value("documents", Json());
+  const auto is_object = [](const Json& document) { return document.is_object(); };
+  if (!documents.is_null() &&
+      !(documents.is_array() && std::all_of(documents.begin(), documents.end(), is_object)))
+    return bad_field(field + ".documents", "must be an array of objects");
   return {};
 }
 
@@ -173,7 +201,8 @@ std::optional<ApiError> render_chat(const v1::ChatInput& chat, const Engine& eng
   Conversation conversation;
   TERN_REFUSE(to_array(chat.messages(), "chat.messages", &conversation.messages));
   TERN_REFUSE(set_variables(chat, &conversation.variables));
-  if (!chat.tools().empty()) TERN_REFUSE(to_array(chat.tools(), "chat.tools", &conversation.tools));
+  TERN_REFUSE(set_tools(chat, &conversation));
+  TERN_REFUSE(check_variables(conversation.variables));
   TERN_REFUSE(set_ending(chat, &conversation));
   TERN_REFUSE(check_is_used("reasoning_effort", "none", conversation, *renderer));
   TERN_REFUSE(check_is_used("documents", Json::array(), conversation, *renderer));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "server/http/generate_request.h"
 
 namespace tern::http {
@@ -11,6 +13,8 @@ std::string element(const std::string& name, size_t i) {
 void read_content(Fields& message, v1::ChatMessage* out) {
   const Json* content = message.find("content");
   if (!content) return;
+  if (*content == "" && message.has("tool_calls"))  // an empty `content` beside calls means none
+    return out->add_content_parts()->set_text("");
   if (content->is_string()) return out->set_content(content->get<std::string>());
   if (!content->is_array())
     return message.fail("content", "must be a string or an array of text parts");
@@ -118,7 +122,28 @@ void read_tools(Fields& body, v1::ChatInput* out, bool* wants_tools) {
   if (!may_call) out->clear_tools();
 }
 
-// Templates print documents: as text their keys keep the client's order.
+// Those of the members `names` that hold something, in their order.
+Json members_of(const Json& object, std::initializer_list<const char*> names) {
+  Json out = Json::object();
+  for (const auto& [key, value] : object.items())
+    if (!value.is_null() && std::find(names.begin(), names.end(), key) != names.end())
+      out[key] = value;
+  return out;
+}
+
+// The tools as the client wrote them, less what the template must not see.
+Json written_tools(const Json& tools) {
+  Json out = Json::array();
+  for (const Json& tool : tools) {
+    Json& written = out.emplace_back(members_of(tool, {"type", "function"}));
+    written["function"] =
+        members_of(tool["function"], {"name", "description", "parameters", "strict"});
+  }
+  return out;
+}
+
+// Templates print documents and tools: as text their keys keep the client's order, which v1::Tool
+// has no place for.
 void read_variables(Fields& body, v1::ChatInput* out) {
   Json variables = Json::object();
   if (const Json* documents = body.find("documents")) {
@@ -128,6 +153,11 @@ void read_variables(Fields& body, v1::ChatInput* out) {
   if (const Json* more = body.find("chat_template_kwargs")) {
     if (!more->is_object()) return body.fail("chat_template_kwargs", "must be an object");
     variables.update(*more);
+  }
+  if (!out->tools().empty() && body.ok()) {
+    if (!variables.value("tools", Json()).is_null())
+      return body.fail("chat_template_kwargs.tools", "reserved: the request itself sets it");
+    variables["tools"] = written_tools(*body.find("tools"));
   }
   if (!variables.empty()) out->set_template_variables_json(variables.dump());
 }

@@ -14,6 +14,11 @@ std::string new_call_id() {
   return id;
 }
 
+void join(ParsedText&& more, ParsedText* all) {
+  all->text += more.text;
+  append(std::move(more.calls), &all->calls);
+}
+
 bool skips_special_tokens(const v1::GenerateRequest& request) {
   const v1::ResponseOptions& response = request.response();
   return !response.has_skip_special_tokens() || response.skip_special_tokens();
@@ -49,13 +54,12 @@ PieceMaker::PieceMaker(const Answers& answers, const GenerateBody& body, int32_t
       options_(body.options),
       prompt_(prompt),
       prompt_text_(prompt_text),
-      parser_(hidden_tags(body.options, answers.tokenizer())),
       offsets_(static_cast<int32_t>(num_chars(prompt_text.text))) {}
 
 Piece PieceMaker::next(Delta&& delta) {
   Piece piece{.is_first = !std::exchange(begun_, true)};
   if (piece.is_first && options_.echo) add_prompt(&piece);
-  add_text(std::move(delta.text), delta.finished.has_value(), &piece);
+  add_text(delta, &piece);
   if (options_.return_token_ids) piece.token_ids = std::move(delta.token_ids);
   if (options_.logprobs) add_logprobs(std::move(delta.logprobs), &piece);
   piece.finished = std::move(delta.finished);
@@ -74,19 +78,28 @@ void PieceMaker::add_prompt(Piece* piece) {
   piece->text_offsets.resize(piece->logprobs.size());  // without a tokenizer there were none
 }
 
-void PieceMaker::add_text(std::string&& text, bool is_end, Piece* piece) {
+void PieceMaker::add_text(const Delta& delta, Piece* piece) {
   if (!options_.parse_tool_calls) {
-    piece->text += text;
+    piece->text += delta.text;
     return;
   }
-  ParsedText parsed = parser_.push(text);
-  if (is_end) {
-    ParsedText rest = parser_.finish();
-    parsed.text += rest.text;
-    append(std::move(rest.calls), &parsed.calls);
+  for (const int32_t id : delta.token_ids) add_to_marker(id);
+  ParsedText parsed = parser_.push(marker_.push(delta.text));
+  if (delta.finished) {
+    join(parser_.push(marker_.finish()), &parsed);
+    join(parser_.finish(), &parsed);
   }
   piece->text += parsed.text;
   add_calls(std::move(parsed.calls), piece);
+}
+
+// The tags are in the text, since the parser needs them; of other special tokens nothing is.
+void PieceMaker::add_to_marker(int32_t id) {
+  const Tokenizer* tokenizer = answers_.tokenizer();
+  if (!tokenizer || !options_.skip_special_tokens) return;
+  if (!tokenizer->is_special(id)) return marker_.add_token(tokenizer->token_bytes(id));
+  for (const std::string_view tag : {kToolCallOpen, kToolCallClose})
+    if (tokenizer->token_id(tag) == id) marker_.add_tag();
 }
 
 void PieceMaker::add_logprobs(std::vector<TokenLogprobs>&& logprobs, Piece* piece) {
@@ -99,15 +112,6 @@ std::string_view PieceMaker::bytes_in_text(int32_t id) const {
   const Tokenizer* tokenizer = answers_.tokenizer();
   if (!tokenizer || (skips_special_tokens(request_) && tokenizer->is_special(id))) return {};
   return tokenizer->token_bytes(id);
-}
-
-HiddenTags PieceMaker::hidden_tags(const AnswerOptions& options, const Tokenizer* tokenizer) {
-  const auto is_hidden = [&](std::string_view tag) {
-    if (!tokenizer || !options.skip_special_tokens) return false;
-    const std::optional<int32_t> id = tokenizer->token_id(tag);
-    return id && tokenizer->is_special(*id);
-  };
-  return {is_hidden(kToolCallOpen), is_hidden(kToolCallClose)};
 }
 
 void PieceMaker::add_calls(std::vector<ToolCall>&& calls, Piece* piece) {

@@ -49,9 +49,9 @@ class PieceMaker {
   Piece next(Delta&& delta);
 
  private:
-  static HiddenTags hidden_tags(const AnswerOptions& options, const Tokenizer* tokenizer);
   void add_prompt(Piece* piece);
-  void add_text(std::string&& text, bool is_end, Piece* piece);
+  void add_text(const Delta& delta, Piece* piece);
+  void add_to_marker(int32_t id);
   void add_calls(std::vector<ToolCall>&& calls, Piece* piece);
   void add_logprobs(std::vector<TokenLogprobs>&& logprobs, Piece* piece);
   std::string_view bytes_in_text(int32_t id) const;
@@ -61,6 +61,7 @@ class PieceMaker {
   const AnswerOptions& options_;
   const int32_t prompt_;
   const PromptText& prompt_text_;
+  TagMarker marker_;
   ToolCallParser parser_;
   TextOffsets offsets_;
   int32_t num_calls_ = 0;

@@ -11,11 +11,37 @@ namespace {
 
 constexpr const char* kBlank = " \t\r\n";
 
-// How many bytes at the end of `text` may begin `tag`.
-size_t partial_tag(std::string_view text, std::string_view tag) {
-  for (size_t n = std::min(text.size(), tag.size() - 1); n > 0; --n)
-    if (text.ends_with(tag.substr(0, n))) return n;
-  return 0;
+constexpr std::string_view kHiddenTags{"\xFE\xFF", 2};
+static_assert(kHiddenTags[0] == kHiddenOpen && kHiddenTags[1] == kHiddenClose);
+
+// By their first byte they are told from ordinary text.
+constexpr std::string_view kTags[] = {kToolCallClose, kToolCallOpen, kHiddenTags.substr(0, 1),
+                                      kHiddenTags.substr(1)};
+
+bool is_close(std::string_view tag) {
+  return tag == kToolCallClose || tag == kHiddenTags.substr(1);
+}
+
+std::string without_hidden_tags(std::string_view text) {
+  std::string out(text);
+  out.erase(std::remove_if(out.begin(), out.end(),
+                           [](char c) { return kHiddenTags.find(c) != std::string::npos; }),
+            out.end());
+  return out;
+}
+
+// Within a call's strings a tag is text like any other.
+std::string with_tags_spelled(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == kHiddenOpen)
+      out += kToolCallOpen;
+    else if (c == kHiddenClose)
+      out += kToolCallClose;
+    else
+      out += c;
+  }
+  return out;
 }
 
 bool is_blank(std::string_view text) {
@@ -34,19 +60,62 @@ bool says_something(const Json& arguments) {
   return !arguments.is_null() && !(arguments.is_string() && is_blank(arguments.get<std::string>()));
 }
 
-// Nothing where they are not to be told for sure.
-std::optional<std::string> arguments_of(const Json& call) {
-  for (const char* key : {"arguments", "parameters"}) {
-    const auto found = call.find(key);
-    if (found == call.end() || !says_something(*found)) continue;
-    if (found->is_object()) return found->dump();
-    if (!found->is_string()) return {};
-    std::string text = found->get<std::string>();
-    return parse_object(text) ? std::optional(std::move(text)) : std::nullopt;
+struct Member {
+  std::string key;
+  std::string_view value;  // its own text
+};
+
+// Each takes valid JSON, and returns the place behind the string or value that begins at `at`.
+size_t string_end(std::string_view json, size_t at) {
+  for (++at; at < json.size() && json[at] != '"'; ++at)
+    if (json[at] == '\\') ++at;
+  return at + 1;
+}
+
+size_t member_end(std::string_view json, size_t at) {
+  for (int depth = 0; at < json.size();) {
+    const char c = json[at];
+    if (depth == 0 && (c == ',' || c == '}')) break;
+    depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    at = c == '"' ? string_end(json, at) : at + 1;
   }
-  // The model gave none, unless it gave them under a name of its own.
-  for (const auto& [key, value] : call.items())
-    if (key != "name" && key != "id" && key != "type" && says_something(value)) return {};
+  return json.find_last_not_of(kBlank, at - 1) + 1;
+}
+
+// Of a valid object.
+std::vector<Member> members_of(std::string_view object) {
+  std::vector<Member> out;
+  for (size_t at = object.find('"'); at < object.size(); at = object.find('"', at)) {
+    const size_t key_end = string_end(object, at);
+    const size_t value = object.find_first_not_of(kBlank, object.find(':', key_end) + 1);
+    const Json key = Json::parse(object.substr(at, key_end - at));
+    at = member_end(object, value);
+    out.push_back({key.get<std::string>(), object.substr(value, at - value)});
+  }
+  return out;
+}
+
+// Nothing where they are not to be told for sure. Numbers and doubled keys stay as they were
+// written: nothing but the client's own types knows what they mean.
+std::optional<std::string> arguments_of(const std::vector<Member>& call) {
+  std::string_view arguments, parameters;
+  for (const auto& [key, value] : call) {
+    if (key == "arguments")
+      arguments = value;
+    else if (key == "parameters")
+      parameters = value;
+    else if (key != "name" && key != "id" && key != "type" && says_something(Json::parse(value)))
+      return {};  // it may be an argument
+  }
+  for (const std::string_view value : {arguments, parameters}) {
+    const Json given = value.empty() ? Json() : Json::parse(value);
+    if (!says_something(given)) continue;
+    if (!given.is_object() && !given.is_string()) return {};
+    std::string text = given.is_string() ? given.get<std::string>() : std::string(value);
+    const std::optional<Json> object = parse_object(text);
+    if (!object) return {};
+    if (!object->empty()) return text;
+  }
   return "{}";
 }
 
@@ -55,7 +124,7 @@ std::optional<ToolCall> parse_call(const std::string& text) {
   if (!call) return {};
   const auto name = call->find("name");
   if (name == call->end() || !name->is_string() || is_blank(name->get<std::string>())) return {};
-  std::optional<std::string> arguments = arguments_of(*call);
+  std::optional<std::string> arguments = arguments_of(members_of(text));
   if (!arguments) return {};
   return ToolCall{.name = name->get<std::string>(), .arguments = *std::move(arguments)};
 }
@@ -89,18 +158,15 @@ ParsedText ToolCallParser::finish() {
 }
 
 bool ToolCallParser::take_text(ParsedText* out) {
-  const size_t open = held_.find(kToolCallOpen);
-  const size_t close = hidden_.close ? held_.find(kToolCallClose) : std::string::npos;
-  const size_t at = std::min(open, close);
+  const size_t open = held_.find(kToolCallOpen), hidden = held_.find(kHiddenOpen);
+  const size_t at = std::min(open, hidden);
   if (at != std::string::npos) {
     add_text(std::string_view(held_).substr(0, at), out);
-    held_.erase(0, at + (at == open ? kToolCallOpen : kToolCallClose).size());
-    if (at == open) open_call();
+    held_.erase(0, at);
+    open_call(open < hidden ? kToolCallOpen : kHiddenTags.substr(0, 1));
     return true;
   }
-  size_t held = partial_tag(held_, kToolCallOpen);
-  if (hidden_.close) held = std::max(held, partial_tag(held_, kToolCallClose));
-  const size_t certain = held_.size() - held;
+  const size_t certain = held_.size() - partial_tag(held_, kToolCallOpen);
   add_text(std::string_view(held_).substr(0, certain), out);
   held_.erase(0, certain);
   return false;
@@ -113,9 +179,9 @@ bool ToolCallParser::take_call(ParsedText* out) {
     if (std::exchange(escaped_, in_string_ && !escaped_ && c == '\\')) continue;
     if (c == '{') is_object_ |= is_blank(std::string_view(held_).substr(0, scanned_));
     if (c == '"' && is_object_) in_string_ = !in_string_;
-    if (c != '<' || in_string_) continue;
+    if (in_string_ || (c != '<' && kHiddenTags.find(c) == std::string::npos)) continue;
     const std::string_view rest = std::string_view(held_).substr(scanned_);
-    for (const std::string_view tag : {kToolCallClose, kToolCallOpen}) {
+    for (const std::string_view tag : kTags) {
       if (rest.starts_with(tag)) {
         close_call(scanned_, tag, out);
         return true;
@@ -127,7 +193,9 @@ bool ToolCallParser::take_call(ParsedText* out) {
 }
 
 // White space at the end waits: a call after it drops it.
-void ToolCallParser::add_text(std::string_view text, ParsedText* out) {
+void ToolCallParser::add_text(std::string_view written, ParsedText* out) {
+  const std::string shown = without_hidden_tags(written);
+  std::string_view text = shown;
   const size_t last = text.find_last_not_of(kBlank);
   if (last == std::string_view::npos) {
     blank_ += text;
@@ -143,7 +211,10 @@ void ToolCallParser::add_text(std::string_view text, ParsedText* out) {
   after_call_ = false;
 }
 
-void ToolCallParser::open_call() {
+// held_ begins with `tag`.
+void ToolCallParser::open_call(std::string_view tag) {
+  opening_ = tag;
+  held_.erase(0, tag.size());
   inside_ = true;
   scanned_ = 0;
   is_object_ = in_string_ = escaped_ = false;
@@ -152,23 +223,20 @@ void ToolCallParser::open_call() {
 // `tag` stands at `end` of held_; empty: nothing comes behind it.
 void ToolCallParser::close_call(size_t end, std::string_view tag, ParsedText* out) {
   inside_ = false;
-  const bool is_closed = tag == kToolCallClose;
   if (add_call(held_.substr(0, end), out)) {
-    held_.erase(0, is_closed ? end + tag.size() : end);
+    held_.erase(0, is_close(tag) ? end + tag.size() : end);
     return;
   }
   // It is text up to the first closing tag: what comes behind may be a call again.
-  const size_t close = std::min(held_.find(kToolCallClose), end);
-  const bool ends_with_tag = std::string_view(held_).substr(close).starts_with(kToolCallClose);
-  const size_t next = close + (ends_with_tag ? kToolCallClose.size() : 0);
-  std::string text = hidden_.open ? "" : std::string(kToolCallOpen);
-  text.append(held_, 0, hidden_.close ? close : next);
+  size_t next = is_close(tag) ? end + tag.size() : end;
+  for (const std::string_view close : {kToolCallClose, kHiddenTags.substr(1)})
+    if (const size_t at = held_.find(close); at < end) next = std::min(next, at + close.size());
+  add_text(opening_ + held_.substr(0, next), out);
   held_.erase(0, next);
-  add_text(text, out);
 }
 
 bool ToolCallParser::add_call(const std::string& text, ParsedText* out) {
-  std::optional<ToolCall> call = parse_call(text);
+  std::optional<ToolCall> call = parse_call(with_tags_spelled(text));
   if (!call) return false;
   inside_ = false;
   out->calls.push_back(*std::move(call));

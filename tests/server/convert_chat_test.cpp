@@ -73,6 +73,9 @@ TEST_CASE("a message of tool calls alone has no content", "[convert]") {
                          "{% endif %}{% endfor %}")
             .text == R"(f{"z":1})");
   CHECK(render(chat).text == R"([user]{"name": "f", "arguments": {"z": 1}}[assistant])");
+  chat.mutable_messages(0)->add_content_parts()->set_text("");
+  CHECK(render(chat, "{{ messages[0].content is none }}").text == "False");
+  chat.mutable_messages(0)->clear_content_parts();
   chat.mutable_messages(0)->clear_tool_calls();
   CHECK(render(chat, "{{ messages[0].content is none }}").text == "False");
 }
@@ -85,7 +88,10 @@ TEST_CASE("variables of the template", "[convert]") {
   chat.set_template_variables_json(R"({"b": "3", "documents": [{"z": 1, "a": 2}]})");
   CHECK(render(chat, "{{ a }}{{ b }}{{ documents | tojson }}").text == R"(13[{"z": 1, "a": 2}])");
   chat.set_template_variables_json(R"({"documents": ["x"]})");
-  CHECK(render(chat, "{{ documents }}").error->message.find("'documents'") != std::string::npos);
+  CHECK(field_of(render(chat, "{{ documents }}")) == "chat.template_variables.documents");
+  chat.set_template_variables_json(R"({"documents": {"x": 1}})");
+  CHECK(field_of(render(chat, "{{ documents }}")) == "chat.template_variables.documents");
+  chat.set_template_variables_json(R"({"documents": [{"x": 1}]})");
   CHECK(field_of(render(chat)) == "chat.template_variables.documents");  // not in the template
   chat.set_template_variables_json("[1]");
   CHECK(field_of(render(chat)) == "chat.template_variables_json");
@@ -95,6 +101,17 @@ TEST_CASE("variables of the template", "[convert]") {
   }
   chat.set_template_variables_json(R"({"tools": null})");
   CHECK_FALSE(render(chat).error);
+}
+
+TEST_CASE("tools as text among the variables stand for the tools", "[convert]") {
+  v1::ChatInput chat = chat_with("hi");
+  chat.add_tools()->set_name("f");
+  chat.set_template_variables_json(R"({"tools": [{"b": 1, "a": 2}]})");
+  CHECK(render(chat, "{{ tools | tojson }}").text == R"([{"b": 1, "a": 2}])");
+  for (const char* other : {R"({"tools": [{}, {}]})", R"({"tools": "x"})"}) {
+    chat.set_template_variables_json(other);
+    CHECK(field_of(render(chat, "{{ tools }}")) == "chat.template_variables.tools");
+  }
 }
 
 TEST_CASE("the last message continued", "[convert]") {

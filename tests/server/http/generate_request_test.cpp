@@ -172,7 +172,10 @@ TEST_CASE("chat messages, parts, tools and their calls", "[http]") {
   CHECK(chat.messages(3).tool_call_id() == "c1");
   REQUIRE(chat.tools_size() == 1);
   CHECK(chat.tools(0).parameters_json() == R"({"type":"object","properties":{"z":{},"a":{}}})");
-  CHECK(chat.template_variables_json() == R"({"enable_thinking":false})");
+  CHECK(chat.template_variables_json() ==
+        R"({"enable_thinking":false,"tools":[{"type":"function","function":{"name":"f",)"
+        R"("description":"d","strict":false,"parameters":{"type":"object","properties":)"
+        R"({"z":{},"a":{}}}}}]})");
   CHECK(r.sampling().stopping().max_tokens() == 5);
   CHECK(r.response().logprobs() == 2);
   CHECK(body.options.parse_tool_calls);

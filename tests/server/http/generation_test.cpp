@@ -466,6 +466,7 @@ TEST_CASE("tags that are special tokens are seen by the parser, not by the clien
   const auto message = [&](const Json& more, bool special) {
     HttpWire wire;
     wire.engine.script = kAnswer;
+    wire.engine.script_ids = {0, 256, 0, 257, 257, 256, 0, 257};
     if (special)
       wire.engine.tokenizer_for_change().named = {{"<tool_call>", ByteTokenizer::kEos},
                                                   {"</tool_call>", ByteTokenizer::kBos}};
@@ -475,13 +476,32 @@ TEST_CASE("tags that are special tokens are seen by the parser, not by the clien
     CHECK(joined_chat(chunks(wire, "/v1/chat/completions", all), 0) == without_ids(choice));
     CHECK(wire.engine.last_request.sampling.shown_special_token_ids.size() == (special ? 2 : 0));
     REQUIRE(choice["message"]["tool_calls"].size() == 1);
-    CHECK(choice["message"]["tool_calls"][0]["function"]["arguments"] == R"({"k":1})");
+    CHECK(choice["message"]["tool_calls"][0]["function"]["arguments"] == R"({"k": 1})");
     return choice["message"]["content"].get<std::string>();
   };
   CHECK(message(Json::object(), true) == "Hm not JSON");
   const std::string as_written = "Hm <tool_call>not JSON</tool_call></tool_call>";
   CHECK(message({{"skip_special_tokens", false}}, true) == as_written);
   CHECK(message(Json::object(), false) == as_written);
+}
+
+TEST_CASE("tags that the model spelled with ordinary tokens are text", "[http]") {
+  for (const std::string answer :
+       {"a <tool_call> b", "a</tool_call>", "<tool_call>x</tool_call><tool_call>"}) {
+    HttpWire wire;
+    for (const char c : answer) {
+      wire.engine.script.emplace_back(1, c);
+      wire.engine.script_ids.push_back(c);
+    }
+    wire.engine.tokenizer_for_change().named = {{"<tool_call>", ByteTokenizer::kEos},
+                                                {"</tool_call>", ByteTokenizer::kBos}};
+    const Json body{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
+                    {"tools", kTools},
+                    {"max_tokens", answer.size()}};
+    const Json choice = unary(wire, "/v1/chat/completions", body).at("choices")[0];
+    CHECK(choice["message"]["content"] == answer);
+    CHECK(joined_chat(chunks(wire, "/v1/chat/completions", body), 0) == without_ids(choice));
+  }
 }
 
 TEST_CASE("finish reasons", "[http]") {

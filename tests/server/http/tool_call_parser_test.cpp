@@ -19,8 +19,8 @@ void add(const ParsedText& part, Whole* out) {
   for (const ToolCall& call : part.calls) out->calls.push_back(call.name + call.arguments);
 }
 
-Whole parse(const std::vector<std::string>& pieces, HiddenTags hidden = {}) {
-  ToolCallParser parser(hidden);
+Whole parse(const std::vector<std::string>& pieces) {
+  ToolCallParser parser;
   Whole out;
   for (const std::string& piece : pieces) add(parser.push(piece), &out);
   add(parser.finish(), &out);
@@ -31,7 +31,7 @@ Whole parse(const std::vector<std::string>& pieces, HiddenTags hidden = {}) {
 const std::string kCall = R"(<tool_call>
 {"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}
 </tool_call>)";
-const std::string kParsed = R"(get_weather{"city":"Paris","days":2})";
+const std::string kParsed = R"(get_weather{"city": "Paris", "days": 2})";
 
 struct Case {
   std::string answer;
@@ -49,7 +49,7 @@ const Case kCases[] = {
     {R"(<tool_call>{"name": "now"}</tool_call>)", {"", {"now{}"}}},
     {R"(<tool_call>{"name": "f", "arguments": "{\"x\": 1}"}</tool_call>)", {"", {R"(f{"x": 1})"}}},
     {R"(<tool_call>{"name": "f", "arguments": {"z": 1, "a": "</tool"}}</tool_call>)",
-     {"", {R"(f{"z":1,"a":"</tool"})"}}},
+     {"", {R"(f{"z": 1, "a": "</tool"})"}}},
     // The model stopped before the closing tag.
     {R"(<tool_call>{"name": "f", "arguments": {}})", {"", {"f{}"}}},
     {R"(<tool_call>{"name": "f", "argu)", {R"(<tool_call>{"name": "f", "argu)", {}}},
@@ -63,14 +63,35 @@ const Case kCases[] = {
     {R"(<tool_call>{"name": " ", "arguments": {}}</tool_call>)",
      {R"(<tool_call>{"name": " ", "arguments": {}}</tool_call>)", {}}},
     // Arguments by their other name, as text, and none.
-    {R"(<tool_call>{"name": "f", "parameters": {"a": 1}}</tool_call>)", {"", {R"(f{"a":1})"}}},
+    {R"(<tool_call>{"name": "f", "parameters": {"a": 1}}</tool_call>)", {"", {R"(f{"a": 1})"}}},
     {R"(<tool_call>{"parameters": "{\"a\": 1}", "name": "f"}</tool_call>)", {"", {R"(f{"a": 1})"}}},
     {R"(<tool_call>{"name": "f", "arguments": null, "parameters": {"a": 1}}</tool_call>)",
-     {"", {R"(f{"a":1})"}}},
+     {"", {R"(f{"a": 1})"}}},
     {R"(<tool_call>{"id": "1", "type": "function", "name": "f", "arguments": ""}</tool_call>)",
      {"", {"f{}"}}},
     {R"(<tool_call>{"name": "f", "parameters": null}</tool_call>)", {"", {"f{}"}}},
+    {R"(<tool_call>{"name": "f", "arguments": {}, "parameters": {"a": 1}}</tool_call>)",
+     {"", {R"(f{"a": 1})"}}},
+    {R"(<tool_call>{"name": "f", "arguments": "{}", "parameters": "{\"a\": 1}"}</tool_call>)",
+     {"", {R"(f{"a": 1})"}}},
+    {R"(<tool_call>{"parameters": {}, "name": "f", "arguments": {"a": 1}}</tool_call>)",
+     {"", {R"(f{"a": 1})"}}},
+    // Arguments are given as they were written.
+    {R"(<tool_call>{"name": "f", "arguments": {"id":12345678901234567890123, "x": 1.10,
+"x":1e2,"s":"\u00e9\"}{"}, "id": "}"}</tool_call>)",
+     {"", {R"(f{"id":12345678901234567890123, "x": 1.10,
+"x":1e2,"s":"\u00e9\"}{"})"}}},
+    {R"(<tool_call>{"name":"f","\u0061rguments" : [] ,"parameters":{}}</tool_call>)",
+     {R"(<tool_call>{"name":"f","\u0061rguments" : [] ,"parameters":{}}</tool_call>)", {}}},
+    {R"(<tool_call>{"name":"f","p\u0061rameters" : {"b" : [ {} ] } }</tool_call>)",
+     {"", {R"(f{"b" : [ {} ] })"}}},
+    {R"(<tool_call>{"name":"f","arguments":"{\"n\": 1.10, \"n\": 98765432109876543210}"}</tool_call>)",
+     {"", {R"(f{"n": 1.10, "n": 98765432109876543210})"}}},
     // No call is made up of what nobody understands.
+    {R"(<tool_call>{"name":"f","arguments":{},"city":"Oslo"}</tool_call>)",
+     {R"(<tool_call>{"name":"f","arguments":{},"city":"Oslo"}</tool_call>)", {}}},
+    {R"(<tool_call>{"name":"f","days":2,"parameters":{"city":"Oslo"}}</tool_call>)",
+     {R"(<tool_call>{"name":"f","days":2,"parameters":{"city":"Oslo"}}</tool_call>)", {}}},
     {R"(<tool_call>{"name": "f", "arguments": "a=1"}</tool_call>)",
      {R"(<tool_call>{"name": "f", "arguments": "a=1"}</tool_call>)", {}}},
     {R"(<tool_call>{"name": "f", "arguments": "[1]"}</tool_call>)",
@@ -88,9 +109,9 @@ const Case kCases[] = {
      {R"(<|python_tag|>{"name": "f", "parameters": {}})", {}}},
     // Tags within the call's strings.
     {R"(<tool_call>{"name": "f", "arguments": {"x": "</tool_call><tool_call>\"</tool_call>"}}</tool_call>)",
-     {"", {R"(f{"x":"</tool_call><tool_call>\"</tool_call>"})"}}},
+     {"", {R"(f{"x": "</tool_call><tool_call>\"</tool_call>"})"}}},
     {R"(<tool_call>{"name": "f", "arguments": {"x": "\\"}}</tool_call> y)",
-     {"y", {R"(f{"x":"\\"})"}}},
+     {"y", {R"(f{"x": "\\"})"}}},
     // A broken call, and what comes behind it.
     {R"(<tool_call>{"name": "f</tool_call>)" + kCall,
      {R"(<tool_call>{"name": "f</tool_call>)", {kParsed}}},
@@ -132,20 +153,21 @@ TEST_CASE("an answer cut anywhere has the same text and calls", "[http]") {
 }
 
 TEST_CASE("hidden tags stand in no text", "[http]") {
-  const auto hide = [](std::string text) {
-    for (const std::string_view tag : {kToolCallOpen, kToolCallClose})
-      for (size_t at; (at = text.find(tag)) != std::string::npos;) text.erase(at, tag.size());
+  const auto replace = [](std::string text, std::string open, std::string close) {
+    for (const auto& [tag, with] : {std::pair(kToolCallOpen, open), {kToolCallClose, close}})
+      for (size_t at; (at = text.find(tag)) != std::string::npos;)
+        text.replace(at, tag.size(), with);
     return text;
   };
-  const HiddenTags both{true, true};
   for (const Case& c : kCases) {
     CAPTURE(c.answer);
-    const Whole whole = parse({c.answer}, both);
-    CHECK(whole.text == hide(c.whole.text));
+    const std::string answer = replace(c.answer, {kHiddenOpen}, {kHiddenClose});
+    const Whole whole = parse({answer});
+    CHECK(whole.text == replace(c.whole.text, "", ""));
     CHECK(whole.calls == c.whole.calls);
     std::vector<std::string> bytes;
-    for (const char byte : c.answer) bytes.emplace_back(1, byte);
-    CHECK(parse(bytes, both) == whole);
+    for (const char byte : answer) bytes.emplace_back(1, byte);
+    CHECK(parse(bytes) == whole);
   }
 }
 
