@@ -322,7 +322,9 @@ MessageReader::Outcome LineEditor::read(std::string* message) {
 }
 
 MessageReader::Outcome PlainReader::read(std::string* message) {
-  return std::getline(std::cin, *message) ? Outcome::kMessage : Outcome::kEnd;
+  if (!std::getline(std::cin, *message)) return Outcome::kEnd;
+  if (message->ends_with('\r')) message->pop_back();  // the line of a Windows file
+  return Outcome::kMessage;
 }
 
 }  // namespace tern

@@ -4,12 +4,13 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 #include "base/closest_word.h"
 #include "cli/chat/spinner.h"
@@ -36,17 +37,26 @@ std::string expand_home(const std::string& path) {
 }
 
 std::string trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t\n");
+  const size_t first = text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+// All of it or nothing: what `path` held before stays where the text cannot be written.
 Status write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
+  namespace fs = std::filesystem;
+  const std::string next = path + "." + std::to_string(getpid());
+  std::error_code ignored, error;
+  const fs::file_status before = fs::status(path, ignored);
+  std::ofstream file(next, std::ios::binary | std::ios::trunc);
+  if (file && fs::exists(before)) fs::permissions(next, before.permissions(), ignored);
+  file << text << std::flush;
+  if (!file) error.assign(errno, std::generic_category());
   file.close();
-  if (file) return {};
-  return Status(Code::kUnavailable, "cannot write " + path + ": " + std::strerror(errno));
+  if (!error) fs::rename(next, path, error);
+  if (!error) return {};
+  fs::remove(next, ignored);
+  return Status(Code::kUnavailable, "cannot write " + path + ": " + error.message());
 }
 
 }  // namespace
@@ -86,6 +96,11 @@ void ChatSession::say(const std::string& line) const {
   std::cerr << "tern: " << line << std::endl;
 }
 
+void ChatSession::refuse(const std::string& why) {
+  say(why);
+  is_refused_ = true;
+}
+
 int ChatSession::connect() {
   CallStatus end = client_.get_model_info(&model_);
   if (end.reason == "LOADING" && options_.interactive && wait_for_server()) end = {};
@@ -114,11 +129,13 @@ int ChatSession::converse(MessageReader& messages) {
       conversation_.ask(is_escaped ? message.substr(1) : message);
     else
       run_command(message);
+    // A script must not talk past a failure, of a command or of an answer.
+    if (std::exchange(is_refused_, false) && !options_.interactive) return kExitFailed;
     if (left_) return kExitDone;
     if (!wants_answer_) continue;
     const CallStatus end = send();
     if (end.ok() || (end.interrupted && options_.interactive)) continue;
-    if (!options_.interactive) return end.exit_code();  // a script must not talk past a failure
+    if (!options_.interactive) return end.exit_code();
     explain(end);
   }
   if (options_.interactive) std::cerr << std::endl;
@@ -132,12 +149,12 @@ void ChatSession::run_command(const std::string& line) {
   for (const Command& command : commands()) {
     if (command.name != name) continue;
     if (command.argument.empty() && !argument.empty())
-      return say(name + " takes nothing after it; a message that begins with / needs another: /" +
-                 line);
+      return refuse(
+          name + " takes nothing after it; a message that begins with / needs another: /" + line);
     return command.run(*this, argument);
   }
-  say("no such command: " + name + did_you_mean(name, command_names()) +
-      " (/help lists them; a message that begins with / needs another: /" + name + ")");
+  refuse("no such command: " + name + did_you_mean(name, command_names()) +
+         " (/help lists them; a message that begins with / needs another: /" + name + ")");
 }
 
 void ChatSession::help() {
@@ -167,34 +184,33 @@ void ChatSession::change_system(const std::string& text) {
 
 void ChatSession::retry() {
   wants_answer_ = conversation_.take_back_answer();
-  if (!wants_answer_) say("there is no message yet to be answered again");
+  if (!wants_answer_) refuse("there is no message yet to be answered again");
 }
 
 void ChatSession::drop(const std::string& count) {
   if (count.find_first_not_of("0123456789") != std::string::npos || count.size() > 6 ||
       (!count.empty() && std::stoi(count) == 0))
-    return say("/drop takes a number of exchanges, not '" + count + "'");
+    return refuse("/drop takes a number of exchanges, not '" + count + "'");
   const int wanted = count.empty() ? 1 : std::stoi(count);
   int dropped = 0;
   while (dropped < wanted && conversation_.drop_oldest()) ++dropped;
-  say(dropped == 0
-          ? "there is no complete exchange to drop"
-          : std::to_string(dropped) + (dropped == 1 ? " exchange" : " exchanges") + " dropped" +
-                (conversation_.waits_for_answer() ? "; /retry sends the last message again" : ""));
+  if (dropped == 0) return refuse("there is no complete exchange to drop");
+  say(std::to_string(dropped) + (dropped == 1 ? " exchange" : " exchanges") + " dropped" +
+      (conversation_.waits_for_answer() ? "; /retry sends the last message again" : ""));
 }
 
 void ChatSession::save(const std::string& argument) {
-  if (argument.empty()) return say("/save needs a file: /save FILE");
+  if (argument.empty()) return refuse("/save needs a file: /save FILE");
   const std::string path = expand_home(argument);
   std::error_code error;
   if (path != saved_file_ && std::filesystem::exists(path, error))
-    return say(path + " exists already, and is left as it is; /save takes another name");
+    return refuse(path + " exists already, and is left as it is; /save takes another name");
   const std::string text =
       path.ends_with(".json")
           ? conversation_.to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                 "\n"
           : conversation_.to_text();
-  if (const Status status = write_file(path, text); !status.ok()) return say(status.message());
+  if (const Status status = write_file(path, text); !status.ok()) return refuse(status.message());
   saved_file_ = path;
   say(std::to_string(conversation_.messages().messages_size()) + " messages saved in " + path);
 }
@@ -222,6 +238,7 @@ CallStatus ChatSession::stream(v1::Finished* finished, std::string* answer) {
 // before that does not. A message that failed waits for /retry.
 CallStatus ChatSession::send() {
   for (;;) {
+    is_cause_told_ = false;
     v1::Finished finished;
     std::string answer;
     const CallStatus end = stream(&finished, &answer);
@@ -254,6 +271,7 @@ bool ChatSession::wait_for_server() {
     if (end.ok() || end.interrupted || !is_away(end) || now() > patience_ends) return end.ok();
     if (!spinner) {
       say(end.status.message());
+      is_cause_told_ = true;
       say("the conversation is kept; waiting for the server (Ctrl-C gives up)");
       spinner.emplace("waiting for the server");
     }
@@ -280,7 +298,8 @@ void ChatSession::take(const v1::Finished& finished, std::string answer) {
 }
 
 void ChatSession::explain(const CallStatus& end) {
-  say(end.reason.empty() ? end.status.message() : end.status.message() + " (" + end.reason + ")");
+  if (!is_cause_told_)
+    say(end.reason.empty() ? end.status.message() : end.status.message() + " (" + end.reason + ")");
   if (end.reason == "CONTEXT_EXCEEDED")
     say("the conversation has outgrown the context of " + std::to_string(model_.max_model_len()) +
         " tokens: /drop forgets the oldest exchange and /retry sends the message again; /reset "

@@ -57,13 +57,17 @@ class ChatSession {
   void take(const v1::Finished& finished, std::string answer);
   void explain(const CallStatus& end);
   void say(const std::string& line) const;
+  /// A command that was not carried out; it ends a script.
+  void refuse(const std::string& why);
 
   Client& client_;
   const Options options_;
   Conversation conversation_;
   v1::ModelInfo model_;
-  std::string saved_file_;     // by this session, which may write it again
-  bool wants_answer_ = false;  // a command asked for it
+  std::string saved_file_;      // by this session, which may write it again
+  bool wants_answer_ = false;   // a command asked for it
+  bool is_refused_ = false;     // a command, see refuse()
+  bool is_cause_told_ = false;  // of the failure that is waited for to pass
   bool left_ = false;
 };
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import resource
 import select
 import signal
 import struct
@@ -295,10 +296,13 @@ def a_server_comes_back(path):
     chat.wait_for("there is no socket")
     chat.wait_for("waiting for the server")
     chat.type(CTRL_C)  # somebody has no patience
-    assert "/retry sends the message again" in chat.prompt()
+    stopped = chat.prompt()
+    assert "/retry sends the message again" in stopped and "broke" not in stopped and "cannot reach" not in stopped, stopped
     assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 3 + ["user"]
     chat.enter(LEGS)  # and now waits until the program gives up
-    assert "/retry sends the message again" in chat.prompt()
+    chat.wait_for("waiting for the server (Ctrl-C gives up)")
+    given_up = chat.prompt()
+    assert "/retry sends the message again" in given_up and "there is no socket" not in given_up, given_up
     assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 3 + ["user"]
     with Daemon(listen=address):
         assert "eight legs" in chat.say("/retry")
@@ -317,12 +321,38 @@ def scripts_get_plain_lines(daemon):
     failed = subprocess.run(chat, input="x " * 3000 + "\nhello\n", capture_output=True, text=True, timeout=60)
     assert failed.returncode == 1 and "context" in failed.stderr and not failed.stdout, failed
 
+    windows = subprocess.run(chat, input=f"{LEGS}\r\n\r\n/reset\r\n{LEGS}\r\n".encode(), capture_output=True, timeout=60)
+    assert windows.returncode == 0 and windows.stdout.decode().splitlines() == lines and windows.stderr.decode() == done.stderr, windows
+
+    for refused in ("/rety", "/reset now", "/retry", "/drop x", "/drop", "/save", "/save /nowhere/at/all.txt"):
+        done = subprocess.run(chat, input=f"{refused}\n{LEGS}\n", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1 and not done.stdout, (refused, done)
+
     script = subprocess.Popen(daemon.command("chat", "--ignore-eos"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     script.stdin.write(b"Tell me a story.\n")
     script.stdin.flush()
     script.stdout.read(1)
     script.send_signal(signal.SIGINT)
     assert script.wait(20) == 130
+
+
+def a_save_is_whole_or_nothing(daemon):
+    """Where the disk is full, here a limit of 100 bytes a file, what was saved before stays."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    with tempfile.TemporaryDirectory() as folder:
+        saved = pathlib.Path(folder) / "talk.txt"
+        script = f"/system Brief.\n/save {saved}\n/system {'x' * 200}\n/save {saved}\n"
+        done = subprocess.run(daemon.command("chat"), input=script, capture_output=True, text=True, timeout=60,
+                              restore_signals=False, preexec_fn=limit)
+        assert done.returncode == 1 and f"cannot write {saved}: File too large" in done.stderr, done
+        assert saved.read_text() == "[system]\nBrief.\n" and list(saved.parent.iterdir()) == [saved]
+        script = f"/system Brief.\n/save {saved}2\n/system Be kind.\n/save {saved}2\n"
+        done = subprocess.run(daemon.command("chat"), input=script, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and pathlib.Path(f"{saved}2").read_text() == "[system]\nBe kind.\n", done
+        assert len(list(saved.parent.iterdir())) == 2
 
 
 def has_terminals():
@@ -338,7 +368,7 @@ def has_terminals():
 
 def main():
     with Daemon() as daemon:
-        tests = [scripts_get_plain_lines]
+        tests = [scripts_get_plain_lines, a_save_is_whole_or_nothing]
         if has_terminals():
             tests += [lines_are_edited_and_kept, a_paste_is_one_message, long_lines_are_whole, ctrl_c_stops_the_answer_alone,
                       what_is_typed_during_an_answer_comes_next, commands_do_what_help_says, the_end_of_the_context_is_told,
