@@ -17,7 +17,7 @@ using nlohmann::json;
 
 struct Options {
   std::string server, prompt, prompt_file;
-  bool raw = false, as_json = false, unary = false;
+  bool has_prompt = false, raw = false, as_json = false, unary = false;
   SamplingOptions sampling;
   SchedulingOptions scheduling;
   std::string request_id;
@@ -154,8 +154,10 @@ void print_answers(const std::vector<Answer>& answers) {
 // the shell's.
 Result<std::string> read_prompt(const Options& options) {
   if (!options.prompt_file.empty()) return read_text(options.prompt_file);
-  if (!options.prompt.empty() && options.prompt != "-") return options.prompt;
-  if (options.prompt.empty() && isatty(STDIN_FILENO))
+  if (options.has_prompt && options.prompt.empty())
+    return Status(Code::kInvalidArgument, "the prompt is empty");
+  if (options.has_prompt && options.prompt != "-") return options.prompt;
+  if (!options.has_prompt && isatty(STDIN_FILENO))
     return Status(Code::kInvalidArgument,
                   "no prompt: tern generate 'TEXT', --prompt-file FILE, or text on stdin");
   TERN_ASSIGN(std::string text, read_text("-"));
@@ -232,7 +234,10 @@ void add_generate(CLI::App& app, Action& action) {
   command->footer(
       "Examples:\n  tern generate 'Tell me a story.' --max-tokens 100 --temperature 0\n"
       "  echo 'Tell me a story.' | tern generate");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command->callback([options, prompt, &action] {
+    options->has_prompt = prompt->count() > 0;
+    action = [options] { return run(*options); };
+  });
 }
 
 }  // namespace tern

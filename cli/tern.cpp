@@ -4,6 +4,7 @@
 
 #include "base/command_line/command_line.h"
 #include "base/command_line/generated.h"
+#include "base/command_line/standard_output.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -73,8 +74,9 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tern::keep_standard_streams();
   try {
-    return run(argc, argv);
+    return tern::finish_standard_output("tern", run(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "tern: " << error.what() << std::endl;
     return tern::kExitFailed;

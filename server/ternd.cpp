@@ -13,6 +13,7 @@
 
 #include "base/command_line/command_line.h"
 #include "base/command_line/generated.h"
+#include "base/command_line/standard_output.h"
 #include "base/cpu_info.h"
 #include "base/cpu_plan.h"
 #include "base/fail_point.h"
@@ -333,8 +334,9 @@ int run(int argc, char** argv) {
 }  // namespace tern
 
 int main(int argc, char** argv) {
+  tern::keep_standard_streams();
   try {
-    return tern::run(argc, argv);
+    return tern::finish_standard_output("ternd", tern::run(argc, argv));
   } catch (const std::exception& error) {
     std::cerr << "ternd: " << error.what() << std::endl;
     return 1;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/closest_word.h"
+#include "base/command_line/value_mistakes.h"
 
 namespace tern {
 namespace {
@@ -15,15 +16,6 @@ std::string checks_of(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   const size_t colon = type.find(':');
   return colon == std::string::npos ? "" : type.substr(colon + 1);
-}
-
-std::string range_of(const CLI::Option& option) {
-  const std::string checks = checks_of(option);
-  const size_t open = checks.find(" in [");
-  const size_t dash = checks.find(" - ", open == std::string::npos ? 0 : open);
-  if (open == std::string::npos || dash == std::string::npos) return "";
-  return checks.substr(open + 5, dash - open - 5) + " to " +
-         checks.substr(dash + 3, checks.find(']') - dash - 3);
 }
 
 class HelpFormatter final : public CLI::Formatter {
@@ -142,6 +134,15 @@ std::vector<std::string> option_choices(const CLI::Option& option) {
   return out;
 }
 
+std::string option_range(const CLI::Option& option) {
+  const std::string checks = checks_of(option);
+  const size_t open = checks.find(" in [");
+  const size_t dash = checks.find(" - ", open == std::string::npos ? 0 : open);
+  if (open == std::string::npos || dash == std::string::npos) return "";
+  return checks.substr(open + 5, dash - open - 5) + " to " +
+         checks.substr(dash + 3, checks.find(']') - dash - 3);
+}
+
 std::string option_placeholder(const CLI::Option& option) {
   if (option.nonpositional() && option.get_items_expected_max() == 0) return "";
   if (!option.get_option_text().empty()) return option.get_option_text();
@@ -165,7 +166,7 @@ std::string option_synopsis(const CLI::Option& option) {
 
 std::string option_description(const CLI::Option& option) {
   std::string out = option.get_description();
-  if (const std::string range = range_of(option); !range.empty()) out += " (" + range + ")";
+  if (const std::string range = option_range(option); !range.empty()) out += " (" + range + ")";
   if (const auto choices = option_choices(option); !choices.empty()) {
     std::string list;
     for (const std::string& choice : choices) list += (list.empty() ? "" : "|") + choice;
@@ -178,7 +179,8 @@ std::string option_description(const CLI::Option& option) {
 
 std::string explain_mistake(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining(true);
-  const std::string what = unknown.empty() ? error.what() : explain_unknown(app, unknown);
+  const std::string what =
+      unknown.empty() ? explain_value(app, error) : explain_unknown(app, unknown);
   return what + "\nSee '" + path_of(app) + " --help'.";
 }
 

@@ -22,6 +22,8 @@ std::string option_placeholder(const CLI::Option& option);
 std::string option_description(const CLI::Option& option);
 /// What an option of few values takes; empty for all others.
 std::vector<std::string> option_choices(const CLI::Option& option);
+/// "1 to 128": the numbers that it takes; empty where they have no limits.
+std::string option_range(const CLI::Option& option);
 
 /// What was wrong with the arguments that made `app.parse()` throw `error`, and where to read on,
 /// in two lines. A word that nothing knows is named before what is missing because of it.

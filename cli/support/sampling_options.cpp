@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
 
 namespace tern {
 namespace {
@@ -34,6 +37,19 @@ std::optional<Bias> parse_bias(const std::string& text) {
 
 std::string check_bias(const std::string& text) {
   return parse_bias(text) ? "" : "must be ID=BIAS, is '" + text + "'";
+}
+
+// "500ms" to "0.5". What is wrong with `text`, or nothing.
+std::string to_seconds(std::string& text) {
+  static const std::map<std::string, double> kUnits = {{"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}};
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const std::string unit = end + std::strspn(end, " ");
+  const auto found = kUnits.find(unit);
+  if (end == text.c_str() || found == kUnits.end() || !std::isfinite(number) || number < 0)
+    return "must be a time with its unit, such as 500ms, 10s or 2m, is '" + text + "'";
+  text = std::to_string(number * found->second);
+  return "";
 }
 
 }  // namespace
@@ -105,9 +121,7 @@ void add_scheduling_options(CLI::App& command, SchedulingOptions& o) {
       ->option_text("CLASS");
   command.add_option("--deadline", o.deadline_seconds, "Give up after this time: 500ms, 10s, 2m")
       ->option_text("TIME")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, double>{{"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}},
-          CLI::AsNumberWithUnit::UNIT_REQUIRED));
+      ->transform(CLI::Validator(to_seconds, ""));
   command.option_defaults()->group("Options");
 }
 

@@ -1,5 +1,6 @@
 """Commands, most of which talk to a daemon, as scripts and people use them: exit codes, JSON, mistakes, Ctrl-C."""
 import json
+import os
 import re
 import signal
 import socket
@@ -111,6 +112,9 @@ def test_prompts(daemon):
     assert dashed.returncode == 0 and dashed.stdout, dashed
     empty = daemon.tern("generate", *greedy, input="")
     assert empty.returncode == 2 and "stdin is empty" in empty.stderr, empty
+    for arguments in (("",), ("--prompt", "")):  # what stdin holds is not meant
+        empty = daemon.tern("generate", *arguments, *greedy, input=STORY)
+        assert empty.returncode == 2 and "the prompt is empty" in empty.stderr and not empty.stdout, empty
     both = daemon.tern("generate", STORY, "--prompt-file", "x")
     assert both.returncode == 2 and "--prompt-file" in both.stderr, both
     missing = daemon.tern("generate", "--prompt-file", "/no/such/file")
@@ -135,6 +139,60 @@ def test_mistakes():
         assert "--help'." in done.stderr and not done.stdout, done
     daemon = subprocess.run([str(BIN / "ternd"), "--lisen", "x", "--model", "y"], capture_output=True, text=True)
     assert daemon.returncode == 2 and daemon.stderr.startswith("ternd: unknown option --lisen; did you mean --listen?")
+
+
+def test_values():
+    """A wrong value is named with its flag and what is allowed."""
+    for arguments, said in (
+            ("generate x --max-tokens", "--max-tokens has no value; it takes a whole number"),
+            ("generate x --max-tokens five", "--max-tokens takes a whole number, not 'five'"),
+            ("generate x --max-tokens=-1", "--max-tokens takes no negative number, but is -1"),
+            ("generate x --prompt y", "--prompt is given 2 times, but takes one value (the argument TEXT is the same)"),
+            ("generate x --priority hihg", "--priority takes system, interactive, default or bulk, not 'hihg'"),
+            ("generate x --priority blk", "--priority takes system, interactive, default or bulk, not 'blk'; did you mean bulk?"),
+            ("generate x --deadline 5", "--deadline must be a time with its unit, such as 500ms, 10s or 2m, is '5'"),
+            ("generate x --deadline 5h", "--deadline must be a time with its unit, such as 500ms, 10s or 2m, is '5h'"),
+            ("generate x --n 1000", "--n takes a whole number from 1 to 128, not '1000'"),
+            ("generate x --prompt-file y", "--prompt and --prompt-file cannot both be given"),
+            ("generate x --logprobs 2", "--logprobs needs --json"),
+            ("tokenize --model x", "one of --text and --file is required"),
+            ("completion bsh", "shell takes bash, zsh or fish, not 'bsh'; did you mean bash?"),
+            ("bench", "tern bench needs a command: "), ("eval", "tern eval needs a command: "), ("", "tern needs a command")):
+        done = run(*arguments.split())
+        assert done.returncode == 2 and done.stderr.startswith(f"tern: {said}"), (arguments, done)
+        assert done.stderr.count("\n") == 2 and "--help'." in done.stderr and not done.stdout, done
+
+
+def test_lost_output():
+    """What cannot be written is told, and is a failure; a reader that leaves early is none of anybody's business."""
+    lost = "cannot write to standard output"
+    tern = (["--help"], ["--version"], ["generate", "--help"], ["completion", "bash"], ["--generate", "man"],
+            ["tokenize", "--model", MODEL, "--text", "hi"], ["tokenize", "--model", MODEL, "--text", "hi", "--json"],
+            ["inspect", "--model", MODEL], ["detokenize", "--model", MODEL, "--ids", "1,2"])
+    ternd = (["--help"], ["--version"], ["--print-config"], ["--check-config", "--model", MODEL])
+    for program, commands in (("tern", tern), ("ternd", ternd)):
+        for arguments in commands:
+            command = [str(BIN / program), *map(str, arguments)]
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            assert done.returncode == 1 and done.stderr == f"{program}: {lost}: No space left on device\n", (command, done)
+            closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, timeout=60)
+            assert closed.returncode == 1 and closed.stderr.startswith(f"{program}: {lost}: "), (command, closed)
+            for ignored in (signal.SIG_DFL, signal.SIG_IGN):  # of SIGPIPE, which is inherited
+                reader, writer = os.pipe()
+                os.close(reader)
+                done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60, restore_signals=False,
+                                      preexec_fn=lambda action=ignored: signal.signal(signal.SIGPIPE, action))
+                os.close(writer)
+                assert done.returncode in (1, -signal.SIGPIPE) and not done.stderr, (command, done)
+
+
+def test_lost_answers(daemon):
+    for arguments in (["generate", STORY, "--max-tokens", "5"], ["generate", STORY, "--max-tokens", "5", "--json"], ["models"],
+                      ["status"], ["ps"], ["ps", "--json"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(daemon.command(*arguments), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr.endswith("standard output: No space left on device\n"), (arguments, done)
 
 
 def every_command():
@@ -239,11 +297,11 @@ def main():
     print("test_files: ok")
     test_bench()
     print("test_bench: ok")
-    for test in (test_mistakes, test_help, test_completion, test_unreachable):
+    for test in (test_mistakes, test_values, test_lost_output, test_help, test_completion, test_unreachable):
         test()
         print(f"{test.__name__}: ok")
     with Daemon() as daemon:
-        for test in (test_generate, test_prompts, test_ps, test_models, test_interrupt):
+        for test in (test_generate, test_lost_answers, test_prompts, test_ps, test_models, test_interrupt):
             test(daemon)
             print(f"{test.__name__}: ok")
 

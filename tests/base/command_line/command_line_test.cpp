@@ -2,6 +2,8 @@
 #include "base/command_line/command_line.h"
 
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <vector>
 
 #include "base/command_line/generated.h"
 
@@ -20,6 +22,14 @@ struct Program {
     generate->add_option("--temperature", number, "0 = greedy");
     generate->add_option("--n", count, "Answers")->check(CLI::Range(1, 128));
     generate->add_flag("--bos,!--no-bos", verbose, "Begin with BOS");
+    generate->add_option("--seed", seed, "Of the draws");
+    CLI::Option* list = generate->add_option("--ids", ids, "Only these")->delimiter(',');
+    generate->add_option("--top-p", number, "Nucleus")
+        ->check(CLI::Range(0.0, 1.0))
+        ->needs(generate->get_option("--temperature"));
+    generate->add_option("--even", text, "A number")
+        ->check([](const std::string& v) { return v == "2" ? "" : "must be even, is '" + v + "'"; })
+        ->excludes(list);
     CLI::App* score = app.add_subcommand("score", "Log-probabilities");
     CLI::Option_group* input = score->add_option_group("input", "Input");
     input->add_option("--text", text, "The text");
@@ -47,6 +57,8 @@ struct Program {
   std::string text, choice;
   double number = 0;
   int count = 0;
+  uint32_t seed = 0;
+  std::vector<uint32_t> ids;
   bool verbose = false;
 };
 
@@ -78,11 +90,44 @@ TEST_CASE("a mistake is named by its cause", "[command_line]") {
   CHECK(mistake("generate tell me").starts_with("unexpected argument 'me'"));
   CHECK(mistake("generate -- --temperature").empty());
   CHECK(mistake("--secre x generate").starts_with("unknown option --secre\n"));  // stays hidden
-  // Nothing is unknown: what CLI11 says stands.
+  // Nothing is unknown.
   CHECK(mistake("bench serve").starts_with("--rate is required"));
   CHECK(mistake("generate --temperature hot x").find("--temperature") != std::string::npos);
   CHECK(mistake("generate --n 1000 x").find("--n") != std::string::npos);
   CHECK(mistake("generate hello --temperature 1").empty());
+}
+
+TEST_CASE("a wrong value is named with what is allowed", "[command_line]") {
+  const auto mistake = [](const std::string& arguments) {
+    const std::string text = Program().mistake(arguments);
+    return text.substr(0, text.find('\n'));
+  };
+  CHECK(mistake("generate --n") == "--n has no value; it takes a whole number");
+  CHECK(mistake("generate x --temperature") == "--temperature has no value; it takes a number");
+  CHECK(mistake("score --text x --compute") == "--compute has no value; it takes f32 or fast");
+  CHECK(mistake("generate --seed five") == "--seed takes a whole number, not 'five'");
+  CHECK(mistake("generate --seed 1.5") == "--seed takes a whole number, not '1.5'");
+  CHECK(mistake("generate --seed=-1") == "--seed takes no negative number, but is -1");
+  CHECK(mistake("generate --seed 99999999999") == "--seed cannot be as large as 99999999999");
+  CHECK(mistake("generate --temperature hot") == "--temperature takes a number, not 'hot'");
+  CHECK(mistake("generate --ids 1,x") ==
+        "--ids takes whole numbers with commas between them, not 'x'");
+  CHECK(mistake("generate --n 1000") == "--n takes a whole number from 1 to 128, not '1000'");
+  CHECK(mistake("generate --n many") == "--n takes a whole number from 1 to 128, not 'many'");
+  CHECK(mistake("generate --top-p 2") == "--top-p takes a number from 0 to 1, not '2'");
+  CHECK(mistake("score --text x --compute fsat") ==
+        "--compute takes f32 or fast, not 'fsat'; did you mean fast?");
+  CHECK(mistake("score --text x --compute zzzzzz") == "--compute takes f32 or fast, not 'zzzzzz'");
+  CHECK(mistake("generate --even 3") == "--even must be even, is '3'");
+  CHECK(mistake("generate hello --prompt there") ==
+        "--prompt is given 2 times, but takes one value (the argument TEXT is the same)");
+  CHECK(mistake("generate --n 1 --n 2") == "--n is given 2 times, but takes one value");
+  CHECK(mistake("score") == "one of --text and --file is required");
+  CHECK(mistake("score --text x --file y") == "only one of --text and --file can be given");
+  CHECK(mistake("generate --ids 1 --even 2") == "--ids and --even cannot both be given");
+  CHECK(mistake("generate --top-p 0.5") == "--top-p needs --temperature");
+  CHECK(mistake("bench") == "tern bench needs a command: serve");
+  CHECK(mistake("") == "tern needs a command: generate, score or bench");
 }
 
 TEST_CASE("help is for people", "[command_line]") {
