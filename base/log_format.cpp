@@ -60,11 +60,26 @@ void split(std::string_view payload, Line* line) {
   }
 }
 
-// C0 and DEL, and the C1 controls, which terminals obey too: U+0080 to U+009F, 0xC2 in UTF-8.
-bool is_control(std::string_view text, size_t i) {
-  const auto c = static_cast<unsigned char>(text[i]);
-  if (c < ' ' || c == 0x7F) return true;
-  return c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+// A character that must not reach a reader as it is.
+struct Unsafe {
+  unsigned code = 0;
+  size_t size = 0;  // in bytes; 0: it may
+};
+
+// Of valid UTF-8: C0, DEL and the C1 controls, which terminals obey too; what ends a line or a
+// paragraph, or turns the direction of what is shown; the byte order mark, which nobody sees.
+Unsafe unsafe_at(std::string_view text, size_t i) {
+  const auto byte = [&](size_t k) -> unsigned {
+    return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0;
+  };
+  const unsigned c = byte(0);
+  if (c < ' ' || c == 0x7F) return {c, 1};
+  if (c == 0xC2 && byte(1) < 0xA0) return {byte(1), 2};
+  if (c != 0xE2 && c != 0xEF) return {};
+  const unsigned code = (c & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
+  const bool is_unsafe =
+      (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
+  return is_unsafe ? Unsafe{code, 3} : Unsafe{};
 }
 
 // As in a JSON string, without the quotes: any bytes to printable UTF-8.
@@ -78,9 +93,9 @@ std::string escaped(std::string_view bytes) {
       out += c;
     } else if (c == '\n') {
       out += "\\n";
-    } else if (is_control(text, i)) {
-      if (static_cast<unsigned char>(c) == 0xC2) ++i;
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[i]));
+    } else if (const Unsafe unsafe = unsafe_at(text, i); unsafe.size > 0) {
+      out += fmt::format("\\u{:04x}", unsafe.code);
+      i += unsafe.size - 1;
     } else {
       out += c;
     }
@@ -105,10 +120,9 @@ std::string readable(std::string_view bytes) {
   const std::string text = sanitize_utf8(bytes);
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const size_t size = text[i] == '\xC2' ? 2 : 1;
     if (text[i] == '\n') {
       out += i + 1 < text.size() ? "\n    " : "";
-    } else if (is_control(text, i)) {
+    } else if (const size_t size = unsafe_at(text, i).size; size > 0) {
       out += escaped(std::string_view(text).substr(i, size));
       i += size - 1;
     } else {

@@ -76,6 +76,28 @@ TEST_CASE("no bytes make a second line, or speak to a terminal", "[log]") {
   }
 }
 
+TEST_CASE("characters that end lines or turn their direction are escaped", "[log]") {
+  const std::vector<std::pair<std::string, std::string>> escapes = {
+      {"\xE2\x80\xA8", "\\u2028"}, {"\xE2\x80\xA9", "\\u2029"}, {"\xE2\x80\xAA", "\\u202a"},
+      {"\xE2\x80\xAE", "\\u202e"}, {"\xE2\x81\xA6", "\\u2066"}, {"\xE2\x81\xA9", "\\u2069"},
+      {"\xEF\xBB\xBF", "\\ufeff"}, {"\xC2\x85", "\\u0085"}};
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson, LogFormat::kLogfmt}) {
+    for (const auto& [bytes, escape] : escapes) {
+      for (const std::string& payload :
+           {LogEvent("request").text("id", "a" + bytes + "b").encoded(), "said a" + bytes + "b"}) {
+        const std::string line = line_of(format, payload);
+        INFO(line);
+        CHECK(line.find("a" + escape + "b") != std::string::npos);
+        CHECK(line.find(bytes) == std::string::npos);
+      }
+    }
+    // Their neighbours are text like any other.
+    const std::string kept =
+        "\xE2\x80\xA7 \xE2\x80\xAF \xE2\x81\xA5 \xE2\x81\xAA \xEF\xBC\xA1 \xE2\x82\xAC";
+    CHECK(line_of(format, "said " + kept).find(kept) != std::string::npos);
+  }
+}
+
 TEST_CASE("names of formats", "[log]") {
   CHECK(*parse_log_format("json") == LogFormat::kJson);
   CHECK(parse_log_format("xml").status().message() ==
