@@ -13,8 +13,10 @@ namespace convert {
 namespace {
 
 std::string number(double value) {
+  constexpr double kMostWhole = 1e15;  // beyond it digits would be made up
+  const bool is_whole = std::abs(value) <= kMostWhole && value == std::trunc(value);
   char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
+  std::snprintf(text, sizeof text, is_whole ? "%.0f" : "%g", value);
   return text;
 }
 
@@ -131,12 +133,20 @@ Error set_prompt(const v1::GenerateRequest& in, const Engine& engine, const Requ
   return bad_field("input", "missing: set one of text, token_ids, chat");
 }
 
-// Keeps the last tokens of too long a prompt, where the client wants that.
-Error truncate_prompt(const v1::GenerateRequest& in, std::vector<int32_t>* ids) {
+// Keeps the last tokens of too long a prompt, where the client wants that. The largest number
+// (HTTP's -1) is none: as many as leave the context room for the answer.
+Error truncate_prompt(const v1::GenerateRequest& in, const ModelInfo& info, Request* request) {
   TERN_REFUSE(convert::check({"truncate_prompt_tokens", in.has_truncate_prompt_tokens(),
                               double(in.truncate_prompt_tokens()), 1, convert::kMaxInt}));
-  if (in.has_truncate_prompt_tokens() && ids->size() > in.truncate_prompt_tokens())
-    ids->erase(ids->begin(), ids->end() - in.truncate_prompt_tokens());
+  if (!in.has_truncate_prompt_tokens()) return {};
+  int64_t kept = in.truncate_prompt_tokens();
+  const SamplingParams& sampling = request->sampling;
+  const int32_t answer =
+      std::max(sampling.max_tokens > 0 ? sampling.max_tokens : sampling.min_tokens, 1);
+  if (kept == std::numeric_limits<int32_t>::max())
+    kept = std::max(int64_t{info.max_model_len} - answer, int64_t{1});
+  std::vector<int32_t>& ids = request->prompt_token_ids;
+  if (std::ssize(ids) > kept) ids.erase(ids.begin(), ids.end() - kept);
   return {};
 }
 
@@ -223,7 +233,7 @@ std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& eng
   TERN_REFUSE(convert::set_logprobs(in.response(), info.vocab_size, &request.sampling));
   TERN_REFUSE(set_scheduling(in, &request));
   TERN_REFUSE(set_prompt(in, engine, limits, &request.prompt_token_ids));
-  TERN_REFUSE(truncate_prompt(in, &request.prompt_token_ids));
+  TERN_REFUSE(truncate_prompt(in, info, &request));
   const int32_t room = room_for_answer(request, info);
   if (room > 0 && request.sampling.max_tokens == 0 && request.sampling.min_tokens > room)
     return convert::conflict("sampling.stopping.min_tokens",

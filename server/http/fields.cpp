@@ -34,9 +34,10 @@ Json without_nulls(const Json& value) {
   if (!value.is_structured()) return value;
   Json out = value.is_array() ? Json::array() : Json::object();
   for (const auto& [name, member] : value.items()) {
+    if (member.is_null()) continue;
     if (value.is_array())
       out.push_back(without_nulls(member));
-    else if (!member.is_null())
+    else
       out[name] = without_nulls(member);
   }
   return out;
@@ -166,9 +167,11 @@ std::vector<std::string> Fields::strings(const char* name) {
     return {};
   }
   std::vector<std::string> out;
-  for (const Json& item : *value) {
+  for (size_t i = 0; i < value->size(); ++i) {
+    const Json& item = (*value)[i];
+    if (item.is_null()) continue;
     if (!item.is_string()) {
-      wrong_type(name + ("[" + std::to_string(out.size()) + "]"), "a string", item);
+      wrong_type(name + ("[" + std::to_string(i) + "]"), "a string", item);
       return {};
     }
     out.push_back(item.get<std::string>());
@@ -184,10 +187,12 @@ std::vector<uint32_t> Fields::ids(const char* name) {
     return {};
   }
   std::vector<uint32_t> out;
-  for (const Json& item : *value) {
+  for (size_t i = 0; i < value->size(); ++i) {
+    const Json& item = (*value)[i];
+    if (item.is_null()) continue;
     const std::optional<uint32_t> id = to_id(item);
     if (!id) {
-      wrong_type(name + ("[" + std::to_string(out.size()) + "]"), "a token id", item);
+      wrong_type(name + ("[" + std::to_string(i) + "]"), "a token id", item);
       return {};
     }
     out.push_back(*id);
@@ -218,7 +223,7 @@ void Fields::fail(ApiError error) {
 
 void Fields::wrong_type(const std::string& name, const char* wanted, const Json& value) {
   constexpr size_t kShown = 40;
-  std::string shown = value.is_structured() ? "" : " " + value.dump();
+  std::string shown = value.is_structured() || value.is_null() ? "" : " " + value.dump();
   if (shown.size() > kShown) shown.clear();
   fail(name, std::string("must be ") + wanted + ", is " + value.type_name() + shown);
 }

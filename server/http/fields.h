@@ -52,7 +52,7 @@ class Fields {
                                  int64_t low = std::numeric_limits<int64_t>::min(),
                                  int64_t high = std::numeric_limits<int64_t>::max());
   std::optional<std::string> string(const char* name);
-  /// An array of strings, or one string.
+  /// An array of strings, or one string. Nulls in the array are passed over, here and in ids().
   std::vector<std::string> strings(const char* name);
   std::vector<uint32_t> ids(const char* name);
 

@@ -27,6 +27,12 @@ ApiError no_route(const std::string& path) {
   return {.code = Code::kNotFound, .reason = "NO_SUCH_ROUTE", .message = "no such route: " + path};
 }
 
+// What a browser asks before it lets a page of another origin send its request.
+bool is_preflight(const Request& request) {
+  return request.method == "OPTIONS" && !request.header("origin").empty() &&
+         !request.header("access-control-request-method").empty();
+}
+
 Response wrong_method(const Request& request, const std::string& allowed) {
   Response response =
       error_response({.code = Code::kInvalidArgument,
@@ -126,6 +132,8 @@ class Gateway::Impl {
 
   Response route(const Request& request) {
     const std::optional<Route> route = find(request.path);
+    // Else the page would see a failure of the network in place of the 404 of its own request.
+    if (!route && is_preflight(request) && !cors_origin_.empty()) return {.status = 204};
     if (!route) return error_response(no_route(request.path));
     if (request.method == route->method) return route->handler(request);
     if (request.method == "HEAD" && route->method == "GET") return route->handler(request);

@@ -35,11 +35,11 @@ void read_logit_bias(Fields& fields, v1::Penalties* out) {
   if (!biases->is_object())
     return fields.fail("logit_bias", "must be an object from token ids to numbers");
   for (const auto& [key, bias] : biases->items()) {
+    if (bias.is_null()) continue;
     uint32_t id = 0;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
     if (error != std::errc() || end != key.data() + key.size() || key.empty())
       return fields.fail("logit_bias", "the key '" + key + "' is no token id");
-    if (bias.is_null()) continue;
     if (!bias.is_number()) return fields.fail("logit_bias[" + key + "]", "must be a number");
     constexpr double kMost = std::numeric_limits<float>::max();
     (*out->mutable_logit_bias())[id] =
@@ -178,8 +178,8 @@ void read_common(Fields& fields, v1::GenerateRequest* out, AnswerOptions* option
   read_priority(fields, out);
   read_stream(fields, options);
   read_response(fields, out, options);
-  if (const auto v = fields.integer("truncate_prompt_tokens", 0, kMaxInt32))
-    out->set_truncate_prompt_tokens(static_cast<uint32_t>(*v));
+  if (const auto v = fields.integer("truncate_prompt_tokens", -1, kMaxInt32))
+    out->set_truncate_prompt_tokens(static_cast<uint32_t>(*v < 0 ? kMaxInt32 : *v));
   std::vector<Json> best_of{1};
   if (sampling.n() > 1) best_of.push_back(sampling.n());
   fields.only("best_of", best_of, "all n answers are given, as they are");

@@ -173,6 +173,8 @@ RequestParser::Error RequestParser::take_line(std::string_view line, bool has_cr
       return take_request_line(line);
     case State::kHeader:
     case State::kTrailer:
+      if (state_ == State::kTrailer && !has_cr)
+        return malformed("a line of the trailer does not end with CR LF");
       if (!line.empty()) return take_header_line(line);
       if (state_ == State::kHeader) return end_header();
       state_ = State::kDone;
@@ -223,12 +225,18 @@ RequestParser::Error RequestParser::take_header_line(std::string_view line) {
     return malformed("a control character in the header " + name);
   if (state_ == State::kTrailer) return {};  // nothing here asks for one
   const auto [known, is_new] = request_.headers.try_emplace(std::move(name), value);
+  if (!is_new && known->first == "host") return malformed("several Host headers");
   if (!is_new) known->second += ", " + value;
   return {};
 }
 
 RequestParser::Error RequestParser::end_header() {
   if (!is_http_1_) return malformed("only HTTP/1.0 and HTTP/1.1 are spoken here", 505);
+  const auto host = request_.headers.find("host");
+  if (host == request_.headers.end() && !is_http_1_0_) return malformed("no Host header");
+  // Of unix sockets some clients name the path; nobody here asks what it names.
+  if (host != request_.headers.end() && host->second.find_first_of(" \t") != std::string::npos)
+    return malformed("the Host header has white space");
   const std::string connection = lower(request_.header("connection"));
   keeps_alive_ = is_http_1_0_ ? has_word(connection, "keep-alive") : !has_word(connection, "close");
   const auto encoding = request_.headers.find("transfer-encoding");
@@ -251,11 +259,13 @@ RequestParser::Error RequestParser::end_header() {
 }
 
 RequestParser::Error RequestParser::begin_chunk(std::string_view line) {
-  constexpr size_t kMostDigits = 15;
-  const std::string_view digits = trim(line.substr(0, line.find(';')));
-  if (digits.size() > kMostDigits || !read_number(digits, 16, &left_) || has_control(line))
+  std::string_view digits = line.substr(0, line.find(';'));
+  digits = digits.substr(0, digits.find_last_not_of(" \t") + 1);
+  if (digits.empty() || digits.find_first_not_of("0123456789abcdefABCDEF") != digits.npos ||
+      has_control(line))
     return malformed("a chunk's size is no hexadecimal number");
-  if (left_ > max_body_bytes_ - request_.body.size()) return body_too_large(max_body_bytes_);
+  if (!read_number(digits, 16, &left_) || left_ > max_body_bytes_ - request_.body.size())
+    return body_too_large(max_body_bytes_);
   state_ = left_ > 0 ? State::kChunk : State::kTrailer;
   return {};
 }

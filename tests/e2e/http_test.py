@@ -191,7 +191,7 @@ def test_clients_that_leave():
         for streamed in (True, False):
             body = json.dumps({"prompt": "Once", "max_tokens": 1000, "ignore_eos": True, "stream": streamed})
             with socket.create_connection((host, int(port))) as client:
-                client.sendall(f"POST /v1/completions HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+                client.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
                 while daemon.used_blocks() == 0:
                     time.sleep(0.01)
             daemon.wait_idle(5)
@@ -205,7 +205,7 @@ def test_loading_and_drain():
             assert daemon.http == f"unix:{directory}/http.sock"
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(f"{directory}/http.sock")
-                client.sendall(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+                client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert client.makefile().read().startswith("HTTP/1.1 200 OK")
 
     with Daemon(*SIMULATE, model=None, http="127.0.0.1:0") as daemon:
@@ -244,7 +244,7 @@ def raw(daemon, data, half_close=True):
 
 def completion(headers=b"", **body):
     data = json.dumps(body).encode()
-    return b"POST /v1/completions HTTP/1.1\r\nContent-Length: %d\r\n%s\r\n%s" % (len(data), headers, data)
+    return b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s" % (len(data), headers, data)
 
 
 def test_half_closed_clients_and_shared_ids():

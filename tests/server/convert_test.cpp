@@ -508,9 +508,19 @@ TEST_CASE("a long prompt keeps its last tokens where the client wants that", "[c
   CHECK(convert(r).call.accepted.prompt_tokens() == 3);
   r.set_truncate_prompt_tokens(100);
   CHECK(convert(r).call.request.prompt_token_ids.size() == 7);
+  // The largest number is none: as much as leaves room for the answer.
+  const int32_t context = FakeEngine().model_info().max_model_len;
+  r.set_text(std::string(size_t(context) + 50, 'x') + "y");
+  r.set_truncate_prompt_tokens(INT32_MAX);
+  CHECK(std::ssize(convert(r).call.request.prompt_token_ids) == context - 1);
+  CHECK(convert(r).call.request.prompt_token_ids.back() == 'y');
+  r.mutable_sampling()->mutable_stopping()->set_max_tokens(10);
+  CHECK(std::ssize(convert(r).call.request.prompt_token_ids) == context - 10);
+  r.mutable_sampling()->mutable_stopping()->clear_max_tokens();
   r.set_truncate_prompt_tokens(0);
   REQUIRE(convert(r).error);
   CHECK(convert(r).error->field == "truncate_prompt_tokens");
+  CHECK(convert(r).error->message.find("must be in [1, 2147483647], is 0") != std::string::npos);
 }
 
 TEST_CASE("a score request is a prompt whose logprobs are wanted", "[convert]") {

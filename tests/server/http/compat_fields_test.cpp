@@ -128,6 +128,15 @@ TEST_CASE("null is as good as no field at any depth", "[http][compat]") {
             "add_special_tokens": null, "echo": null, "structured_outputs": null)");
     CHECK(nulls.message == "");
     CHECK(nulls.body.requests[0].SerializeAsString() == plain.body.requests[0].SerializeAsString());
+    const Outcome lists = parse_with(
+        endpoint, R"("stop": ["x", null], "stop_token_ids": [null, 3], "bad_words": [null],
+            "logit_bias": {"5": null, "6": 1, "x": null}, "logits_processors": [null])");
+    CHECK(lists.message == "");
+    const Outcome without =
+        parse_with(endpoint, R"("stop": ["x"], "stop_token_ids": [3], "logit_bias": {"6": 1})");
+    CHECK(lists.body.requests[0].SerializeAsString() ==
+          without.body.requests[0].SerializeAsString());
+    CHECK(parse_with(endpoint, R"("stop": [null, 1])").field == "stop[1]");
     CHECK(parse_with(endpoint, R"("stream": true, "stream_options": {"include_usage": null,
                                 "continuous_usage_stats": null, "other": null})")
               .error == "");
@@ -141,6 +150,15 @@ TEST_CASE("null is as good as no field at any depth", "[http][compat]") {
                  "function": {"name": "f", "parameters": null, "description": null, "strict": null,
                               "returns": null}}]})")
             .message == "");
+  // What the prompt is made of is no list of options.
+  const Outcome message =
+      parse(Endpoint::kChat, R"({"messages": [{"role": "user", "content": "a"}, null]})");
+  CHECK(message.field == "messages[1]");
+  CHECK(message.message.ends_with("must be an object, is null"));
+  const Outcome tool = parse_with(Endpoint::kChat, R"("tools": [null])");
+  CHECK(tool.field == "tools[0]");
+  CHECK(tool.message.ends_with("must be an object, is null"));
+  CHECK(parse(Endpoint::kCompletions, R"({"prompt": ["a", null]})").field == "prompt[1]");
 }
 
 // As model_dump() of openai-python 3.57 writes what stream() and parse() give.
@@ -172,6 +190,9 @@ TEST_CASE("whole numbers however they are written", "[http][compat]") {
     CHECK(request.sampling().random().top_k() == 0);
     CHECK(request.sampling().stopping().stop_token_ids(0) == 3);
     CHECK(request.truncate_prompt_tokens() == 100);
+    CHECK(parse_with(endpoint, R"("truncate_prompt_tokens": -1)")
+              .body.requests[0]
+              .truncate_prompt_tokens() == INT32_MAX);
     for (const char* member : {R"("max_tokens": 4.5)", R"("max_tokens": 1e300)",
                                R"("max_tokens": 99999999999999999999999)", R"("max_tokens": "4")",
                                R"("max_tokens": -1e300)", R"("max_tokens": true)"}) {

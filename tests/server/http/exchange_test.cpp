@@ -49,9 +49,9 @@ TEST_CASE("every refusal has a request id and is readable by pages of other orig
   HttpWire wire(with_cors());
   const std::string id = "X-Request-Id: mine\r\n";
   const std::pair<std::string, int> kRequests[] = {
-      {"GET /nowhere HTTP/1.1\r\n" + id + "\r\n", 404},
-      {"DELETE /v1/models HTTP/1.1\r\n" + id + "\r\n", 405},
-      {"GET /v1/completions HTTP/1.1\r\n" + id + "\r\n", 405},
+      {"GET /nowhere HTTP/1.1\r\nHost: x\r\n" + id + "\r\n", 404},
+      {"DELETE /v1/models HTTP/1.1\r\nHost: x\r\n" + id + "\r\n", 405},
+      {"GET /v1/completions HTTP/1.1\r\nHost: x\r\n" + id + "\r\n", 405},
       {post_with(id + "Content-Length: 9999999999\r\n", ""), 413},
       {post_with(id + "Content-Length: 2\r\nContent-Encoding: gzip\r\n", "{}"), 415},
       {post_with(id + "Expect: a miracle\r\nContent-Length: 2\r\n", "{}"), 417},
@@ -76,15 +76,15 @@ TEST_CASE("every refusal has a request id and is readable by pages of other orig
   }
   // Of what has no id, or cannot be read so far, an id is made.
   for (const std::string request :
-       {"HELLO\r\n\r\n", "GET /nowhere HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "GET\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
+       {"HELLO\r\n\r\n", "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02",
+        "GET\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
     const std::string response = talk(wire, request);
     INFO(response);
     CHECK(status_of(response) >= 400);
     CHECK(header_of(response, "X-Request-Id").size() == 36);
     CHECK(header_of(response, "Access-Control-Allow-Origin") == "*");
   }
-  const std::string target = "GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\n\r\n";
+  const std::string target = "GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n";
   CHECK(status_of(talk(wire, target)) == 414);
   wire.state.start_draining();
   const std::string refused =
@@ -156,7 +156,7 @@ TEST_CASE("a preflight allows the headers that it asks for", "[http]") {
   HttpWire wire(with_cors());
   const std::string response =
       talk(wire,
-           "OPTIONS /v1/chat/completions HTTP/1.1\r\nOrigin: https://x.example\r\n"
+           "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: x\r\nOrigin: https://x.example\r\n"
            "Access-Control-Request-Method: POST\r\n"
            "Access-Control-Request-Headers: authorization,x-stainless-os,x-my-own\r\n\r\n");
   CHECK(status_of(response) == 204);
@@ -166,17 +166,47 @@ TEST_CASE("a preflight allows the headers that it asks for", "[http]") {
   CHECK(header_of(response, "Content-Length").empty());
 }
 
+TEST_CASE("a preflight of no route is answered, so that the page sees the 404", "[http]") {
+  const std::string preflight =
+      "OPTIONS /nowhere HTTP/1.1\r\nHost: x\r\nOrigin: https://x.example\r\n"
+      "Access-Control-Request-Method: POST\r\n\r\n";
+  HttpWire wire(with_cors()), without;
+  const std::string response = talk(wire, preflight);
+  CHECK(status_of(response) == 204);
+  CHECK(header_of(response, "Access-Control-Allow-Origin") == "*");
+  CHECK(header_of(response, "Access-Control-Allow-Methods").find("POST") != std::string::npos);
+  CHECK(status_of(talk(without, preflight)) == 404);
+  CHECK(status_of(talk(wire, "OPTIONS /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")) == 404);
+}
+
+TEST_CASE("a request of HTTP 1.1 names one host", "[http]") {
+  HttpWire wire;
+  const auto status_with = [&](const std::string& version, const std::string& headers) {
+    return status_of(talk(wire, "GET /version HTTP/" + version + "\r\n" + headers + "\r\n"));
+  };
+  for (const std::string host :
+       {"Host: x\r\n", "host: [::1]:8000\r\n", "Host:\r\n", "Host: /run/http.sock\r\n"})
+    CHECK(status_with("1.1", host) == 200);
+  for (const std::string hosts :
+       {"", "Host: x\r\nHost: x\r\n", "Host: x\r\nHOST: y\r\n", "Host: a b\r\n"}) {
+    INFO(hosts);
+    CHECK(status_with("1.1", hosts) == 400);
+  }
+  CHECK(status_with("1.0", "") == 200);
+  CHECK(status_with("1.0", "Host: x\r\nHost: x\r\n") == 400);
+}
+
 TEST_CASE("header lines may have 64 KiB in all", "[http]") {
   HttpWire wire;
   const auto status_with = [&](const std::string& headers) {
-    return status_of(talk(wire, "GET /version HTTP/1.1\r\n" + headers + "\r\n"));
+    return status_of(talk(wire, "GET /version HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n"));
   };
   CHECK(status_with("Cookie: " + std::string(64'000, 'c') + "\r\n") == 200);
   std::string many;
   for (int i = 0; i < 400; ++i)
     many += "X-" + std::to_string(1000 + i) + ": " + std::string(150, 'v') + "\r\n";
   CHECK(status_with(many) == 200);
-  const std::string exactly(65536 - 5, 'x');  // with "A: " and the line's end
+  const std::string exactly(65536 - 9 - 5, 'x');  // with "Host: x", "A: " and the lines' ends
   CHECK(status_with("A: " + exactly + "\r\n") == 200);
   CHECK(status_with("A: " + exactly + "x\r\n") == 431);
   CHECK(status_with(many + many) == 431);
@@ -195,8 +225,8 @@ TEST_CASE("chunked bodies, with all that the format allows", "[http]") {
     CHECK(status_of(response) == 200);
   }
   // A trailer's end is the request's: the next one follows.
-  const std::string both =
-      talk(wire, chunked(one + "0\r\nX-Sum: 1\r\n\r\n") + "GET /version HTTP/1.1\r\n\r\n");
+  const std::string both = talk(
+      wire, chunked(one + "0\r\nX-Sum: 1\r\n\r\n") + "GET /version HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(both.find("t0 t1 t2") != std::string::npos);
   CHECK(both.find("\"version\"") != std::string::npos);
 }
@@ -212,12 +242,24 @@ TEST_CASE("chunks that are none are refused, and so is a body with two lengths",
         std::string("2\r\n{}\r\n0\r\nno colon\r\n\r\n"),
         "2;" + std::string(100'000, 'e') + "\r\n{}\r\n0\r\n\r\n",
         "2\r\n{}\r\n0\r\nX: " + std::string(100'000, 't') + "\r\n\r\n"}) {
-    const std::string response = talk(wire, chunked(body) + "GET /version HTTP/1.1\r\n\r\n");
+    const std::string response =
+        talk(wire, chunked(body) + "GET /version HTTP/1.1\r\nHost: x\r\n\r\n");
     INFO(body.substr(0, 80) << "\n" << response);
     CHECK(status_of(response) / 100 == 4);
     CHECK(response.find("\"version\"") == std::string::npos);  // what follows is no request
   }
   CHECK(status_of(talk(wire, chunked("FFFFFFFFFFFFFFF\r\n" + std::string(2 << 20, 'x')))) == 413);
+  // The value counts, however many digits it has.
+  CHECK(status_of(talk(wire, chunked("FFFFFFFFFFFFFFFFFF\r\n"))) == 413);
+  CHECK(status_of(talk(wire, chunked(std::string(30, '0') + "21\r\n" + kBody + "\r\n" +
+                                     std::string(20, '0') + "\r\n\r\n"))) == 200);
+  for (const std::string& body :
+       {" 21\r\n" + kBody + "\r\n0\r\n\r\n", "\t21\r\n" + kBody + "\r\n0\r\n\r\n",
+        "21\r\n" + kBody + "\r\n 0\r\n\r\n", "21\r\n" + kBody + "\r\n0\r\n\n",
+        "21\r\n" + kBody + "\r\n0\r\nX: 1\n\r\n", "; a\r\n" + kBody + "\r\n0\r\n\r\n"}) {
+    INFO(body);
+    CHECK(status_of(talk(wire, chunked(body))) == 400);
+  }
   for (const std::string headers :
        {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
@@ -227,7 +269,7 @@ TEST_CASE("chunks that are none are refused, and so is a body with two lengths",
         "Content-Length: +5\r\n", "Content-Length: 5, 5\r\n", "Content-Length: -1\r\n",
         "Content-Length: 99999999999999999999\r\n", "Content-Length: 0x5\r\n"}) {
     const std::string response =
-        talk(wire, post_with(headers, "0\r\n\r\nGET /version HTTP/1.1\r\n\r\n"));
+        talk(wire, post_with(headers, "0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n\r\n"));
     INFO(headers << "\n" << response);
     CHECK(status_of(response) / 100 == 4);
     CHECK(response.find("\"version\"") == std::string::npos);
@@ -243,8 +285,8 @@ TEST_CASE("a client that has closed its sending end gets its answer", "[http]") 
                                std::string(streamed ? "true}" : "false}");
       wire.engine.paused = true;
       RawClient client(wire.port);
-      client.send("POST /v1/completions HTTP/" + version +
-                  "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+      client.send("POST /v1/completions HTTP/" + version + "\r\nHost: x\r\nContent-Length: " +
+                  std::to_string(body.size()) + "\r\n\r\n" + body);
       client.end_sending();
       REQUIRE(test::eventually([&] { return wire.engine.num_live() == 1; }));
       // Longer than it takes to ask whether it still reads.
@@ -284,8 +326,10 @@ TEST_CASE("only a body that will be read is asked for", "[http]") {
   CHECK(status_of(answer_to(post_with(expect + "99999999\r\n", ""))) == 413);
   CHECK(status_of(answer_to(post_with("Content-Encoding: gzip\r\n" + expect + "10\r\n", ""))) ==
         415);
-  CHECK(status_of(answer_to("PUT /v1/completions HTTP/1.1\r\n" + expect + "10\r\n\r\n")) == 405);
-  CHECK(status_of(answer_to("POST /nowhere HTTP/1.1\r\n" + expect + "10\r\n\r\n")) == 404);
+  CHECK(status_of(answer_to("PUT /v1/completions HTTP/1.1\r\nHost: x\r\n" + expect +
+                            "10\r\n\r\n")) == 405);
+  CHECK(status_of(answer_to("POST /nowhere HTTP/1.1\r\nHost: x\r\n" + expect + "10\r\n\r\n")) ==
+        404);
   CHECK(status_of(answer_to(post_with("X-Request-Timeout-Ms: soon\r\n" + expect + "10\r\n", ""))) ==
         400);
   const std::string length = std::to_string(kBody.size()) + "\r\n";
@@ -301,19 +345,19 @@ TEST_CASE("only a body that will be read is asked for", "[http]") {
 TEST_CASE("an offer of another protocol is passed over", "[http]") {
   HttpWire wire;
   const std::string upgrade = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n";
-  CHECK(status_of(talk(wire, "GET /version HTTP/1.1\r\n" + upgrade + "\r\n")) == 200);
+  CHECK(status_of(talk(wire, "GET /version HTTP/1.1\r\nHost: x\r\n" + upgrade + "\r\n")) == 200);
   CHECK(status_of(talk(wire, post_with(upgrade + "Content-Length: " + std::to_string(kBody.size()) +
                                        "\r\n"))) == 200);
-  CHECK(status_of(talk(wire, "CONNECT x.example:443 HTTP/1.1\r\n\r\n")) / 100 == 4);
+  CHECK(status_of(talk(wire, "CONNECT x.example:443 HTTP/1.1\r\nHost: x\r\n\r\n")) / 100 == 4);
 }
 
 TEST_CASE("targets are decoded, and may be absolute", "[http]") {
   HttpWire wire;
   for (const std::string target :
        {"/version?a=b", "/ver%73ion", "http://localhost:1/version", "http://x.example/version?q"})
-    CHECK(status_of(talk(wire, "GET " + target + " HTTP/1.1\r\n\r\n")) == 200);
-  CHECK(status_of(talk(wire, "GET /version%zz HTTP/1.1\r\n\r\n")) == 404);
-  CHECK(status_of(talk(wire, "OPTIONS * HTTP/1.1\r\n\r\n")) == 404);
+    CHECK(status_of(talk(wire, "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n")) == 200);
+  CHECK(status_of(talk(wire, "GET /version%zz HTTP/1.1\r\nHost: x\r\n\r\n")) == 404);
+  CHECK(status_of(talk(wire, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")) == 404);
 }
 
 TEST_CASE("HTTP 1.0 keeps a connection where it asks for it", "[http]") {
@@ -323,7 +367,8 @@ TEST_CASE("HTTP 1.0 keeps a connection where it asks for it", "[http]") {
   const std::string both = talk(wire, get + keep + get + "\r\n" + get + "\r\n");
   CHECK(both.find("\"version\"") != both.rfind("\"version\""));
   CHECK(header_of(both, "Connection") == "keep-alive");
-  const std::string head = talk(wire, "HEAD /version HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string head =
+      talk(wire, "HEAD /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   CHECK(head.ends_with("\r\n\r\n"));
   CHECK(std::stoi(header_of(head, "Content-Length")) > 0);
   CHECK(header_of(head, "Connection") == "close");

@@ -263,10 +263,10 @@ TEST_CASE("clients that say nothing, or half a request, keep nobody waiting", "[
   CHECK(wire.get("/health").status == 200);
   for (int i = 0; i < 60; ++i)
     clients[i].send(i % 2 ? "GET /health HTTP/1.1\r\nHost"
-                          : "POST /tokenize HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+                          : "POST /tokenize HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{");
   CHECK(wire.get("/health").status == 200);
   CHECK(wire.post("/v1/completions", kPrompt).status == 200);
-  clients[199].send("GET /version HTTP/1.1\r\n\r\n");  // was silent only
+  clients[199].send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n");  // was silent only
   CHECK(clients[199].read_until("}").find("200 OK") != std::string::npos);
 }
 
@@ -276,7 +276,7 @@ TEST_CASE("where there are too many connections the longest idle one goes", "[ht
   for (int i = 0; i < 350; ++i) clients.emplace_back(wire.port);  // 33 + 256 are held
   CHECK(wire.get("/health").status == 200);
   CHECK(clients[0].read_until("}").empty());  // closed
-  clients[349].send("GET /version HTTP/1.1\r\n\r\n");
+  clients[349].send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(clients[349].read_until("}").find("200 OK") != std::string::npos);
 }
 
@@ -338,8 +338,8 @@ TEST_CASE("bodies that are too large, unclear or packed are refused", "[http]") 
 TEST_CASE("requests that come in a row on one connection are answered in a row", "[http]") {
   HttpWire wire;
   RawClient client(wire.port);
-  client.send("GET /version HTTP/1.1\r\n\r\n" + raw_post("/v1/completions", kPrompt) +
-              "GET /nope HTTP/1.1\r\nConnection: close\r\n\r\n");
+  client.send("GET /version HTTP/1.1\r\nHost: x\r\n\r\n" + raw_post("/v1/completions", kPrompt) +
+              "GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   const std::string all = client.read_until("NO_SUCH_ROUTE");
   const size_t version = all.find("\"version\""), text = all.find("t0 t1 t2");
   CHECK(version < text);

@@ -51,7 +51,7 @@ TEST_CASE("an idle connection is closed", "[http]") {
   RawClient silent(on.port);
   CHECK(silent.read_until("x").empty());
   RawClient once(on.port);
-  once.send("GET / HTTP/1.1\r\n\r\n");
+  once.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(once.read_until("never said").ends_with("\r\n\r\nGET "));
 }
 
@@ -61,10 +61,10 @@ TEST_CASE("a header or a body that comes a byte at a time is cut off", "[http]")
   RawClient line(on.port);
   CHECK(drip(line, "GET /" + many).substr(0, 12) == "HTTP/1.1 408");
   RawClient header(on.port);
-  header.send("GET / HTTP/1.1\r\n");
+  header.send("GET / HTTP/1.1\r\nHost: x\r\n");
   CHECK(drip(header, "X: " + many).substr(0, 12) == "HTTP/1.1 408");
   RawClient body(on.port);
-  body.send("POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n");
+  body.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
   CHECK(drip(body, many).substr(0, 12) == "HTTP/1.1 408");
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("a client that reads nothing is given up", "[http]") {
     return response;
   });
   RawClient client(on.port);
-  client.send("GET / HTTP/1.1\r\n\r\n");
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(test::eventually([&] { return ended.load(); }));
 }
 
@@ -97,13 +97,13 @@ TEST_CASE("what a handler throws is a 500, and the next request is answered", "[
     return response;
   });
   RawClient thrown(on.port), stream(on.port), good(on.port);
-  thrown.send("GET /throw HTTP/1.1\r\n\r\n");
+  thrown.send("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n");
   const std::string said = thrown.read_until("}}");
   CHECK(said.starts_with("HTTP/1.1 500"));
   CHECK(said.find("secret") == std::string::npos);
-  stream.send("GET /stream HTTP/1.1\r\n\r\n");
+  stream.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(stream.read_until("never said").find("5\r\nbegun\r\n") != std::string::npos);
-  good.send("GET / HTTP/1.1\r\n\r\n");
+  good.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   CHECK(good.read_until("GET ").find("200 OK") != std::string::npos);
 }
 
@@ -128,8 +128,8 @@ TEST_CASE("shutting down waits for responses, then ends them", "[http]") {
     return echo(request);
   });
   RawClient idle(on.port), waiting(on.port), endless(on.port);
-  waiting.send("GET /wait HTTP/1.1\r\n\r\n");
-  endless.send("GET /endless HTTP/1.1\r\n\r\n");
+  waiting.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  endless.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
   REQUIRE(test::eventually([&] { return num_asked == 2; }));
   std::thread shutdown([&] { on.listener->shutdown(Seconds(1)); });
   CHECK(idle.read_until("x").empty());  // at once: what was asked is not answered yet
