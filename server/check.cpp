@@ -24,6 +24,8 @@ class Listeners {
   explicit Listeners(Problems& problems) : problems_(problems) {}
 
   void bind(const std::string& key, const std::string& address) {
+    named_.push_back({key, address});
+    if (const Status once = check_named_once(named_); !once.ok()) return problems_.add(key, once);
     // A unix socket is not made: that would take the place of one which nobody serves yet.
     if (address.starts_with(kUnix)) return problems_.add(key, check_socket_folder(address));
     Result<http::BoundSocket> socket = http::BoundSocket::bind(address);
@@ -33,6 +35,7 @@ class Listeners {
 
  private:
   Problems& problems_;
+  std::vector<NamedAddress> named_;
   std::vector<http::BoundSocket> bound_;
 };
 
@@ -45,6 +48,13 @@ void check_addresses(const ServerOptions& options, Problems& problems) {
   const Result<std::string> admin = resolve_admin_address(options.admin_listen, options.listen);
   problems.add("admin.listen", admin.status());
   if (admin.ok() && !admin->empty()) listeners.bind("admin.listen", *admin);
+}
+
+/// The key that a problem of the model is about.
+std::string key_of(const Status& problem) {
+  const FailureDetail* detail = problem.detail();
+  if (!detail || detail->metadata.count("key") == 0) return "model.path";
+  return detail->metadata.at("key");
 }
 
 /// Files of the operator's own are looked at by themselves, so that one mistake does not hide
@@ -61,7 +71,7 @@ void check_model(EngineConfig config, Problems& problems, std::string* model) {
     if (!status.ok()) config.chat_template_file.clear();
   }
   ModelInfo info;
-  for (const Status& problem : check_engine(config, &info)) problems.add("model.path", problem);
+  for (const Status& problem : check_engine(config, &info)) problems.add(key_of(problem), problem);
   *model = "model " + info.name + ": " + info.architecture + ", " +
            std::to_string(info.num_parameters) + " parameters (" + info.weight_format +
            "), context " + std::to_string(info.max_model_len) +

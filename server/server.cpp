@@ -46,18 +46,32 @@ void set_channel_arguments(grpc::ServerBuilder& builder, const ServerOptions& op
                              milliseconds(options.min_ping_interval));
 }
 
-// Binds every address; `bound` gets them with their ports.
-Result<std::unique_ptr<grpc::Server>> listen(grpc::ServerBuilder& builder,
+// Two listeners at one unix socket: gRPC's later one would silently take the earlier one's place.
+Status check_distinct(const ServerOptions& options) {
+  std::vector<NamedAddress> named;
+  const auto add = [&](const std::string& key, const std::string& address) {
+    named.push_back({key, address});
+    return check_named_once(named).with_context(key);
+  };
+  for (const std::string& address : options.listen) TERN_TRY(add("server.listen", address));
+  for (const std::string& address : resolve_http_listen(options.http.listen).addresses)
+    TERN_TRY(add("http.listen", address));
+  const Result<std::string> admin = resolve_admin_address(options.admin_listen, options.listen);
+  return admin.ok() ? add("admin.listen", *admin) : Status();  // start() tells the failure
+}
+
+// Binds every address that `key` names; `bound` gets them with their ports.
+Result<std::unique_ptr<grpc::Server>> listen(const char* key, grpc::ServerBuilder& builder,
                                              const std::vector<std::string>& addresses,
                                              std::vector<std::string>* bound) {
   std::vector<int> ports(addresses.size());
   for (size_t i = 0; i < addresses.size(); ++i) {
-    TERN_TRY(check_listen_address(addresses[i]));
+    TERN_TRY(check_listen_address(addresses[i]).with_context(key));
     builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
   }
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   for (size_t i = 0; i < ports.size(); ++i) {
-    if (ports[i] == 0) return cannot_listen(addresses[i]);
+    if (ports[i] == 0) return cannot_listen(addresses[i]).with_context(key);
     bound->push_back(with_port(addresses[i], ports[i]));
   }
   if (!server) return Status(Code::kUnavailable, "gRPC could not start the server");
@@ -126,11 +140,12 @@ struct Server::Impl {
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, AdminHandlers admin) {
   route_library_logs();
+  TERN_TRY(check_distinct(options));
   auto impl = std::make_unique<Impl>(options, std::move(admin));
   grpc::ServerBuilder builder;
   set_channel_arguments(builder, options);
   for (grpc::Service* service : impl->services) builder.RegisterService(service);
-  TERN_ASSIGN(impl->server, listen(builder, options.listen, &impl->addresses));
+  TERN_ASSIGN(impl->server, listen("server.listen", builder, options.listen, &impl->addresses));
 
   TERN_ASSIGN(const std::string admin_address,
               resolve_admin_address(options.admin_listen, impl->addresses));
@@ -138,7 +153,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Admi
     grpc::ServerBuilder admin_builder;
     set_channel_arguments(admin_builder, options);
     for (grpc::Service* service : impl->admin_services) admin_builder.RegisterService(service);
-    TERN_ASSIGN(impl->admin_server, listen(admin_builder, {admin_address}, &impl->admin_addresses));
+    TERN_ASSIGN(impl->admin_server,
+                listen("admin.listen", admin_builder, {admin_address}, &impl->admin_addresses));
   }
   TERN_TRY(impl->start_http(options.http));
   impl->state.set_listen(impl->addresses, impl->admin_addresses);

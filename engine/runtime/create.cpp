@@ -17,6 +17,12 @@
 namespace tern {
 namespace {
 
+/// `status` with the key of the configuration that can put it right, where it is no success.
+Status with_key(const Status& status, const char* key) {
+  if (status.ok()) return status;
+  return {status.code(), status.message(), {.reason = "", .metadata = {{"key", key}}}};
+}
+
 RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
                              const ComputeOptions& compute) {
   return {.isa = compute.isa,
@@ -47,12 +53,13 @@ Status plan_kv(const EngineConfig& config, uint64_t block_bytes, uint64_t budget
   if (num_blocks >= blocks_per_seq) return {};
   const uint64_t fitting = num_blocks * scheduler.block_size;
   if (config.max_model_len > 0 || fitting < 2)
-    return Status(Code::kResourceExhausted,
-                  "kv_cache_bytes " + std::to_string(budget) + " holds " + std::to_string(fitting) +
-                      " tokens, but one sequence of max_model_len " +
-                      std::to_string(scheduler.max_model_len) + " needs " +
-                      std::to_string(blocks_per_seq * block_bytes) +
-                      " bytes: raise kv_cache_bytes or lower max_model_len");
+    return with_key({Code::kResourceExhausted,
+                     "kv_cache_bytes " + std::to_string(budget) + " holds " +
+                         std::to_string(fitting) + " tokens, but one sequence of max_model_len " +
+                         std::to_string(scheduler.max_model_len) + " needs " +
+                         std::to_string(blocks_per_seq * block_bytes) +
+                         " bytes: raise kv_cache_bytes or lower max_model_len"},
+                    config.kv_cache_bytes > 0 ? "engine.kv_cache_bytes" : "model.max_model_len");
   spdlog::warn("max_model_len lowered from {} to {}: that is what the KV cache of {} bytes holds",
                scheduler.max_model_len, fitting, budget);
   scheduler.max_model_len = static_cast<int32_t>(fitting);
@@ -75,7 +82,10 @@ Status plan_engine(const EngineConfig& config, const Model& planned, const Compu
   }
   const RunnerOptions options = runner_options(config, scheduler, compute);
   const MemoryPlan plan = plan_memory(planned, options, memory);
-  TERN_TRY(check_fits(plan, planned, options));
+  const Status fits = check_fits(plan, planned, options);
+  if (config.kv_cache_bytes > 0 && fixed.total_bytes() <= memory.available_bytes())
+    TERN_TRY(with_key(fits, "engine.kv_cache_bytes"));
+  TERN_TRY(fits);
   TERN_TRY(scheduler.validate());
   spdlog::info("{}", describe(plan));
   return {};
@@ -98,9 +108,10 @@ EngineParts make_sim_parts(const EngineConfig& config) {
 
 Result<int32_t> context_length(const EngineConfig& config, const ModelConfig& model) {
   if (config.max_model_len > model.max_position_embeddings)
-    return invalid_argument("max_model_len " + std::to_string(config.max_model_len) +
-                            " is over the model's context of " +
-                            std::to_string(model.max_position_embeddings));
+    return with_key(invalid_argument("max_model_len " + std::to_string(config.max_model_len) +
+                                     " is over the model's context of " +
+                                     std::to_string(model.max_position_embeddings)),
+                    "model.max_model_len");
   return config.max_model_len > 0 ? config.max_model_len : model.max_position_embeddings;
 }
 

@@ -22,8 +22,11 @@ Status read_text_assets(const std::string& directory, const std::string& chat_te
                         ModelAssets& assets) {
   constexpr const char* kFiles[] = {"tokenizer.json", "tokenizer.model", "vocab.json",
                                     "tekken.json"};
-  if (std::ranges::none_of(kFiles, [&](const char* f) { return fs::exists(directory + "/" + f); }))
-    return {};
+  const auto stands = [&](const char* file) {  // a link to nothing, too: reading it tells so
+    std::error_code ignored;
+    return fs::exists(fs::symlink_status(directory + "/" + file, ignored));
+  };
+  if (std::ranges::none_of(kFiles, stands)) return {};
   TERN_ASSIGN(assets.tokenizer, load_tokenizer(directory));
   TERN_ASSIGN(assets.chat, read_chat_templates(directory, chat_template_file));
   return {};
@@ -69,8 +72,7 @@ Result<std::shared_ptr<const WeightSource>> open_text_weights(const std::string&
 }  // namespace
 
 Status check_chat_template_file(const std::string& path) {
-  TERN_ASSIGN(const ChatTemplateSource source, read_chat_template_file("default", path));
-  return ChatTemplate::parse(source.text).status().with_context(path);
+  return read_chat_template_file("default", path).status();
 }
 
 Result<ModelConfig> read_config(const std::string& model, const std::string& config_file) {

@@ -36,7 +36,7 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
                                     const std::string& chat_template_file = "",
                                     const ProgressFn& on_progress = {});
 
-/// Whether the file holds a chat template that can be used: errors name it and the place.
+/// Whether the file can be read. One that cannot be compiled costs chat alone, not the start.
 Status check_chat_template_file(const std::string& path);
 
 /// The config alone, of a directory or a GGUF file.

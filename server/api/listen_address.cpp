@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@ constexpr std::string_view kUnix = "unix:";
 
 bool is_unix(const std::string& address) {
   return address.starts_with(kUnix);
+}
+
+Status unavailable(const std::string& address, const std::string& why) {
+  return {Code::kUnavailable, "cannot listen on " + address + ": " + why};
 }
 
 // A file descriptor that closes itself.
@@ -37,10 +42,13 @@ Status check_unix(const std::string& address) {
     return invalid_argument("listen address '" + address + "': the path must have 1 to " +
                             std::to_string(sizeof name.sun_path - 1) + " bytes");
   path.copy(name.sun_path, path.size());
+  struct stat file {};
+  if (lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode))
+    return unavailable(address, S_ISDIR(file.st_mode) ? path + " is a directory"
+                                                      : path + " exists and is no socket");
   const Socket probe(AF_UNIX);
   if (connect(probe.fd, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0)
-    return Status(Code::kUnavailable,
-                  "cannot listen on " + address + ": another process serves this socket");
+    return unavailable(address, "another process serves this socket");
   return {};
 }
 
@@ -79,8 +87,26 @@ Status check_listen_address(const std::string& address) {
 Status check_socket_folder(const std::string& address) {
   TERN_TRY(check_unix(address));
   const std::string why = why_not_folder(address.substr(kUnix.size()));
-  if (why.empty()) return {};
-  return {Code::kUnavailable, "cannot listen on " + address + ": " + why};
+  return why.empty() ? Status() : unavailable(address, why);
+}
+
+Status check_named_once(const std::vector<NamedAddress>& named) {
+  const auto path = [](const std::string& address) {
+    std::error_code error;
+    const std::string text = address.substr(kUnix.size());
+    const auto absolute = std::filesystem::absolute(text, error);
+    const auto whole = std::filesystem::weakly_canonical(absolute, error);
+    return error || whole.empty() ? text : whole.string();
+  };
+  if (named.empty() || !is_unix(named.back().address)) return {};
+  const NamedAddress& last = named.back();
+  for (size_t i = 0; i + 1 < named.size(); ++i) {
+    const auto& [key, address] = named[i];
+    if (!is_unix(address) || path(address) != path(last.address)) continue;
+    return unavailable(last.address, "it is named by " + key +
+                                         (key == last.key ? " twice" : " and by " + last.key));
+  }
+  return {};
 }
 
 Status cannot_listen(const std::string& address) {
@@ -112,7 +138,7 @@ Status cannot_listen(const std::string& address) {
       why = bound ? "another address of the list failed" : std::strerror(errno);
     }
   }
-  return {Code::kUnavailable, "cannot listen on " + address + ": " + why};
+  return unavailable(address, why);
 }
 
 std::string with_port(const std::string& address, int port) {

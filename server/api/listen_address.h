@@ -2,18 +2,28 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
 namespace tern {
 
 /// kInvalidArgument where `address` is no address; kUnavailable where it is a unix socket that a
-/// living process serves (gRPC would silently take its place).
+/// living process serves (gRPC would silently take its place), or its path that of something else.
 Status check_listen_address(const std::string& address);
 
 /// What would keep a socket from being made at the unix address: as check_listen_address(), and
 /// kUnavailable where its folder is not there or cannot be written to.
 Status check_socket_folder(const std::string& address);
+
+/// An address, and the key of the configuration that names it.
+struct NamedAddress {
+  std::string key, address;
+};
+
+/// kUnavailable where the last of `named` is a unix socket that another of them is, too: the later
+/// listener would find it served, or take its place.
+Status check_named_once(const std::vector<NamedAddress>& named);
 
 /// Why binding to `address` fails, asked of the operating system. kUnavailable.
 Status cannot_listen(const std::string& address);

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "server/http/bound_socket.h"
+#include "server/server.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -43,7 +44,7 @@ TEST_CASE("every problem is reported, with its key and file", "[check]") {
   Config config = valid(dir);
   config.engine.model_dir = dir.path() + "/nobody";
   config.engine.hf_config_file = dir.write("config.json", R"({"architectures": ["X"]})");
-  config.engine.chat_template_file = dir.write("t.jinja", "{% if %}");
+  config.engine.chat_template_file = dir.path() + "/t.jinja";
   config.server.listen = {taken->address(), "127.0.0.1:99999"};
   config.server.http.listen = {"unix:/nowhere/http.sock"};
   config.server.admin_listen = "127.0.0.1:x";
@@ -76,4 +77,93 @@ TEST_CASE("two listeners on one port are a problem, and nothing is left behind",
   REQUIRE(problems(config).size() == 1);
   CHECK_THAT(problems(config)[0], StartsWith("http.listen: cannot listen on " + address));
   CHECK(std::filesystem::is_empty(dir.path()));
+}
+
+TEST_CASE("a path that holds something else than a socket is a problem, and stays", "[check]") {
+  const test::TempDir dir;
+  const std::string file = dir.write("file", "precious"), folder = dir.path() + "/folder";
+  std::filesystem::create_directory(folder);
+  for (const auto& [path, why] : {std::pair{file, file + " exists and is no socket"},
+                                  std::pair{folder, folder + " is a directory"}}) {
+    Config config = valid(dir);
+    config.server.listen = {"unix:" + path};
+    const std::vector<std::string> found = problems(config);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0] == "server.listen: cannot listen on unix:" + path + ": " + why);
+    const auto started = Server::start(config.server, {});
+    REQUIRE_FALSE(started.ok());
+    CHECK(started.status().message() == found[0]);
+
+    config = valid(dir);
+    config.server.http.listen = {"unix:" + path};
+    config.server.admin_listen = "unix:" + path + ".admin";
+    REQUIRE(problems(config).size() == 1);
+    CHECK(problems(config)[0] == "http.listen: cannot listen on unix:" + path + ": " + why);
+    CHECK(Server::start(config.server, {}).status().message() == problems(config)[0]);
+
+    config = valid(dir);
+    config.server.admin_listen = "unix:" + path;
+    REQUIRE(problems(config).size() == 1);
+    CHECK(problems(config)[0] == "admin.listen: cannot listen on unix:" + path + ": " + why);
+    CHECK(Server::start(config.server, {}).status().message() == problems(config)[0]);
+  }
+  CHECK(std::filesystem::is_directory(folder));
+  CHECK(std::filesystem::file_size(file) == 8);
+}
+
+TEST_CASE("one unix socket for two listeners is a problem that names both", "[check]") {
+  const test::TempDir dir;
+  const std::string socket = "unix:" + dir.path() + "/one.sock";
+  const auto check_says = [](const Config& config, const std::string& said) {
+    REQUIRE(problems(config).size() == 1);
+    CHECK(problems(config)[0] == said);
+    const auto started = Server::start(config.server, {});
+    REQUIRE_FALSE(started.ok());
+    CHECK(started.status().message() == said);
+  };
+  Config config = valid(dir);
+  config.server.listen = config.server.http.listen = {socket};
+  check_says(config, "http.listen: cannot listen on " + socket +
+                         ": it is named by server.listen and by http.listen");
+  config = valid(dir);
+  config.server.http.listen = {socket};
+  config.server.admin_listen = "unix:" + dir.path() + "/./one.sock";
+  check_says(config, "admin.listen: cannot listen on " + config.server.admin_listen +
+                         ": it is named by http.listen and by admin.listen");
+  config = valid(dir);
+  config.server.listen = {socket, socket};
+  check_says(config,
+             "server.listen: cannot listen on " + socket + ": it is named by server.listen twice");
+  config = valid(dir);
+  config.server.listen = {socket};
+  config.server.http.listen = {socket + ".admin"};
+  config.server.admin_listen = "auto";  // the first address and ".admin"
+  check_says(config, "admin.listen: cannot listen on " + socket +
+                         ".admin: it is named by http.listen and by admin.listen");
+}
+
+TEST_CASE("a template that cannot be compiled costs chat alone", "[check]") {
+  const test::TempDir dir;
+  Config config = valid(dir);
+  config.engine.chat_template_file = dir.write("t.jinja", "{% if %}");
+  CHECK(problems(config).empty());
+  config.engine.chat_template_file = dir.path();
+  REQUIRE(problems(config).size() == 1);
+  CHECK_THAT(problems(config)[0], StartsWith("model.chat_template: " + dir.path()));
+}
+
+TEST_CASE("sizes that do not fit are told with their keys", "[check]") {
+  const test::TempDir dir;
+  Config config = valid(dir);
+  config.engine.kv_cache_bytes = uint64_t(60) << 40;
+  REQUIRE(problems(config).size() == 1);
+  CHECK_THAT(problems(config)[0], StartsWith("engine.kv_cache_bytes: the model does not fit"));
+  config.engine.kv_cache_bytes = 1;
+  config.engine.max_model_len = 128;
+  REQUIRE(problems(config).size() == 1);
+  CHECK_THAT(problems(config)[0], StartsWith("engine.kv_cache_bytes: kv_cache_bytes 1 holds 0"));
+  config = valid(dir);
+  config.engine.max_model_len = 1'000'000;
+  REQUIRE(problems(config).size() == 1);
+  CHECK_THAT(problems(config)[0], StartsWith("model.max_model_len: max_model_len 1000000 is over"));
 }

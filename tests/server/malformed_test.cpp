@@ -230,7 +230,7 @@ TEST_CASE("a port or socket that is taken is refused with its name", "[wire]") {
   REQUIRE_FALSE(second.ok());
   CHECK(second.status().code() == Code::kUnavailable);
   CHECK(second.status().message() ==
-        "cannot listen on " + options.listen[0] + ": Address already in use");
+        "server.listen: cannot listen on " + options.listen[0] + ": Address already in use");
 
   options.listen = {GENERATE("nonsense", "host:", ":1", "h:99999", "unix:")};
   const auto bad = Server::start(options, {});
