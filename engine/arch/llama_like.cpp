@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/log.h"
 #include "engine/model/config_reader.h"
 #include "engine/model/decoder_layer.h"
 #include "engine/model/rope_table.h"
@@ -73,12 +74,18 @@ class LlamaLikeModel final : public Model {
     WeightLoader loader(*weights, options);
     TERN_TRY(load_weights(loader));
     TERN_TRY(loader.finish());
+    if (c.tie_word_embeddings && !is_tied_ && !options.plan_only)
+      spdlog::warn(
+          "{}: tie_word_embeddings: is true, but the lm_head.weight in {} has other values than "
+          "the "
+          "embedding: they are not tied",
+          c.source, weights->path());
     num_parameters_ = loader.num_parameters();
     file_bytes_ = loader.file_bytes();
     weight_bytes_ =
         loader.packed_bytes() + RopeTable::bytes_for(c.rope, c.head_dim, options.max_model_len) +
         (c.local_rope ? RopeTable::bytes_for(*c.local_rope, c.head_dim, options.max_model_len) : 0);
-    if (!c.tie_word_embeddings) weights_ = std::move(weights);
+    if (!is_tied_) weights_ = std::move(weights);
     return {};
   }
 
@@ -94,13 +101,17 @@ class LlamaLikeModel final : public Model {
   Status load_weights(WeightLoader& loader) {
     const ModelConfig& c = config_;
     TERN_ASSIGN(embedding_, load_embedding(loader));
+    // A head of its own that the file holds counts, whatever the config says, as in transformers.
+    is_tied_ = c.tie_word_embeddings;
+    if (is_tied_) {
+      TERN_ASSIGN(is_tied_, loader.ignore_copy("lm_head.weight", *embedding_));
+    }
     for (int32_t i = 0; i < c.num_layers; ++i) TERN_TRY(load_layer(loader, i));
     TERN_ASSIGN(final_norm_, norm(loader, "model.norm", c.hidden));
     // Dividing what the head reads divides the logits.
     for (int32_t i = 0; i < c.hidden; ++i)
       final_norm_.gain.as<float>()[i] /= recipe_.logits_divisor;
-    if (c.tie_word_embeddings) {
-      loader.ignore("lm_head.weight");
+    if (is_tied_) {
       TERN_ASSIGN(lm_head_, loader.pack(*embedding_));
       embedding_ = make_packed_rows(lm_head_.weight);  // one copy: the head's
     } else {
@@ -198,6 +209,7 @@ class LlamaLikeModel final : public Model {
   std::vector<DecoderLayer> layers_;
   Norm final_norm_;
   Linear lm_head_;
+  bool is_tied_ = false;  // the head is the embedding
   RopeTable rope_;
   std::optional<RopeTable> local_rope_;  // of the layers that have a window
   uint64_t num_parameters_ = 0;

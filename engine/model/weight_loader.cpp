@@ -1,11 +1,38 @@
 #include "engine/model/weight_loader.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/math.h"
 #include "base/thread_pool.h"
 
 namespace tern {
+namespace {
+
+/// Whether two matrices of one shape hold the same, row by row until they differ.
+bool are_equal(const RowSource& a, const RowSource& b) {
+  constexpr int64_t kRowsAtOnce = 1024;
+  const bool as_stored = a.encoding() == b.encoding() && !a.encoding().is_codes();
+  const size_t row_bytes = size_t(a.cols()) * dtype_bytes(a.encoding().dtype);
+  std::vector<float> left(a.cols()), right(a.cols());
+  const auto is_same_row = [&](int64_t row) {
+    if (as_stored && a.stored(row) != nullptr && b.stored(row) != nullptr)
+      return std::memcmp(a.stored(row), b.stored(row), row_bytes) == 0;
+    a.read(row, left.data());
+    b.read(row, right.data());
+    return left == right;
+  };
+  bool is_same = true;
+  for (int64_t first = 0; is_same && first < a.rows(); first += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, a.rows() - first);
+    for (int64_t row = first; is_same && row < first + count; ++row) is_same = is_same_row(row);
+    a.release(first, count);
+    b.release(first, count);
+  }
+  return is_same;
+}
+
+}  // namespace
 
 WeightLoader::WeightLoader(const WeightSource& source, const LoadOptions& options)
     : source_(source), options_(options) {
@@ -23,11 +50,15 @@ Result<std::unique_ptr<RowSource>> WeightLoader::rows(const std::string& name,
   return rows;
 }
 
-void WeightLoader::ignore(const std::string& name) {
+Result<bool> WeightLoader::ignore_copy(const std::string& name, const RowSource& rows) {
   const auto found = unused_.find(name);
-  if (found == unused_.end()) return;
+  if (found == unused_.end()) return true;
+  TERN_ASSIGN(const std::unique_ptr<RowSource> other,
+              source_.get(name, {rows.rows(), rows.cols()}));
+  if (!are_equal(rows, *other)) return false;
   total_bytes_ -= found->second;
   unused_.erase(found);
+  return true;
 }
 
 void WeightLoader::keep_in_file(const RowSource& rows) {

@@ -59,8 +59,9 @@ class WeightLoader {
   /// Says that `rows` of a tensor are read where they lie in their file, and never packed.
   void keep_in_file(const RowSource& rows);
 
-  /// A tensor that may be there and is not needed ("lm_head.weight" of tied embeddings).
-  void ignore(const std::string& name);
+  /// Passes over the tensor `name` where it is not there, or holds what `rows` hold: true. False
+  /// where its values are others, and nothing is passed over. Errors as rows().
+  Result<bool> ignore_copy(const std::string& name, const RowSource& rows);
 
   /// kInvalidArgument naming tensors that nobody asked for: the architecture is not what it seems.
   Status finish() const;

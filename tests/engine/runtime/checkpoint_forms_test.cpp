@@ -137,6 +137,36 @@ TEST_CASE("the text model of a multimodal checkpoint computes as by itself", "[r
   }
 }
 
+TEST_CASE("a head of other values than the embedding is not tied to it", "[runtime][forms]") {
+  const std::string name = "model.embed_tokens.weight";
+  for (const std::string model : {"gemma3", "llama-mha-bias-tied"}) {
+    const Parts tied = Parts::read(kGolden + model + "/model.safetensors");
+    REQUIRE(!tied.header.contains("lm_head.weight"));
+    const auto [begin, end] = tied.header[name]["data_offsets"].get<std::pair<size_t, size_t>>();
+    const std::string embedding = tied.data.substr(begin, end - begin);
+    json config = *read_json_file(kGolden + model + "/config.json");
+    const auto logits_with = [&](bool says_tied, const std::string& head) {
+      Parts parts = tied;
+      parts.header["lm_head.weight"] = tied.header[name];
+      parts.header["lm_head.weight"]["data_offsets"] = {parts.data.size(),
+                                                        parts.data.size() + head.size()};
+      parts.data += head;
+      config["tie_word_embeddings"] = says_tied;
+      const test::TempDir dir;
+      dir.write("config.json", config.dump());
+      dir.write("model.safetensors", parts.file(0));
+      return logits(dir.path());
+    };
+    CAPTURE(model);
+    CHECK(logits_with(true, embedding) == logits(kGolden + model));
+    std::string other = embedding;
+    std::swap_ranges(other.end() - 8, other.end(), other.begin());
+    REQUIRE(other != embedding);
+    CHECK(logits_with(true, other) == logits_with(false, other));
+    CHECK(logits_with(true, other) != logits(kGolden + model));
+  }
+}
+
 TEST_CASE("tensors of the text model that its architecture lacks are named", "[runtime][forms]") {
   const test::TempDir dir;
   write_multimodal(dir, "llama", {{"architectures", {"LlavaForConditionalGeneration"}}},
