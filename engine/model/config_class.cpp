@@ -101,22 +101,23 @@ constexpr ConfigClass kClasses[] = {
 /// A class of multimodal models whose text model computes as one that tern has.
 struct Wrapper {
   std::string_view architecture;
+  std::string_view model_type;
   std::string_view text_type;  ///< model_type of its text model, unless text_config may choose it
   bool chooses = false;        ///< text_config's own model_type counts
 };
 
 constexpr Wrapper kWrappers[] = {
-    {"Gemma3ForConditionalGeneration", "gemma3_text"},
-    {"Idefics3ForConditionalGeneration", "llama", true},
-    {"InternVLForConditionalGeneration", "qwen2", true},
-    {"LlavaForConditionalGeneration", "llama", true},
-    {"LlavaNextForConditionalGeneration", "llama", true},
-    {"LlavaOnevisionForConditionalGeneration", "qwen2", true},
-    {"Mistral3ForConditionalGeneration", "mistral", true},
-    {"Qwen2VLForConditionalGeneration", "qwen2_vl_text"},
-    {"Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl_text"},
-    {"Qwen3VLForConditionalGeneration", "qwen3_vl_text"},
-    {"SmolVLMForConditionalGeneration", "llama", true},
+    {"Gemma3ForConditionalGeneration", "gemma3", "gemma3_text"},
+    {"Idefics3ForConditionalGeneration", "idefics3", "llama", true},
+    {"InternVLForConditionalGeneration", "internvl", "qwen2", true},
+    {"LlavaForConditionalGeneration", "llava", "llama", true},
+    {"LlavaNextForConditionalGeneration", "llava_next", "llama", true},
+    {"LlavaOnevisionForConditionalGeneration", "llava_onevision", "qwen2", true},
+    {"Mistral3ForConditionalGeneration", "mistral3", "mistral", true},
+    {"Qwen2VLForConditionalGeneration", "qwen2_vl", "qwen2_vl_text"},
+    {"Qwen2_5_VLForConditionalGeneration", "qwen2_5_vl", "qwen2_5_vl_text"},
+    {"Qwen3VLForConditionalGeneration", "qwen3_vl", "qwen3_vl_text"},
+    {"SmolVLMForConditionalGeneration", "smolvlm", "llama", true},
 };
 
 /// Keys whose null transformers takes as "none" where their default is something.
@@ -143,6 +144,20 @@ const ConfigClass* by_architecture(std::string_view architecture, std::string_vi
   return found == std::end(kClasses) ? nullptr : found;
 }
 
+/// The multimodal class of `config`: by its architecture, or by model_type where none is named, or
+/// that of a text model whose keys stand in text_config. Null where it is none.
+const Wrapper* find_wrapper(const json& config, std::string_view architecture,
+                            std::string_view model_type) {
+  const auto* named = std::ranges::find(kWrappers, architecture, &Wrapper::architecture);
+  if (named != std::end(kWrappers)) return named;
+  const auto text = config.find("text_config");
+  const bool has_text = text != config.end() && text->is_object();
+  const bool by_type =
+      architecture.empty() || (has_text && by_architecture(architecture, model_type) != nullptr);
+  const auto* typed = std::ranges::find(kWrappers, model_type, &Wrapper::model_type);
+  return by_type && typed != std::end(kWrappers) ? typed : nullptr;
+}
+
 Status unsupported(const std::string& source, const std::string& what) {
   std::string known;
   for (const ConfigClass& c : kClasses)
@@ -155,10 +170,10 @@ Status unsupported(const std::string& source, const std::string& what) {
                                           known + ", and the text models of " + wrappers);
 }
 
-/// architectures[0]; empty where the key is absent or null.
+/// architectures[0]; empty where the key is absent, null or an empty list.
 Result<std::string> read_architecture(const json& config, const std::string& source) {
   const auto it = config.find("architectures");
-  if (it == config.end() || it->is_null()) return std::string();
+  if (it == config.end() || it->is_null() || *it == json::array()) return std::string();
   if (it->is_array() && !it->empty() && (*it)[0].is_string()) return (*it)[0].get<std::string>();
   return invalid_argument(source + ": architectures: must be an array with a name, is " +
                           it->dump());
@@ -208,8 +223,8 @@ Result<CompleteConfig> complete_text_part(const Wrapper& wrapper, const json& co
 Result<CompleteConfig> complete_config(const json& config, const std::string& source) {
   TERN_ASSIGN(const std::string architecture, read_architecture(config, source));
   const std::string model_type = string_at(config, "model_type");
-  for (const Wrapper& w : kWrappers)
-    if (w.architecture == architecture) return complete_text_part(w, config, source);
+  if (const Wrapper* w = find_wrapper(config, architecture, model_type))
+    return complete_text_part(*w, config, source);
   if (architecture.empty() && model_type.empty())
     return invalid_argument(source + ": architectures: is missing, and so is model_type");
   const ConfigClass* const of =

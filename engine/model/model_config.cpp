@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "engine/io/checkpoint.h"
 #include "engine/model/config_class.h"
 #include "engine/model/config_reader.h"
@@ -130,15 +131,20 @@ void drop_default_ids(const CompleteConfig& complete, int32_t vocab_size, json& 
   }
 }
 
-void parse_eos(ConfigReader& r, std::vector<int32_t>& out, int32_t vocab_size) {
-  const json* v = r.member("eos_token_id", false);
-  if (v == nullptr) return;
+/// One id or a list of them. Those that the vocabulary lacks cost a warning, not the start.
+std::vector<int32_t> parse_ids(ConfigReader& r, const char* key, const ModelConfig& c) {
+  const json* v = r.member(key, false);
+  std::vector<int32_t> ids;
+  if (v == nullptr) return ids;
   for (const json& id : v->is_array() ? *v : json::array({*v})) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocab_size)
-      return r.fail("eos_token_id", "must be token ids below vocab_size " +
-                                        std::to_string(vocab_size) + ", is " + v->dump());
-    out.push_back(id.get<int32_t>());
+    const double number = id.is_number() ? id.get<double>() : -1;
+    if (number >= 0 && number < c.vocab_size && number == std::trunc(number))
+      ids.push_back(static_cast<int32_t>(number));
+    else
+      spdlog::warn("{}: {}: must be token ids below {}; {} is ignored", c.source, key, c.vocab_size,
+                   id.dump(-1, ' ', true).substr(0, 60));
   }
+  return ids;
 }
 
 /// By the names that transformers has for the functions that tern has: several are one function,
@@ -210,9 +216,9 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   TERN_TRY(r.status());
   TERN_TRY(parse_rope(r, c));
   drop_default_ids(complete, c.vocab_size, complete.keys);
-  parse_eos(r, c.eos_token_ids, c.vocab_size);
-  if (r.member("bos_token_id", false) != nullptr)
-    r.integer("bos_token_id", c.bos_token_id.emplace(), 0, c.vocab_size - 1);
+  c.eos_token_ids = parse_ids(r, "eos_token_id", c);
+  if (const std::vector<int32_t> bos = parse_ids(r, "bos_token_id", c); !bos.empty())
+    c.bos_token_id = bos.front();
   for (const char* key : {"quantization_config", "quantization"})  // the second is MLX's
     if (r.member(key, false) != nullptr)
       r.fail(key, "quantized checkpoints are not supported", Code::kUnimplemented);

@@ -132,6 +132,52 @@ TEST_CASE("a multimodal config is read as its text model's", "[model][config]") 
   CHECK(qwen->rope.theta == 1e6);
 }
 
+TEST_CASE("a multimodal model type counts where no architecture says it", "[model][config]") {
+  struct Type {
+    std::string name, text_type, architecture;
+  };
+  const Type types[] = {{"gemma3", "gemma3_text", "Gemma3ForCausalLM"},
+                        {"idefics3", "llama", "LlamaForCausalLM"},
+                        {"internvl", "qwen2", "Qwen2ForCausalLM"},
+                        {"llava", "llama", "LlamaForCausalLM"},
+                        {"llava_next", "mistral", "MistralForCausalLM"},
+                        {"llava_onevision", "qwen2", "Qwen2ForCausalLM"},
+                        {"mistral3", "mistral", "MistralForCausalLM"},
+                        {"qwen2_vl", "qwen2_vl_text", "Qwen2ForCausalLM"},
+                        {"qwen2_5_vl", "qwen2_5_vl_text", "Qwen2ForCausalLM"},
+                        {"qwen3_vl", "qwen3_vl_text", "Qwen3ForCausalLM"},
+                        {"smolvlm", "llama", "LlamaForCausalLM"}};
+  for (const Type& type : types) {
+    json config = {{"model_type", type.name},
+                   {"text_config",
+                    {{"model_type", type.text_type},
+                     {"hidden_size", 640},
+                     {"num_attention_heads", 8},
+                     {"num_key_value_heads", 8},
+                     {"num_hidden_layers", 3}}}};
+    const json none;
+    for (const json& named :
+         {json("absent"), none, json::array(), json::array({type.architecture})}) {
+      CAPTURE(type.name, named.dump());
+      config.erase("architectures");
+      if (named != "absent") config["architectures"] = named;
+      const auto parsed = parse_model_config(config, "c.json");
+      INFO(parsed.status().message());
+      REQUIRE(parsed.ok());
+      CHECK(parsed->architecture == type.architecture);
+      CHECK(parsed->is_text_part);
+      CHECK(parsed->hidden == 640);
+      CHECK(parsed->num_layers == 3);
+    }
+  }
+  // Without a text_config the keys of a text architecture are its own.
+  const auto flat = parse(R"({"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3",
+                              "hidden_size": 640})");
+  REQUIRE(flat.ok());
+  CHECK(flat->hidden == 640);
+  CHECK_FALSE(flat->is_text_part);
+}
+
 TEST_CASE("an architecture that is not served is named before anything else", "[model][config]") {
   CHECK(
       failure(R"({"architectures": ["Llama4ForConditionalGeneration"]})")
@@ -145,7 +191,9 @@ TEST_CASE("an architecture that is not served is named before anything else", "[
             .starts_with("c.json: model_type: 'mamba2' is not supported; tern knows "));
   CHECK(failure("{}") == "c.json: architectures: is missing, and so is model_type");
   CHECK(failure(R"({"architectures": []})") ==
-        "c.json: architectures: must be an array with a name, is []");
+        "c.json: architectures: is missing, and so is model_type");
+  CHECK(failure(R"({"architectures": [3]})") ==
+        "c.json: architectures: must be an array with a name, is [3]");
   CHECK(failure(R"({"architectures": ["LlavaForConditionalGeneration"], "text_config": 3})") ==
         "c.json: text_config: must be an object");
 }

@@ -65,9 +65,6 @@ TEST_CASE("a wrong key is named with file, value and limit", "[model][config]") 
   c["head_dim"] = 15;
   CHECK(failure(c).find("must be even") != std::string::npos);
   c = valid();
-  c["eos_token_id"] = json::array({2, 320});
-  CHECK(failure(c).find("eos_token_id") != std::string::npos);
-  c = valid();
   c["rope_parameters"] = {{"rope_type", "spiral"}};
   CHECK(failure(c).find("'spiral' is not supported") != std::string::npos);
   c["rope_parameters"] = {{"rope_type", "llama3"}, {"factor", 8.0}};
@@ -76,6 +73,25 @@ TEST_CASE("a wrong key is named with file, value and limit", "[model][config]") 
   c["quantization_config"] = {{"quant_method", "gptq"}};
   CHECK(failure(c).find("quantization_config") != std::string::npos);
   CHECK(failure(json::array()).find("must be a JSON object") != std::string::npos);
+}
+
+TEST_CASE("ids that the vocabulary lacks are passed over", "[model][config]") {
+  using Ids = std::vector<int32_t>;
+  const std::pair<json, Ids> cases[] = {
+      {-1, {}},      {999999, {}}, {{1, 999999}, {1}}, {{2, 320, 319}, {2, 319}},
+      {"2", {}},     {1e30, {}},   {2.0, {2}},         {18446744073709551615u, {}},
+      {nullptr, {}}, {2.5, {}},    {{true, 3}, {3}},   {json::object(), {}}};
+  for (const auto& [value, ids] : cases) {
+    CAPTURE(value.dump());
+    json c = valid();
+    c["eos_token_id"] = value;
+    c["bos_token_id"] = value;
+    const Result<ModelConfig> parsed = parse_model_config(c, "c.json");
+    REQUIRE(parsed.ok());
+    CHECK(parsed->eos_token_ids == ids);
+    CHECK(parsed->bos_token_id ==
+          (ids.empty() ? std::nullopt : std::optional<int32_t>(ids.front())));
+  }
 }
 
 TEST_CASE("rope parameters may be those of each layer type", "[model][config]") {
