@@ -92,15 +92,35 @@ bool is_url(const std::string& text) {
          });
 }
 
-/// "meta-llama/Llama-3.2-1B": two words of the characters that names on the Hub are made of.
-bool is_hub_name(const std::string& text) {
-  const size_t slash = text.find('/');
-  if (slash == 0 || slash == text.npos || slash + 1 == text.size()) return false;
-  if (text.find('/', slash + 1) != text.npos || text[0] == '.' || text[0] == '~') return false;
-  return std::ranges::all_of(text, [](char c) {
+bool is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("/-_.").find(c) != std::string_view::npos;
+           std::string_view("-_.").find(c) != std::string_view::npos;
   });
+}
+
+/// "meta-llama/Llama-3.2-1B": two words of the characters that names on the Hub are made of. Other
+/// programs write more around them, which is left out: "hf.co/a/b", "hf:a/b", "a/b:Q4_0",
+/// "a/b@main", "a/b/". Empty where it is no such name.
+std::string hub_name(std::string_view text) {
+  if (text.starts_with("hf:")) text.remove_prefix(3);
+  for (const std::string_view host : {"hf.co/", "huggingface.co/", "www.huggingface.co/"})
+    if (text.starts_with(host)) text.remove_prefix(host.size());
+  if (text.empty() || text[0] == '.' || text[0] == '~') return {};
+  const size_t end = text.find_first_of(":@");
+  if (end != text.npos && !is_name(text.substr(end + 1))) return {};
+  text = text.substr(0, end);
+  if (text.ends_with('/')) text.remove_suffix(1);
+  const size_t slash = text.find('/');
+  if (slash == text.npos || text.ends_with(".gguf")) return {};
+  const bool fits = is_name(text.substr(0, slash)) && is_name(text.substr(slash + 1));
+  return fits ? std::string(text) : std::string();
+}
+
+/// "llama3:8b": a name and a tag, as Ollama's library has them.
+bool is_tagged_name(std::string_view text) {
+  const size_t colon = text.find(':');
+  return colon != text.npos && is_name(text.substr(0, colon)) && is_name(text.substr(colon + 1));
 }
 
 Status not_found(const std::string& text) {
@@ -109,12 +129,18 @@ Status not_found(const std::string& text) {
     return Status(Code::kNotFound, none +
                                        "that is an address, and tern reads local files: download "
                                        "the model and give the path of its directory or GGUF file");
-  if (is_hub_name(text))
+  if (const std::string name = hub_name(text); !name.empty())
     return Status(Code::kNotFound,
                   none +
                       "there is no such path; if it is a model's name on the Hugging Face Hub, "
                       "download it ('hf download " +
-                      text + " --local-dir DIR') and give the local path");
+                      name + " --local-dir DIR') and give the local path");
+  if (is_tagged_name(text))
+    return Status(Code::kNotFound,
+                  none +
+                      "there is no such path; if it is a model's name in a library of the network, "
+                      "download it and give the path of its directory or GGUF file; tern " +
+                      what_there_is());
   if (text.find('/') != text.npos)
     return Status(Code::kNotFound, none + "there is no such file or directory");
   return Status(Code::kNotFound, none + "there is no such path; " + what_there_is());

@@ -72,7 +72,14 @@ TEST_CASE("names of the Hub and addresses are asked for as local paths", "[runti
   for (const char* url : {"https://huggingface.co/a/b", "hf://a/b", "s3://bucket/model.gguf",
                           "file:///models/a", "oci+http://x"})
     CHECK_THAT(failure(url), Contains("that is an address") && Contains("local files"));
-  for (const char* path : {"/models/a", "./models/nobody", "a/b/c", "../x/y", "~/model"})
+  for (const char* name : {"hf.co/a/b", "huggingface.co/a/b", "a/b:Q4_0", "a/b@main", "a/b/",
+                           "hf:a/b", "hf.co/a/b:Q4_K_M", "a/b@refs-1.0"})
+    CHECK_THAT(failure(name), StartsWith("no model at " + std::string(name) + ": ") &&
+                                  Contains("'hf download a/b --local-dir DIR'"));
+  CHECK_THAT(failure("llama3:8b"),
+             Contains("download it and give the path") && Contains("looked for a bundled model"));
+  for (const char* path : {"a/b.gguf", "a/b.gguf/", "a/b:c/d", "hf.co/a", "a//b", "/models/a",
+                           "./models/nobody", "a/b/c", "../x/y", "~/model"})
     CHECK_THAT(failure(path), Contains("there is no such file or directory"));
   CHECK(failure("") == "model: must be a directory or a bundled name");
 }
