@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/io/json_parse.h"
+#include "engine/io/lenient_json.h"
 
 namespace tern {
 namespace {
@@ -59,7 +60,7 @@ std::string shape_text(const int64_t* shape, size_t rank) {
 
 Result<json> read_json_file(const std::string& path) {
   TERN_ASSIGN(const std::string text, read_text_file(path, kMaxJsonBytes));
-  return parse_json(text, path);
+  return parse_lenient_json(text, path);
 }
 
 Result<Checkpoint> Checkpoint::open(const std::string& directory) {
@@ -118,10 +119,19 @@ const TensorView* Checkpoint::find(std::string_view name) const {
   return it == tensors_.end() ? nullptr : it->second;
 }
 
+const ForeignType* Checkpoint::foreign_type(std::string_view name) const {
+  for (const SafetensorsFile& file : files_)
+    if (const ForeignType* type = file.foreign_type(name)) return type;
+  return nullptr;
+}
+
 Result<std::unique_ptr<RowSource>> Checkpoint::get(std::string_view name,
                                                    const std::vector<int64_t>& shape) const {
   const TensorView* view = find(name);
   if (!view) return Status(Code::kNotFound, directory_ + ": has no tensor " + in_quotes(name));
+  if (const ForeignType* type = foreign_type(name))
+    return invalid_argument(directory_ + ": tensor " + in_quotes(name) + " is " + type->dtype +
+                            ", must be f32, bf16 or f16");
   if (!std::equal(shape.begin(), shape.end(), view->shape, view->shape + view->rank))
     return invalid_argument(directory_ + ": tensor " + in_quotes(name) + " has shape " +
                             shape_text(view->shape, size_t(view->rank)) + ", expected " +
@@ -134,11 +144,14 @@ Result<std::unique_ptr<RowSource>> Checkpoint::get(std::string_view name,
 
 std::vector<TensorInfo> Checkpoint::tensors() const {
   std::vector<TensorInfo> all;
-  for (const auto& [name, view] : tensors_)
+  for (const auto& [name, view] : tensors_) {
     all.push_back({.name = name,
                    .shape = {view->shape, view->shape + view->rank},
                    .dtype = std::string(dtype_name(view->dtype)),
                    .bytes = uint64_t(view->num_elements()) * dtype_bytes(view->dtype)});
+    if (const ForeignType* type = foreign_type(name))
+      all.back().dtype = type->dtype, all.back().shape = type->shape;
+  }
   return all;
 }
 

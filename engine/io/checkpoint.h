@@ -34,6 +34,7 @@ class Checkpoint final : public WeightSource {
   std::vector<TensorInfo> tensors() const override;
 
  private:
+  const ForeignType* foreign_type(std::string_view name) const;
   Status add_file(const std::string& path);
   Status add_shards(const std::string& index_path);
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "engine/io/lenient_json.h"
+
 namespace tern {
 namespace {
 
@@ -29,7 +31,7 @@ std::string printable(std::string_view text) {
 /// Builds the value from the parser's events, and stops at what nlohmann itself would accept.
 class StrictBuilder final : public json::json_sax_t {
  public:
-  StrictBuilder() : root(nullptr) {}
+  explicit StrictBuilder(bool last_wins) : root(nullptr), last_wins_(last_wins) {}
   StrictBuilder(const StrictBuilder&) = delete;  // open_ points into root
 
   std::string error;
@@ -51,9 +53,10 @@ class StrictBuilder final : public json::json_sax_t {
 
   bool key(string_t& name) override {
     const auto [member, is_new] = open_.back()->emplace(name, nullptr);
-    if (!is_new) error = "name " + in_quotes(name) + " stands twice in one object";
     member_ = &*member;
-    return is_new;
+    if (is_new || last_wins_) return true;
+    error = "name " + in_quotes(name) + " stands twice in one object";
+    return false;
   }
 
   bool parse_error(std::size_t position, const std::string&,
@@ -100,6 +103,8 @@ class StrictBuilder final : public json::json_sax_t {
     return &parent.emplace_back(std::forward<T>(value));
   }
 
+  const bool last_wins_;  // of names that stand twice in one object
+
   // Containers not yet closed. A parent takes no new element while a child is open, so they stay
   // put.
   std::vector<json*> open_;
@@ -113,6 +118,33 @@ std::string line_and_column(std::string_view text, size_t offset) {
   return std::to_string(line) + ":" + std::to_string(before.size() - line_start + 1);
 }
 
+Result<json> parse(std::string_view text, const std::string& source, bool last_wins) {
+  StrictBuilder builder(last_wins);
+  if (json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root);
+  if (builder.error_offset == std::string::npos)
+    return invalid_argument(source + ": " + builder.error);
+  const size_t offset = builder.error_offset > 0 ? builder.error_offset - 1 : 0;
+  return invalid_argument(source + ":" + line_and_column(text, offset) + ": " + builder.error);
+}
+
+/// `text` with quotes around the words for numbers that only Python's json knows.
+std::string quote_python_numbers(std::string_view text) {
+  std::string out;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size();) {
+    size_t size = 1;
+    if (in_string && text[i] == '\\') size = 2;
+    if (text[i] == '"') in_string = !in_string;
+    bool is_word = false;
+    for (const std::string_view word : {"NaN", "Infinity", "-Infinity"})
+      if (!in_string && text.substr(i).starts_with(word)) size = word.size(), is_word = true;
+    const std::string_view part = text.substr(i, size);
+    out += is_word ? in_quotes(part) : std::string(part);
+    i += size;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string in_quotes(std::string_view text) {
@@ -120,12 +152,14 @@ std::string in_quotes(std::string_view text) {
 }
 
 Result<json> parse_json(std::string_view text, const std::string& source) {
-  StrictBuilder builder;
-  if (json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root);
-  if (builder.error_offset == std::string::npos)
-    return invalid_argument(source + ": " + builder.error);
-  const size_t offset = builder.error_offset > 0 ? builder.error_offset - 1 : 0;
-  return invalid_argument(source + ":" + line_and_column(text, offset) + ": " + builder.error);
+  return parse(text, source, /*last_wins=*/false);
+}
+
+Result<json> parse_lenient_json(std::string_view text, const std::string& source) {
+  Result<json> value = parse(text, source, /*last_wins=*/true);
+  const bool has_words = text.find("NaN") != text.npos || text.find("Infinity") != text.npos;
+  if (value.ok() || !has_words) return value;
+  return parse(quote_python_numbers(text), source, /*last_wins=*/true);
 }
 
 }  // namespace tern

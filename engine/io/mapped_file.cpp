@@ -4,8 +4,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +15,11 @@ namespace tern {
 namespace {
 
 Status file_error(const std::string& path, std::string_view action, int error) {
+  std::error_code ignored;
+  if (error == ENOENT && std::filesystem::is_symlink(path, ignored))
+    return invalid_argument(path + ": is a link to " +
+                            std::filesystem::read_symlink(path, ignored).string() +
+                            ", which does not exist");
   const Code code = error == ENOENT || error == ENOTDIR ? Code::kNotFound
                     : error == EACCES || error == EPERM ? Code::kPermissionDenied
                     : error == ENOMEM || error == EMFILE || error == ENFILE
@@ -54,16 +61,20 @@ class OpenFile {
 
 /// kInvalidArgument where the file is a note that Git LFS has left in its place.
 Status check_no_lfs_pointer(const std::string& path, std::string_view bytes) {
-  // The longest that Git LFS allows for a pointer; its first line is always this one.
-  constexpr size_t kMaxBytes = 1024;
-  constexpr std::string_view kFirstLine = "version https://git-lfs.github.com/spec/v1\n";
-  if (bytes.size() > kMaxBytes || !bytes.starts_with(kFirstLine)) return {};
+  constexpr size_t kMaxBytes = 1024;  // the longest that Git LFS allows for a pointer
+  // A pointer's first line: that of today, and what it was under the program's earlier names.
+  constexpr std::string_view kVersions[] = {"https://git-lfs.github.com/spec/v1",
+                                            "https://hawser.github.com/spec/v1",
+                                            "http://git-media.io/v/2"};
+  constexpr std::string_view kKey = "version ";
+  const std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
+  if (bytes.size() > kMaxBytes || line.size() == bytes.size() || !line.starts_with(kKey) ||
+      std::ranges::find(kVersions, line.substr(kKey.size())) == std::end(kVersions))
+    return {};
   constexpr std::string_view kSize = "\nsize ";
   const size_t at = bytes.find(kSize);
-  const std::string_view size =
-      at == bytes.npos
-          ? "?"
-          : bytes.substr(at + kSize.size(), bytes.find('\n', at + 1) - at - kSize.size());
+  const std::string_view rest = at == bytes.npos ? "?" : bytes.substr(at + kSize.size());
+  const std::string_view size = rest.substr(0, rest.find_first_of("\r\n"));
   return invalid_argument(path + ": is a Git LFS pointer, not the file of " + std::string(size) +
                           " bytes that it stands for; run 'git lfs pull' in its repository to get "
                           "that");

@@ -17,8 +17,8 @@ class MappedFile {
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
 
-  /// kNotFound, kPermissionDenied, or kInvalidArgument (not a regular file; a Git LFS pointer),
-  /// naming the path. An empty file is mapped as an empty span.
+  /// kNotFound, kPermissionDenied, or kInvalidArgument (not a regular file; a Git LFS pointer; a
+  /// link to what does not exist), naming the path. An empty file is mapped as an empty span.
   static Result<MappedFile> open(const std::string& path);
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }

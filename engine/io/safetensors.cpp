@@ -17,19 +17,33 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr size_t kMaxRank = 8;
 constexpr size_t kViewRank = 4;  // of a TensorView
 
-std::optional<DType> parse_dtype(std::string_view name) {
-  constexpr std::pair<std::string_view, DType> kNames[] = {
-      {"F32", DType::kF32}, {"BF16", DType::kBf16}, {"F16", DType::kF16}, {"F64", DType::kF64},
-      {"I64", DType::kI64}, {"I32", DType::kI32},   {"I16", DType::kI16}, {"I8", DType::kI8},
-      {"U8", DType::kU8},   {"BOOL", DType::kBool}};
-  for (const auto& [text, dtype] : kNames)
-    if (text == name) return dtype;
-  return std::nullopt;
+/// A type of the format.
+struct FileType {
+  std::string_view name;
+  int bits = 0;                ///< of an element
+  std::optional<DType> dtype;  ///< none: nothing here computes with it
+};
+
+const FileType* find_type(std::string_view name) {
+  static constexpr FileType kTypes[] = {{"F32", 32, DType::kF32}, {"BF16", 16, DType::kBf16},
+                                        {"F16", 16, DType::kF16}, {"F64", 64, DType::kF64},
+                                        {"I64", 64, DType::kI64}, {"I32", 32, DType::kI32},
+                                        {"I16", 16, DType::kI16}, {"I8", 8, DType::kI8},
+                                        {"U8", 8, DType::kU8},    {"BOOL", 8, DType::kBool},
+                                        {"U16", 16, {}},          {"U32", 32, {}},
+                                        {"U64", 64, {}},          {"C64", 64, {}},
+                                        {"F8_E4M3", 8, {}},       {"F8_E5M2", 8, {}},
+                                        {"F8_E8M0", 8, {}},       {"F8_E4M3FNUZ", 8, {}},
+                                        {"F8_E5M2FNUZ", 8, {}},   {"F6_E2M3", 6, {}},
+                                        {"F6_E3M2", 6, {}},       {"F4", 4, {}}};
+  const auto* found = std::ranges::find(kTypes, name, &FileType::name);
+  return found == std::end(kTypes) ? nullptr : found;
 }
 
 /// One tensor's header entry: its view without data yet, and its place in the data section.
 struct Entry {
   std::string name;
+  const FileType* type = nullptr;
   TensorView view;
   uint64_t begin = 0;
   uint64_t end = 0;
@@ -42,7 +56,7 @@ std::string brief(const json& value) {
   return text.size() <= kMaxBytes ? text : text.substr(0, kMaxBytes) + "...";
 }
 
-Status parse_shape(const json& shape, TensorView& view) {
+Status parse_shape(const json& shape, int element_bits, TensorView& view) {
   if (!shape.is_array()) return invalid_argument("\"shape\" is not an array");
   if (shape.size() > kMaxRank)
     return invalid_argument("rank " + std::to_string(shape.size()) + " exceeds the limit " +
@@ -51,7 +65,7 @@ Status parse_shape(const json& shape, TensorView& view) {
   // Those of more dimensions belong to parts of a model that see images, and are not read: their
   // first dimensions are taken as one.
   const size_t folded = shape.size() - size_t(view.rank);
-  int64_t bytes = dtype_bytes(view.dtype);
+  int64_t bytes = std::max(element_bits / 8, 1);
   for (size_t i = 0; i < shape.size(); ++i) {
     if (!shape[i].is_number_unsigned() || shape[i].get<uint64_t>() > uint64_t(INT64_MAX))
       return invalid_argument("shape " + brief(shape) + ": dimension " + brief(shape[i]) +
@@ -85,10 +99,10 @@ Status parse_entry(const json& value, uint64_t data_bytes, Entry& entry) {
 
   if (!value["dtype"].is_string()) return invalid_argument("\"dtype\" is not a string");
   const std::string& dtype_text = value["dtype"].get_ref<const std::string&>();
-  const auto dtype = parse_dtype(dtype_text);
-  if (!dtype) return invalid_argument("unknown dtype " + in_quotes(dtype_text));
-  entry.view.dtype = *dtype;
-  TERN_TRY(parse_shape(value["shape"], entry.view));
+  entry.type = find_type(dtype_text);
+  if (!entry.type) return invalid_argument("unknown dtype " + in_quotes(dtype_text));
+  entry.view.dtype = entry.type->dtype.value_or(DType::kU8);
+  TERN_TRY(parse_shape(value["shape"], entry.type->bits, entry.view));
   TERN_TRY(parse_offsets(value["data_offsets"], entry));
 
   const std::string range = "data_offsets " + brief(value["data_offsets"]);
@@ -97,7 +111,9 @@ Status parse_entry(const json& value, uint64_t data_bytes, Entry& entry) {
                             " data bytes");
   // num_elements() cannot overflow: parse_shape checked the product, and a zero among the
   // dimensions only makes it smaller from there on.
-  const uint64_t expected = uint64_t(entry.view.num_elements()) * uint64_t(dtype_bytes(*dtype));
+  const auto elements = uint64_t(entry.view.num_elements());
+  const auto bits = uint64_t(entry.type->bits);
+  const uint64_t expected = elements / 8 * bits + (elements % 8 * bits + 7) / 8;
   if (entry.end - entry.begin != expected)
     return invalid_argument(range + " hold " + std::to_string(entry.end - entry.begin) +
                             " bytes, but " + dtype_text + " " + brief(value["shape"]) + " needs " +
@@ -185,9 +201,20 @@ Status SafetensorsFile::parse() {
 
   for (Entry& entry : entries) {
     entry.view.data = data.data() + entry.begin;
+    if (!entry.type->dtype) {
+      const TensorView& view = entry.view;
+      foreign_[entry.name] = {std::string(entry.type->name), {view.shape, view.shape + view.rank}};
+      entry.view = {.data = view.data, .dtype = DType::kU8, .rank = 1};
+      entry.view.shape[0] = int64_t(entry.end - entry.begin);
+    }
     tensors_.emplace(std::move(entry.name), entry.view);
   }
   return {};
+}
+
+const ForeignType* SafetensorsFile::foreign_type(std::string_view name) const {
+  const auto it = foreign_.find(name);
+  return it == foreign_.end() ? nullptr : &it->second;
 }
 
 const TensorView* SafetensorsFile::find(std::string_view name) const {

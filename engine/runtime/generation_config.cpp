@@ -84,7 +84,8 @@ class Reader {
 
 std::vector<std::string> read_generation_config(const std::string& path, ModelInfo& info) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return {};
+  // A link to nothing is there, and what it should have held is missed.
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return {};
   const Result<json> object = read_json_file(path);
   if (!object.ok()) return {object.status().message() + "; the file is ignored"};
   if (!object->is_object()) return {path + ": must be a JSON object; the file is ignored"};

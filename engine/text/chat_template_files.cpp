@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/io/json_parse.h"
+#include "engine/io/lenient_json.h"
 #include "engine/io/mapped_file.h"
 
 namespace tern {
@@ -20,7 +21,7 @@ Result<json> read_object(const std::string& path) {
   const Result<std::string> text = read_text_file(path);
   if (text.status().code() == Code::kNotFound) return json::object();
   TERN_TRY(text.status());
-  TERN_ASSIGN(json object, parse_json(*text, path));
+  TERN_ASSIGN(json object, parse_lenient_json(*text, path));
   if (!object.is_object()) return invalid_argument(path + ": must be a JSON object");
   return object;
 }
@@ -30,7 +31,8 @@ Result<json> read_object(const std::string& path) {
 Result<std::vector<ChatTemplateSource>> read_template_files(const std::string& directory) {
   std::vector<std::pair<std::string, std::string>> files;  // name and path
   std::error_code ignored;
-  if (fs::exists(directory + "/chat_template.jinja", ignored))
+  // A link to nothing counts, too: reading it tells so.
+  if (fs::exists(fs::symlink_status(directory + "/chat_template.jinja", ignored)))
     files.emplace_back(kDefault, directory + "/chat_template.jinja");
   for (const auto& entry :
        fs::directory_iterator(directory + "/additional_chat_templates", ignored))

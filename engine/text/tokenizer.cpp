@@ -13,9 +13,10 @@ namespace {
 
 using TokenizerPtr = std::unique_ptr<Tokenizer>;
 
+/// A link to nothing exists, too: reading it tells so.
 bool exists(const std::string& path) {
   std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
+  return std::filesystem::exists(std::filesystem::symlink_status(path, ignored));
 }
 
 Result<TokenizerPtr> load_model_file(const std::string& directory) {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "engine/io/json_parse.h"
+#include "engine/io/lenient_json.h"
 #include "engine/io/mapped_file.h"
 #include "engine/text/tokenizer_json.h"
 
@@ -38,7 +39,7 @@ Status read_added_tokens(const JsonNode& node, std::vector<AddedToken>& tokens) 
     token.normalized = false;  // without a tokenizer.json all of them are found in the raw text
     tokens.push_back(std::move(token));
   }
-  std::ranges::sort(tokens, {}, &AddedToken::id);  // as transformers adds them
+  std::ranges::stable_sort(tokens, {}, &AddedToken::id);  // as transformers adds them
   return {};
 }
 
@@ -50,7 +51,7 @@ Result<TokenizerConfig> read_tokenizer_config(const std::string& directory) {
   const auto text = read_text_file(config.source);
   if (text.status().code() == Code::kNotFound) return config;
   TERN_TRY(text.status());
-  TERN_ASSIGN(const json value, parse_json(*text, config.source));
+  TERN_ASSIGN(const json value, parse_lenient_json(*text, config.source));
   const JsonNode root(value, config.source + ": $");
   TERN_TRY(root.expect_object());
   if (const auto name = root.find("tokenizer_class")) {

@@ -1,7 +1,10 @@
 // Hugging Face's tokenizer.json: the whole, and what its parts share.
 #include "engine/text/tokenizer_json.h"
 
+#include <algorithm>
+
 #include "engine/io/json_parse.h"
+#include "engine/io/lenient_json.h"
 
 namespace tern {
 namespace {
@@ -41,10 +44,11 @@ Result<PipelineParts> read_parts(const JsonNode& root) {
 
 Result<AddedToken> read_added_token(const JsonNode& node, int64_t id) {
   AddedToken token;
-  if (id < 0 || id > INT32_MAX)
+  if (id < 0 || id > UINT32_MAX)
     return node.error("the id " + std::to_string(id) + " is not from 0 to " +
-                      std::to_string(INT32_MAX));
-  token.id = int32_t(id);
+                      std::to_string(UINT32_MAX));
+  // No vocabulary has ids as large as the largest one here: such a token gets another number.
+  token.id = int32_t(std::min<int64_t>(id, INT32_MAX));
   TERN_ASSIGN(token.content, node.string_at("content"));
   TERN_ASSIGN(token.special, node.boolean_or("special", false));
   TERN_ASSIGN(token.single_word, node.boolean_or("single_word", false));
@@ -84,7 +88,7 @@ Result<PrependScheme> read_prepend_scheme(const JsonNode& node) {
 
 Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view text,
                                                         const std::string& source) {
-  TERN_ASSIGN(const json root, parse_json(text, source));
+  TERN_ASSIGN(const json root, parse_lenient_json(text, source));
   TERN_ASSIGN(PipelineParts parts, read_parts(JsonNode(root, source + ": $")));
   auto tokenizer = Pipeline::create(std::move(parts));
   if (!tokenizer.ok()) return tokenizer.status().with_context(source);

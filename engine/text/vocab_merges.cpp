@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/io/json_parse.h"
+#include "engine/io/lenient_json.h"
 #include "engine/text/bpe_files.h"
 #include "engine/text/parts/bpe.h"
 #include "engine/text/pipeline.h"
@@ -93,7 +94,7 @@ Result<std::unique_ptr<Tokenizer>> parse_vocab_merges(const VocabMerges& files,
     return Status(Code::kUnimplemented, config.source + ": tern does not know how " +
                                             in_quotes(config.tokenizer_class) +
                                             " cuts a text: it needs the model's tokenizer.json");
-  TERN_ASSIGN(const nlohmann::json vocab, parse_json(files.vocab, files.vocab_source));
+  TERN_ASSIGN(const nlohmann::json vocab, parse_lenient_json(files.vocab, files.vocab_source));
   TERN_ASSIGN(Vocabulary vocabulary, read_vocabulary(JsonNode(vocab, files.vocab_source + ": $")));
   TERN_ASSIGN(const std::vector<Bpe::Pair> merges, read_merges(files.merges, files.merges_source));
   PipelineParts parts;

@@ -100,7 +100,8 @@ Result<bool> AddedTokenFinder::may_stand(const AddedToken& token, std::string_vi
 
 Status AddedTokenFinder::split(std::string_view text, bool parse_special,
                                std::vector<Segment>& segments) const {
-  size_t done = 0;  // everything before it is in `segments`
+  size_t done = 0;        // everything before it is in `segments`
+  size_t spaces_end = 0;  // of the white space last looked at, which is not looked at again
   const auto add_text = [&](size_t end) {
     if (end > done) segments.push_back({text.substr(done, end - done), std::nullopt});
   };
@@ -115,11 +116,16 @@ Status AddedTokenFinder::split(std::string_view text, bool parse_special,
     if (token->special && !parse_special) continue;
     TERN_ASSIGN(const bool ok, may_stand(*token, text.substr(0, begin), text.substr(end)));
     if (!ok) continue;
-    if (token->lstrip) begin -= trailing_white_space(text.substr(done, begin - done));
-    if (token->rstrip) end += leading_white_space(text.substr(end));
+    // The search goes on at the token's own end: white space that it takes may hold another token.
+    if (token->lstrip && begin > done)
+      begin -= trailing_white_space(text.substr(done, begin - done));
+    if (token->rstrip) {
+      if (end > spaces_end) spaces_end = end + leading_white_space(text.substr(end));
+      end = spaces_end;
+    }
     add_text(begin);
-    segments.push_back({text.substr(begin, end - begin), token->id});
-    done = i = end;
+    segments.push_back({text.substr(begin, std::max(begin, end) - begin), token->id});
+    done = end;
   }
   add_text(text.size());
   return {};

@@ -52,8 +52,8 @@ class AddedTokenFinder {
   static Result<AddedTokenFinder> create(std::vector<AddedToken> tokens);
 
   /// Appends the segments of `text`, none of them empty, to `segments`. From left to right, the
-  /// longest token wins. `parse_special` false: special tokens are plain text. Time: linear in the
-  /// text, times the longest token at worst.
+  /// longest token wins; the white space that one takes may hold the next. `parse_special` false:
+  /// special tokens are plain text. Time: linear in the text, times the longest token at worst.
   Status split(std::string_view text, bool parse_special, std::vector<Segment>& segments) const;
 
  private:

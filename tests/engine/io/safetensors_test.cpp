@@ -3,8 +3,10 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <filesystem>
 #include <random>
 
+#include "engine/io/checkpoint.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -137,7 +139,9 @@ TEST_CASE("every broken header is refused with what is wrong", "[io][safetensors
       {R"({"weight":{"dtype":"U8","shape":[8]}})", "lacks \"data_offsets\""},
       {R"({"weight":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"more":1}})", "\"more\""},
       {R"({"weight":{"dtype":8,"shape":[8],"data_offsets":[0,8]}})", "dtype"},
-      {R"({"weight":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}})", "\"F8_E4M3\""},
+      {R"({"weight":{"dtype":"F9","shape":[8],"data_offsets":[0,8]}})", "\"F9\""},
+      {R"({"weight":{"dtype":"U32","shape":[8],"data_offsets":[0,8]}})", "needs 32"},
+      {R"({"weight":{"dtype":"F4","shape":[8],"data_offsets":[0,8]}})", "needs 4"},
       {R"({"weight":{"dtype":"U8","shape":8,"data_offsets":[0,8]}})", "shape"},
       {R"({"weight":{"dtype":"U8","shape":[-8],"data_offsets":[0,8]}})", "-8"},
       {R"({"weight":{"dtype":"U8","shape":[8.0],"data_offsets":[0,8]}})", "8.0"},
@@ -198,6 +202,32 @@ TEST_CASE("of more than four dimensions the first are one", "[io][safetensors]")
   REQUIRE(std::vector<int64_t>(view->shape, view->shape + 4) == std::vector<int64_t>{6, 1, 4, 5});
 }
 
+TEST_CASE("tensors of types that nothing here computes with do no harm", "[io][safetensors]") {
+  const std::pair<const char*, int> types[] = {
+      {"U16", 16}, {"U32", 32},    {"U64", 64},    {"C64", 64},    {"F8_E4M3", 8},
+      {"F4", 4},   {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}};
+  for (const auto& [type, bits] : types) {
+    CAPTURE(type);
+    const size_t bytes = size_t(bits);  // of 8 elements
+    const std::string end = std::to_string(4 + bytes);
+    const test::TempDir dir;
+    dir.write("model.safetensors",
+              file_of(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"x":{"dtype":")" +
+                          std::string(type) + R"(","shape":[2,4],"data_offsets":[4,)" + end + "]}}",
+                      data_of(4 + bytes)));
+    const auto checkpoint = Checkpoint::open(dir.path());
+    REQUIRE(checkpoint.ok());
+    REQUIRE(checkpoint->get("a", {2}).ok());
+    REQUIRE(checkpoint->get("x", {2, 4}).status().message() ==
+            dir.path() + ": tensor \"x\" is " + type + ", must be f32, bf16 or f16");
+    const std::vector<TensorInfo> all = checkpoint->tensors();
+    REQUIRE(all.size() == 2);
+    REQUIRE(all[1].dtype == type);
+    REQUIRE(all[1].shape == std::vector<int64_t>{2, 4});
+    REQUIRE(all[1].bytes == bytes);
+  }
+}
+
 TEST_CASE("data may stand anywhere, aligned or not", "[io][safetensors]") {
   const test::TempDir dir;
   const std::string header = one_tensor(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})");
@@ -220,8 +250,28 @@ TEST_CASE("a Git LFS pointer says that it is one", "[io][lfs]") {
   REQUIRE_THAT(refusal(dir, pointer), Contains(expected));
   const std::string json = dir.write("tokenizer.json", pointer);
   REQUIRE(read_text_file(json).status().message() == json + expected);
+  // Git on Windows writes other line ends, and the program has had other names.
+  for (const std::string end : {"\n", "\r\n"})
+    for (const std::string version :
+         {"https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1",
+          "http://git-media.io/v/2"}) {
+      const std::string path = dir.write(
+          "f", "version " + version + end + "oid sha256:4d7a2146" + end + "size 12345" + end);
+      REQUIRE(read_text_file(path).status().message() == path + expected);
+    }
   REQUIRE(read_text_file(dir.write("story", "version https://git-lfs is new")).ok());
   REQUIRE(read_text_file(dir.write("long", pointer + std::string(2000, 'x'))).ok());
+}
+
+TEST_CASE("a link to nothing is not the same as no file", "[io]") {
+  const test::TempDir dir;
+  const std::string link = dir.path() + "/tokenizer.json";
+  std::filesystem::create_symlink("../blobs/4d7a", link);
+  const std::string expected = link + ": is a link to ../blobs/4d7a, which does not exist";
+  for (const Status& status : {read_text_file(link).status(), MappedFile::open(link).status()}) {
+    REQUIRE(status.code() == Code::kInvalidArgument);
+    REQUIRE(status.message() == expected);
+  }
 }
 
 TEST_CASE("messages of refused files are printable", "[io][safetensors][hostile]") {

@@ -2,6 +2,7 @@
 #include "engine/runtime/generation_config.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "tests/support/temp_dir.h"
 
@@ -71,6 +72,15 @@ TEST_CASE("what is out of range becomes the nearest, with a warning",
   CHECK(read(R"({"temperature": 5})").info.default_sampling.temperature == 2.0f);
 }
 
+TEST_CASE("a link to nothing is told from no file", "[runtime][generation_config]") {
+  test::TempDir dir;
+  const std::string path = dir.path() + "/generation_config.json";
+  std::filesystem::create_symlink("blobs/1", path);
+  ModelInfo info;
+  CHECK(read_generation_config(path, info) ==
+        std::vector{path + ": is a link to blobs/1, which does not exist; the file is ignored"});
+}
+
 TEST_CASE("what cannot be used is ignored, with a warning", "[runtime][generation_config]") {
   const Outcome out = read(R"({"do_sample": "no", "temperature": "0.6", "top_k": 2.5, "top_p": [1],
                                "min_p": true, "eos_token_id": [1, 100, -1, "x", 1.5, true]})");
@@ -81,7 +91,11 @@ TEST_CASE("what cannot be used is ignored, with a warning", "[runtime][generatio
   CHECK_FALSE(out.info.default_sampling.min_p);
   CHECK(out.info.eos_token_ids == Ids{1});
   CHECK(read(R"({"eos_token_id": 100})").info.eos_token_ids == Ids{2});  // config.json's
-  for (const char* broken : {"", "{", "[1]", "null", R"({"top_p": NaN})", R"({"top_p": 1e999})",
+  const Outcome nan = read(R"({"top_p": NaN, "eos_token_id": 3, "top_k": 1, "top_k": 4})");
+  CHECK(nan.warnings == std::vector<std::string>{" top_p: must be a number; \"NaN\" is ignored"});
+  CHECK(nan.info.eos_token_ids == Ids{3});
+  CHECK(nan.info.default_sampling.top_k == 4);
+  for (const char* broken : {"", "{", "[1]", "null", R"({"top_p": 1e999})",
                              "version https://git-lfs.github.com/spec/v1\n"}) {
     const Outcome none = read(broken);
     REQUIRE(none.warnings.size() == 1);

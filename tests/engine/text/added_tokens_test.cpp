@@ -41,3 +41,18 @@ TEST_CASE("an added token of a directory without tokenizer.json is numbered alik
   CHECK(encode(*tokenizer, "a<s>b<new><other>") == Ids{0, 2, 1, 5, 4});
   CHECK(tokenizer->decode(Ids{0, 2, 1, 5, 4}) == "ab<other>");
 }
+
+TEST_CASE("an added token may have any id that the reference reads, and names may stand twice",
+          "[text][tokenizer][added-tokens]") {
+  const auto parse = [](const std::string& id) {
+    return parse_tokenizer_json(R"({"added_tokens": [{"id": )" + id +
+                                    R"(, "content": "<t>", "special": true}],
+            "model": {"type": "BPE", "vocab": {"a": 7, "b": 1, "a": 0}, "merges": []}})",
+                                "t.json");
+  };
+  for (const char* id : {"2147483648", "4294967295"}) {
+    CAPTURE(id);
+    CHECK(encode(*expect_ok(parse(id)), "a<t>b") == Ids{0, 2, 1});
+  }
+  CHECK_FALSE(parse("4294967296").ok());
+}

@@ -12,7 +12,8 @@ import tokenizers
 
 PIECES = ["<unk>", "a", "b", "c", "d", " ", "ab", "abc", "A", "B", "<s>", "x"]
 MERGES = ["a b", "ab c"]
-TEXTS = ["abcd", "<s> ab </s>", "a <new> b", "x<new>x <NEW>", "ab  <pad>  cd", "A<s>AbC<t>", "", "abx xab x", "<t> <t><t>a"]
+TEXTS = ["abcd", "<s> ab </s>", "a <new> b", "x<new>x <NEW>", "ab  <pad>  cd", "A<s>AbC<t>", "", "abx xab x", "<t> <t><t>a",
+         "b<new>\nc", "a<pad> \n\n <pad>\n"]
 CONTENTS = ["<s>", "</s>", "<new>", "<NEW>", "<pad>", "<t>", "ab", "x", "c", "<unk>", ""]
 
 
@@ -60,6 +61,9 @@ def handmade():
                                            added("<new>", 51, special=False)], normalizer=lower)
     yield "first plain, then special", file([added("<t>", 12, special=False), added("<t>", 12)])
     yield "strips", file([added("<pad>", 12, lstrip=True, rstrip=True), added("<new>", 20, lstrip=True)])
+    yield "takes the next token's white space", file([added("<new>", 12, rstrip=True), added("<pad>", 14, lstrip=True, rstrip=True),
+                                                      added("\n", 13, special=False)])
+    yield "takes what takes more", file([added("<new>", 12, rstrip=True), added("\n", 13, rstrip=True)])
     yield "single words", file([added("x", 30, single_word=True), added("ab", 31, single_word=True, special=False)])
 
 
