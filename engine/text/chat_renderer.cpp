@@ -29,8 +29,6 @@ std::string join_parts(const Json& parts) {
 }
 
 void adapt_content(const TemplateTraits& traits, Json& content) {
-  if (content.is_null() && !traits.asks_for_none)
-    content = traits.wants_parts() ? Json::array() : Json("");
   if (content.is_string() && traits.wants_parts())
     content = Json::array({Json{{"type", "text"}, {"text", content}}});
   if (content.is_array() && !traits.reads_parts &&

@@ -52,8 +52,8 @@ class ChatRenderer {
   Result<const ChatTemplate*> find(bool with_tools) const;
 
   /// Content and arguments are brought to the form that the template understands: a string as one
-  /// text part or parts joined by line breaks, arguments as object or text, a null content as none
-  /// where the template asks for that. kFailedPrecondition as find(), and where there are tools but
+  /// text part or parts joined by line breaks, arguments as object or text. A null content is none,
+  /// and prints as nothing. kFailedPrecondition as find(), and where there are tools but
   /// the template has no place for them; kInvalidArgument where the template refuses the messages,
   /// a variable is reserved, or the last message cannot be continued.
   Result<std::string> render(const Conversation& conversation) const;

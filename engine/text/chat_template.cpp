@@ -17,6 +17,48 @@ struct ChatTemplate::Program {
 
 namespace {
 
+// The parts of a content as one text; nothing where they are no such parts.
+std::optional<std::string> text_of_parts(const jinja::Value& content) {
+  if (!content.is_list()) return {};
+  std::optional<std::string> text;
+  for (const jinja::Value& part : content.list().items) {
+    const jinja::Value* found = part.is_dict() ? part.dict().find(std::string("text")) : nullptr;
+    if (found == nullptr || !found->is_string()) return {};
+    text = (text ? *text + "\n" : "") + found->string();
+  }
+  return text;
+}
+
+// What a content prints as where a template takes no notice of its form: one that is null as
+// nothing, since no model was taught the word "None" there; one of parts, which may be but this
+// program's way to show a string to a template that loops over parts elsewhere, as their text.
+Result<jinja::Value> make_content(const jinja::Value& content) {
+  if (content.is_none()) return jinja::Value::blank_none();
+  std::optional<std::string> text = text_of_parts(content);
+  if (!text) return content;
+  jinja::List list = content.list();
+  list.text = std::move(text);
+  return jinja::make_list(std::move(list));
+}
+
+template <class Json>
+Result<jinja::Value> make_messages(const Json& messages) {
+  std::vector<jinja::Value> values;
+  for (const Json& message : messages) {
+    TERN_ASSIGN(jinja::Value value, jinja::from_json(message));
+    const jinja::Value* content =
+        value.is_dict() ? value.dict().find(std::string("content")) : nullptr;
+    if (content != nullptr) {
+      TERN_ASSIGN(jinja::Value made, make_content(*content));
+      jinja::Dict dict = value.dict();
+      dict.set(std::string("content"), std::move(made));
+      TERN_ASSIGN(value, jinja::make_dict(std::move(dict)));
+    }
+    values.push_back(std::move(value));
+  }
+  return jinja::make_list(std::move(values));
+}
+
 template <class Json>
 Result<jinja::Variables> make_variables(const Json& messages, bool add_generation_prompt,
                                         const Json& variables) {
@@ -29,7 +71,7 @@ Result<jinja::Variables> make_variables(const Json& messages, bool add_generatio
     globals[name] = *std::move(value);
   }
   if (!messages.is_array()) return invalid_argument("the messages are not an array");
-  auto value = jinja::from_json(messages);
+  auto value = make_messages(messages);
   if (!value.ok()) return value.status().with_context("messages");
   globals["messages"] = *std::move(value);
   globals["add_generation_prompt"] = jinja::Value(add_generation_prompt);

@@ -17,7 +17,7 @@ using Kind = Expr::Kind;
 // What a name or an expression can stand for: a set of these. kOneMessage is messages[0], or
 // another one that stands alone.
 constexpr unsigned kMessages = 1, kMessage = 2, kContent = 4, kOneMessage = 8, kOneContent = 16,
-                   kArguments = 32;
+                   kArguments = 32, kContents = 64;
 
 constexpr int kMaxPasses = 8;  // each follows values one assignment further back in the text
 
@@ -48,16 +48,6 @@ Member member_of(const Expr& expr) {
   return {method.children[0].get(), key};
 }
 
-bool is_none(const Expr& expr) {
-  return expr.kind == Kind::kLiteral && expr.literal.is_none();
-}
-
-bool holds_none(const Expr& expr) {
-  return is_none(expr) ||
-         std::any_of(expr.children.begin(), expr.children.end(),
-                     [](const auto& child) { return child && holds_none(*child); });
-}
-
 class Finder {
  public:
   explicit Finder(const jinja::Body& program) : program_(program) {}
@@ -70,7 +60,6 @@ class Finder {
     }
     // What a template does with the system message alone says nothing of the others.
     const Content& content = each_.is_read ? each_ : one_;
-    traits_.asks_for_none = content.asks_for_none;
     traits_.asks_for_string = content.asks_for_string;
     traits_.reads_parts = content.reads_parts;
     return traits_;
@@ -79,7 +68,7 @@ class Finder {
  private:
   // What is done with the content of messages.
   struct Content {
-    bool is_read = false, asks_for_none = false, asks_for_string = false, reads_parts = false;
+    bool is_read = false, asks_for_string = false, reads_parts = false;
   };
 
   // ---- what stands for what ----
@@ -117,6 +106,9 @@ class Finder {
 
   unsigned of_filter(const Expr& expr) const {
     const unsigned in = kinds(*expr.children[0]);
+    if (expr.name == "map" && in & kMessages && expr.named.size() == 1 &&
+        text_of(*expr.named[0].second) == "content")
+      return kContents;
     if (expr.name == "first" || expr.name == "last") return in & kMessages ? kOneMessage : 0;
     constexpr std::array<std::string_view, 6> kOther = {"length", "count",    "tojson",
                                                         "items",  "dictsort", "map"};
@@ -189,11 +181,19 @@ class Finder {
   void visit_loop(const Stmt& stmt) {
     const unsigned in = kinds(*stmt.expr);
     if (in & kMessages && stmt.target) assign(name_of(*stmt.target), kMessage);
+    if (in & kContents && stmt.target) {
+      assign(name_of(*stmt.target), kContent);
+      each_.is_read = true;
+    }
     note(*stmt.expr, &Content::reads_parts);
     if (in & kArguments) traits_.reads_arguments = true;
   }
 
   void visit_assignment(const Expr& target, const Expr& value) {
+    const size_t size = target.children.size();
+    if (target.kind == Kind::kTuple && value.kind == Kind::kTuple && value.children.size() == size)
+      for (size_t i = 0; i < size; ++i)
+        visit_assignment(*target.children[i], *value.children[i]);
     assign(name_of(target), kinds(value));
     // namespace(messages=messages)
     if (value.kind != Kind::kCall || name_of(*value.children[0]) != "namespace") return;
@@ -235,10 +235,6 @@ class Finder {
         break;
       case Kind::kTest:
         visit_test(expr);
-        break;
-      case Kind::kCompare:
-        if (!holds_none(expr)) break;
-        for (const auto& child : expr.children) note(*child, &Content::asks_for_none);
         break;
       case Kind::kBinary:
         if (expr.name == "+" || expr.name == "~")
@@ -290,7 +286,6 @@ class Finder {
   }
 
   void visit_test(const Expr& expr) {
-    if (expr.name == "none") note(*expr.children[0], &Content::asks_for_none);
     if (expr.name == "string" || expr.name == "mapping")
       note(*expr.children[0], &Content::asks_for_string);
   }

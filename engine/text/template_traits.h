@@ -8,7 +8,6 @@ namespace tern {
 
 struct TemplateTraits {
   bool uses_tools = false;        ///< reads the variable `tools`
-  bool asks_for_none = false;     ///< whether a message's content is none
   bool asks_for_string = false;   ///< whether a message's content is a string
   bool reads_parts = false;       ///< loops over the parts of a content, or takes one of them
   bool prints_arguments = false;  ///< those of a tool call, as text: puts them between other text

@@ -127,7 +127,9 @@ Status set_member(Namespace& space, const std::string& name, const Value& value)
 
 Result<Value> get_own_attribute(const Value& value, const std::string& name) {
   if (value.is_undefined()) return invalid_argument(value.undefined_reason());
+  if (value.is_blank_none()) return get_own_attribute(Value(std::string()), name);
   if (has_method(value, name)) return Value(std::make_shared<const Method>(Method{value, name}));
+  if (value.prints_as_text()) return get_own_attribute(Value(*value.list().text), name);
   TERN_ASSIGN(const std::optional<Value> attribute, data_attribute(value, name));
   if (attribute) return *attribute;
   if (is_mutating(value, name))
@@ -149,6 +151,7 @@ Result<Value> get_item(const Value& value, const Value& key) {
     const auto member = value.dict().find(key);
     if (member.ok() && *member) return **member;
   }
+  if (value.is_blank_none()) return get_item(Value(std::string()), key);
   const bool is_sequence = value.is_string() || (value.is_list() && !value.list().is_view());
   if (is_sequence && key.is_integer()) return element(value, key.integer());
   if (key.is_string()) return get_own_attribute(value, key.string());

@@ -203,6 +203,7 @@ Result<Value> run_length(Interpreter&, const Value& value, Args args) {
     TERN_ASSIGN(const int64_t length, loop_length(value.loop()));
     return Value(length);
   }
+  if (value.is_blank_none()) return Value(int64_t(0));
   if (value.is_string() || value.is_list() || value.is_dict() || value.is_undefined())
     return Value(*Iterator(value).length());
   return invalid_argument("object of type " + quoted_type(value) + " has no len()");

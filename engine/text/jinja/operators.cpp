@@ -151,6 +151,12 @@ Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Va
   if (op == "+" && a.is_string() && b.is_string()) return concatenate_strings(interpreter, a, b);
   if (op == "+" && a.is_list() && b.is_list() && is_sequence(a) && a.list().kind == b.list().kind)
     return concatenate_lists(interpreter, a.list(), b.list());
+  if (op == "+" && a.prints_as_text() && b.is_string())
+    return arithmetic(interpreter, op, Value(*a.list().text), b);
+  if (op == "+" && a.is_string() && b.prints_as_text())
+    return arithmetic(interpreter, op, a, Value(*b.list().text));
+  if (op == "+" && a.is_blank_none() && b.is_string()) return b;
+  if (op == "+" && a.is_string() && b.is_blank_none()) return a;
   if (op == "*" && is_sequence(a) && b.is_integer()) return repeat(interpreter, a, b.integer());
   if (op == "*" && is_sequence(b) && a.is_integer()) return repeat(interpreter, b, a.integer());
   for (const Value* v : {&a, &b})

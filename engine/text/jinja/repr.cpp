@@ -38,6 +38,9 @@ class Writer {
         out += value.is_markup() ? "Markup(" + string_repr(value.string()) + ")"
                                  : string_repr(value.string());
         return {};
+      case Type::kNone:  // a blank one too: where a list or dict holds it, it shows
+        out += "None";
+        return {};
       case Type::kList:
         return write_list(value.list());
       case Type::kDict:
@@ -164,7 +167,7 @@ Result<std::string> to_text(const Value& value) {
     case Type::kUndefined:
       return std::string();
     case Type::kNone:
-      return std::string("None");
+      return std::string(value.is_blank_none() ? "" : "None");
     case Type::kBool:
       return std::string(value.truthy() ? "True" : "False");
     case Type::kInt:
@@ -174,6 +177,7 @@ Result<std::string> to_text(const Value& value) {
     case Type::kString:
       return value.string();
     case Type::kList:
+      return value.prints_as_text() ? *value.list().text : repr(value);
     case Type::kDict:
     case Type::kNamespace:
       return repr(value);

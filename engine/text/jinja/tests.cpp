@@ -53,7 +53,7 @@ bool is_mapping(V v) {
   return v.is_dict();
 }
 bool is_iterable(V v) {
-  return v.is(Type::kLoop) || iterator_over(v).ok();
+  return v.is(Type::kLoop) || (!v.is_none() && iterator_over(v).ok());
 }
 bool is_sequence(V v) {
   return v.is_list() ? !v.list().is_view() : v.is_dict() || v.is_string() || v.is_undefined();

@@ -373,6 +373,7 @@ Result<Iterator> iterator_over(const Value& value) {
   const bool iterable = value.is_generator() || value.is_list() || value.is_dict() ||
                         value.is_string() || value.is_undefined();
   if (iterable) return Iterator(value);
+  if (value.is_blank_none()) return Iterator();
   return invalid_argument(quoted_type(value) + " object is not iterable");
 }
 

@@ -38,7 +38,11 @@ struct Undefined {
   std::shared_ptr<const std::string> reason;
 };
 
-struct None {};
+/// Python's None. A blank one is None for every test, comparison and tojson, but its text is empty
+/// and it does what an empty string does where Python's None is an error.
+struct None {
+  bool is_blank = false;
+};
 
 /// Python's str, or markupsafe's Markup: text that counts as escaped HTML.
 struct String {
@@ -52,6 +56,7 @@ struct List {
   std::vector<Value> items;
   Kind kind = Kind::kList;
   bool is_group = false;                        ///< a tuple of `groupby`: .grouper and .list
+  std::optional<std::string> text;              ///< what is printed in its place
   int64_t start = 0, stop = 0, range_step = 1;  ///< of a range, which prints them
   int depth = 1;
   size_t weight = 0;
@@ -137,6 +142,11 @@ class Value {
   explicit Value(const Closure* v) : rep_(v) {}
   explicit Value(const Function* v) : rep_(v) {}
 
+  static Value blank_none() {
+    Value none;
+    none.rep_ = None{.is_blank = true};
+    return none;
+  }
   static Value undefined(std::string reason) {
     return Value(Undefined{std::make_shared<const std::string>(std::move(reason))});
   }
@@ -145,10 +155,12 @@ class Value {
   bool is(Type t) const { return type() == t; }
   bool is_undefined() const { return is(Type::kUndefined); }
   bool is_none() const { return is(Type::kNone); }
+  bool is_blank_none() const { return is_none() && std::get<None>(rep_).is_blank; }
   bool is_string() const { return is(Type::kString); }
   bool is_markup() const { return is_string() && shared_string().is_markup; }
   bool is_list() const { return is(Type::kList); }
   bool is_list(List::Kind kind) const { return is_list() && list().kind == kind; }
+  bool prints_as_text() const { return is_list() && list().text.has_value(); }
   bool is_dict() const { return is(Type::kDict); }
   bool is_generator() const { return is(Type::kGenerator); }
   bool is_float() const { return is(Type::kFloat); }

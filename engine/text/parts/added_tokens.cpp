@@ -117,14 +117,15 @@ Status AddedTokenFinder::split(std::string_view text, bool parse_special,
     TERN_ASSIGN(const bool ok, may_stand(*token, text.substr(0, begin), text.substr(end)));
     if (!ok) continue;
     // The search goes on at the token's own end: white space that it takes may hold another token.
-    if (token->lstrip && begin > done)
-      begin -= trailing_white_space(text.substr(done, begin - done));
+    if (token->lstrip)
+      begin = begin > done ? begin - trailing_white_space(text.substr(done, begin - done)) : done;
     if (token->rstrip) {
       if (end > spaces_end) spaces_end = end + leading_white_space(text.substr(end));
       end = spaces_end;
     }
+    if (begin >= end) continue;  // one that takes white space itself, all of it taken before
     add_text(begin);
-    segments.push_back({text.substr(begin, std::max(begin, end) - begin), token->id});
+    segments.push_back({text.substr(begin, end - begin), token->id});
     done = end;
   }
   add_text(text.size());

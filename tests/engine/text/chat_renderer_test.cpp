@@ -110,6 +110,12 @@ TEST_CASE("templates that know parts alone get parts", "[text][chat]") {
     CHECK(text(source, kInParts) == "<user>AB");
   }
   // Messages by other names, or without a loop.
+  CHECK(text("{% for c in messages | map(attribute='content') %}{% for p in c %}{{ p.text }}"
+             "{% endfor %}{% endfor %}",
+             kUser) == "AB");
+  CHECK(text("{% for m in messages %}{% set c, r = m.content, m.role %}{% for p in c %}{{ p.text }}"
+             "{% endfor %}{% endfor %}",
+             kUser) == "AB");
   CHECK(text("{% for p in messages[0].content %}{{ p.text }}{% endfor %}", kUser) == "AB");
   CHECK(text("{% set ns = namespace(all=messages) %}{% for m in ns.all %}{% for p in m.content %}"
              "{{ p.text }}{% endfor %}{% endfor %}",
@@ -117,6 +123,19 @@ TEST_CASE("templates that know parts alone get parts", "[text][chat]") {
   CHECK(text("{% set rest = messages[1:] if messages[0].role == 'system' else messages %}"
              "{% for m in rest %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}",
              kUser) == "AB");
+}
+
+TEST_CASE("a template that knows parts of some messages alone prints the others' text",
+          "[text][chat]") {
+  const std::string mixed = R"([{"role": "system", "content": "S"}, {"role": "user", "content":
+      [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]}])";
+  for (const std::string print :
+       {"{{ m.content }}", "{{ m.content.strip() }}", "{{ m.content | trim }}",
+        "{{ '' + m.content + '' }}", "{{ m['content'] ~ '' }}"})
+    CHECK(text("{% for m in messages %}{% if m.role == 'user' %}{% for p in m.content %}"
+               "{{ p.text }}{% endfor %}{% else %}[" +
+                   print + "]{% endif %}{% endfor %}",
+               mixed) == "[S]AB");
 }
 
 TEST_CASE("templates that know strings get strings", "[text][chat]") {
@@ -154,19 +173,31 @@ TEST_CASE("templates that know both get what was sent", "[text][chat]") {
   CHECK(text(source, kUser) == "AB");
 }
 
-TEST_CASE("a null content is none where the template asks for that", "[text][chat]") {
+TEST_CASE("a null content is none, and prints as nothing", "[text][chat]") {
   const std::string calls = "{% for c in m.tool_calls %}{{ c.function.name }}{% endfor %}";
-  for (const std::string ask : {"m.content is none", "m['content'] == none", "none == m.content",
-                                "not (m.content is not none)", "m.content in [none, 'x']"})
+  for (const std::string ask :
+       {"m.content is none", "m['content'] == none", "none == m.content",
+        "not (m.content is not none)", "m.content in [none, 'x']", "m.content is not string",
+        "m.content is not iterable", "m.content is sameas none", "none in m.values()",
+        "[m.content] | select('none') | list", "[m] | selectattr('content', 'none') | list",
+        "(m | attr('content')) is none or dict(m).content is none"})
     CHECK(text("{% for m in messages %}{% if " + ask + " %}" + calls +
                    "{% else %}{{ m.content }};{% endif %}{% endfor %}",
                kCall) == "q;f");
   // Others would print "None", or fail.
   for (const std::string print :
        {"{{ m.content }}", "{{ m.role + m.content }}", "{{ m.content | trim }}",
+        "{{ m.content | length }}{{ m.content[0] }}{{ m.content ~ '' }}{{ 'a' in m.content }}",
+        "{% if m.content.strip() %}{{ m.content.split('x')[0] }}{% endif %}",
         "{% if m.content is defined %}{{ m.content }}{% endif %}"})
     CHECK_THAT(text("{% for m in messages %}" + print + calls + "{% endfor %}", kCall),
                !Contains("None"));
+  CHECK(text("{% for m in messages %}{{ m.content | tojson }},{% endfor %}", kCall) ==
+        "\"q\",null,");
+  CHECK(text("{% for m in messages %}{% set c, r = m.content, m.role %}{% if c is string %}{{ c }}"
+             "{% else %}" +
+                 calls + "{% endif %}{% endfor %}",
+             kCall) == "qf");
   CHECK(text("{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}" + calls +
                  "{% endfor %}",
              kCall) == "qf");
