@@ -63,6 +63,7 @@ def handmade():
     yield "strips", file([added("<pad>", 12, lstrip=True, rstrip=True), added("<new>", 20, lstrip=True)])
     yield "takes the next token's white space", file([added("<new>", 12, rstrip=True), added("<pad>", 14, lstrip=True, rstrip=True),
                                                       added("\n", 13, special=False)])
+    yield "takes all that another would", file([added("<new>", 12, rstrip=True), added("\n", 13, lstrip=True)])
     yield "takes what takes more", file([added("<new>", 12, rstrip=True), added("\n", 13, rstrip=True)])
     yield "single words", file([added("x", 30, single_word=True), added("ab", 31, single_word=True, special=False)])
 
