@@ -58,7 +58,12 @@ void log_always(const std::string& message) {
 }
 
 void close_logging() {
-  spdlog::shutdown();
+  // The logger itself stays: spdlog::shutdown() would take it from under a thread that is about to
+  // write, as one that loads a model is when the process is told to stop. Its lines then go nowhere.
+  const std::shared_ptr<spdlog::logger> logger = spdlog::default_logger();
+  logger->set_error_handler([](const std::string&) {});
+  logger->set_level(spdlog::level::off);
+  spdlog::details::registry::instance().set_tp(nullptr);  // its end writes what is queued
 }
 
 Result<std::string> set_log_level(const std::string& level) {

@@ -21,7 +21,8 @@ Status init_daemon_logging(const std::string& level, const std::string& format);
 /// A line that is written whatever the level is.
 void log_always(const std::string& message);
 
-/// Writes what is queued and ends the thread; before the process ends other than by exit().
+/// Writes what is queued and ends the thread; before the process ends other than by exit(). Other
+/// threads may go on logging: it is not written.
 void close_logging();
 
 /// Changes the level while running, any thread; returns the one before. kInvalidArgument as above.
