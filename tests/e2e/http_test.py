@@ -265,6 +265,15 @@ def lines_of(daemon, marker):
     return [line for line in daemon.log().splitlines() if marker in line]
 
 
+def log_with(daemon, word):
+    """The log, once it has `word`: its thread writes a little after an answer has left."""
+    deadline = time.monotonic() + 30
+    while word not in daemon.log():
+        assert time.monotonic() < deadline, (word, daemon.log())
+        time.sleep(0.01)
+    return daemon.log()
+
+
 def test_log_lines():
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     hostile = b"X-Request-Id: a\x1b[2Jb\xff \x01\r\ntraceparent: 00-evil\r\n"
@@ -278,7 +287,7 @@ def test_log_lines():
             call(daemon, "GET", "/nowhere\\n\"x=1", headers={"X-Request-Id": "lost"})
             raw(daemon, completion(hostile, prompt="Once", max_tokens=2))
             raw(daemon, b"HELLO \x1b[31m\r\n\r\n")
-            log = daemon.log()
+            log = log_with(daemon, "MALFORMED_REQUEST")
             assert secret not in log and "\x1b" not in log and "ternd ready" in log
             if form == "json":
                 lines = [json.loads(line) for line in log.splitlines()]
@@ -305,6 +314,7 @@ def test_log_lines():
                 assert any(f"traceparent={parent}" in line for line in lines_of(daemon, "id=traced"))
             # gRPC's refused requests leave theirs, too.
             assert daemon.tern("generate", "--prompt", secret, "--temperature", "9").returncode == 1
+            log_with(daemon, "sampling.random.temperature")
             refused = lines_of(daemon, "sampling.random.temperature")
             assert len(refused) == 1 and "unix" in refused[0] and "grpc" in refused[0], refused
 
@@ -318,7 +328,9 @@ def test_a_flood_of_refusals_is_counted():
         for _ in range(600):
             get()
         time.sleep(1.1)
-        get()
+        connection.request("GET", "/the-last")
+        connection.getresponse().read()
+        log_with(daemon, "/the-last")
         written = len(lines_of(daemon, " refused id="))
         more = sum(int(line.rsplit("count=", 1)[1]) for line in lines_of(daemon, " refused more alike "))
         assert written + more == 601, (written, more)
