@@ -173,11 +173,7 @@ def ctrl_c_stops_the_answer_alone(daemon):
     chat.prompt()
     (_, asked), (role, answer) = chat.messages()
     assert asked == STORY and role == "assistant" and "morning" in answer and len(answer) < 4000
-    chat.enter("And then?")  # the conversation goes on
-    chat.wait_for("\n")
-    chat.wait_for(" ")
-    chat.type(CTRL_C)
-    chat.prompt()
+    chat.say("And then?")  # the conversation goes on, to its context's end if that is near
     assert [role for role, _ in chat.messages()][:3] == ["user", "assistant", "user"]
     chat.leave()
 
@@ -236,10 +232,7 @@ def the_end_of_the_context_is_told(daemon):
     refused = chat.say("And then? " * 300)
     assert "CONTEXT_EXCEEDED" in refused and "/retry" in refused, refused
     assert "1 exchange dropped; /retry" in chat.say("/drop")
-    chat.enter("/retry")
-    chat.wait_for(" ")
-    chat.type(CTRL_C)
-    chat.prompt()
+    chat.say("/retry")  # answered to the context's end
     assert chat.messages()[0] == ("user", "And then? " * 300)
     chat.leave()
     near = Chat(daemon, "--temperature", "0", "--ignore-eos", "--max-tokens", "900")
