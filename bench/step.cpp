@@ -7,8 +7,8 @@
 #include "base/rng.h"
 #include "bench/measure.h"
 #include "bench/roofline.h"
-#include "engine/runtime/create.h"
-#include "engine/runtime/engine_loop.h"
+#include "engine/serve/create.h"
+#include "engine/step/engine_loop.h"
 
 namespace tern {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/runtime/loader.h"
+#include "engine/load/loader.h"
 
 namespace tern {
 

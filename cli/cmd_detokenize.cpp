@@ -5,8 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/support/output.h"
-#include "engine/runtime/loader.h"
-#include "engine/runtime/resolve_model.h"
+#include "engine/load/loader.h"
+#include "engine/load/resolve_model.h"
 #include "engine/text/tokenizer.h"
 
 namespace tern {

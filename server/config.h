@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "engine/runtime/create.h"
+#include "engine/serve/create.h"
 #include "server/server.h"
 
 namespace tern {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/runtime/loader.h"
+#include "engine/load/loader.h"
 
 namespace tern {
 

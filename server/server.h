@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 #include "server/api/admin.h"
 #include "server/api/convert.h"
 #include "server/health_monitor.h"

@@ -8,9 +8,9 @@
 #include "cli/support/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/safetensors.h"
-#include "engine/runtime/generate_all.h"
-#include "engine/runtime/resolve_model.h"
-#include "engine/runtime/score.h"
+#include "engine/load/resolve_model.h"
+#include "engine/serve/generate_all.h"
+#include "engine/step/score.h"
 
 namespace tern {
 namespace {

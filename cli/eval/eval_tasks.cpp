@@ -5,7 +5,7 @@
 #include "cli/eval/eval.h"
 #include "cli/support/load_bar.h"
 #include "engine/io/checkpoint.h"
-#include "engine/runtime/generate_all.h"
+#include "engine/serve/generate_all.h"
 #include "engine/text/chat_renderer.h"
 
 namespace tern {

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "engine/cache/kv_layout.h"
-#include "engine/runtime/loader.h"
-#include "engine/runtime/resolve_model.h"
+#include "engine/load/loader.h"
+#include "engine/load/resolve_model.h"
 #include "engine/text/chat_renderer.h"
 
 namespace tern {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/support/output.h"
-#include "engine/runtime/loader.h"
-#include "engine/runtime/resolve_model.h"
+#include "engine/load/loader.h"
+#include "engine/load/resolve_model.h"
 #include "engine/text/chat_renderer.h"
 
 namespace tern {

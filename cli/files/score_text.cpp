@@ -6,8 +6,8 @@
 
 #include "cli/support/load_bar.h"
 #include "engine/decode/logprobs.h"
-#include "engine/runtime/resolve_model.h"
-#include "engine/runtime/score.h"
+#include "engine/load/resolve_model.h"
+#include "engine/step/score.h"
 
 namespace tern {
 

@@ -1,7 +1,7 @@
 // How a model is loaded, on a terminal.
 #pragma once
 
-#include "engine/runtime/loader.h"
+#include "engine/load/loader.h"
 
 namespace tern {
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 
 namespace tern {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 #include "server/api/api_error.h"
 #include "tern/v1/control.pb.h"
 #include "tern/v1/inference.pb.h"

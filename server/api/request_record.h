@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "engine/runtime/token_sink.h"
+#include "engine/step/token_sink.h"
 #include "scheduler/sequence.h"
 
 namespace tern {

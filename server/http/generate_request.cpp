@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 #include "server/http/compat_fields.h"
 #include "server/http/tool_call_parser.h"
 

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/last_n.h"
-#include "engine/runtime/step_histograms.h"
+#include "engine/step/step_histograms.h"
 #include "server/api/request_record.h"
 #include "server/metrics/labels.h"
 

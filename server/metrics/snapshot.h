@@ -8,7 +8,7 @@
 
 #include "base/memory_info.h"
 #include "base/process_info.h"
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 #include "server/api/serving_state.h"
 #include "server/metrics/request_metrics.h"
 

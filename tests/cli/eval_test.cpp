@@ -9,14 +9,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/cpu_info.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
 using nlohmann::json;
 
 namespace {
-
-const std::string kSource = TERN_SOURCE_DIR;
 
 void ignore_progress(double) {}
 
@@ -27,7 +26,7 @@ struct WithIsa {
 };
 
 json card() {
-  std::ifstream file(kSource + "/models/tern-stories/card.json");
+  std::ifstream file(source_path("models/tern-stories/card.json"));
   return json::parse(file);
 }
 
@@ -35,7 +34,7 @@ json card() {
 
 TEST_CASE("logits equal the reference implementation's on every instruction set", "[eval]") {
   int num_models = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(kSource + "/tests/data/golden")) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("tests/data/golden"))) {
     const std::string name = entry.path().filename().string();
     ++num_models;
     for (const std::string config : {"config.json", "config.old.json"}) {
@@ -67,8 +66,8 @@ TEST_CASE("logits equal the reference implementation's on every instruction set"
 
 TEST_CASE("a wrong model does not pass the comparison", "[eval]") {
   EvalLogitsOptions options;
-  options.common = {.model = kSource + "/tests/data/golden/llama"};
-  options.golden = kSource + "/tests/data/golden/llama-linear-rope/golden.safetensors";
+  options.common = {.model = source_path("tests/data/golden/llama")};
+  options.golden = source_path("tests/data/golden/llama-linear-rope/golden.safetensors");
   const Result<json> result = eval_logits(options, ignore_progress);
   REQUIRE(result.ok());
   CHECK((*result)["max_abs_diff"].get<double>() > 0.1);
@@ -76,8 +75,8 @@ TEST_CASE("a wrong model does not pass the comparison", "[eval]") {
 
 TEST_CASE("the bundled model's perplexity is its card's", "[eval]") {
   EvalPerplexityOptions options;
-  options.common.model = kSource + "/models/tern-stories";
-  options.text_file = kSource + "/models/tern-stories/eval.txt";
+  options.common.model = source_path("models/tern-stories");
+  options.text_file = source_path("models/tern-stories/eval.txt");
   options.context = 512;
   const Result<json> result = eval_perplexity(options, ignore_progress);
   CAPTURE(result.status().message());
@@ -93,8 +92,8 @@ TEST_CASE("the bundled model's perplexity is its card's", "[eval]") {
 
 TEST_CASE("the bundled model's skills are its card's", "[eval]") {
   EvalTasksOptions options;
-  options.common.model = kSource + "/models/tern-stories";
-  options.file = kSource + "/models/tern-stories/tasks.jsonl";
+  options.common.model = source_path("models/tern-stories");
+  options.file = source_path("models/tern-stories/tasks.jsonl");
   const Result<json> result = eval_tasks(options, ignore_progress);
   CAPTURE(result.status().message());
   REQUIRE(result.ok());
@@ -107,12 +106,12 @@ TEST_CASE("the bundled model's skills are its card's", "[eval]") {
 
 TEST_CASE("eval names what is wrong with its input", "[eval]") {
   EvalPerplexityOptions perplexity;
-  perplexity.common.model = kSource + "/models/tern-stories";
+  perplexity.common.model = source_path("models/tern-stories");
   CHECK(eval_perplexity(perplexity, ignore_progress).status().message().find("--text") !=
         std::string::npos);
   perplexity.text_file = "/nonexistent.txt";
   CHECK(eval_perplexity(perplexity, ignore_progress).status().code() == Code::kNotFound);
-  perplexity.text_file = kSource + "/README.md";
+  perplexity.text_file = source_path("README.md");
   perplexity.context = 5000;
   CHECK(eval_perplexity(perplexity, ignore_progress).status().message().find("--context 5000") !=
         std::string::npos);
@@ -131,7 +130,7 @@ TEST_CASE("line ends and characters count as text readers count them", "[eval]")
   }
   const auto perplexity = [&](const std::string& text, int64_t limit_chars) {
     EvalPerplexityOptions options;
-    options.common.model = kSource + "/models/tern-stories";
+    options.common.model = source_path("models/tern-stories");
     options.text_file = dir.write("text.txt", text);
     options.context = 64;
     options.limit_chars = limit_chars;

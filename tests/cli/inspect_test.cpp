@@ -1,4 +1,5 @@
 #include "cli/files/inspect.h"
+#include "tests/support/source_dir.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -6,7 +7,7 @@
 using namespace tern;
 
 TEST_CASE("inspect counts what the card says", "[inspect]") {
-  const auto r = inspect_model(std::string(TERN_SOURCE_DIR) + "/models/tern-stories");
+  const auto r = inspect_model(source_path("models/tern-stories"));
   REQUIRE(r.ok());
   CHECK((*r)["architecture"] == "LlamaForCausalLM");
   CHECK((*r)["parameters"] == 5246208);
@@ -16,7 +17,7 @@ TEST_CASE("inspect counts what the card says", "[inspect]") {
   CHECK((*r)["context"] == 1024);
   CHECK((*r)["chat_template"] == true);
   CHECK((*r)["tensors"].size() == 6 * 9 + 2);
-  const auto bare = inspect_model(std::string(TERN_SOURCE_DIR) + "/tests/data/golden/qwen3");
+  const auto bare = inspect_model(source_path("tests/data/golden/qwen3"));
   REQUIRE(bare.ok());
   CHECK((*bare)["tokenizer"] == false);
   CHECK(inspect_model("no-such-model").status().code() == Code::kNotFound);

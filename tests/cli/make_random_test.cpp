@@ -13,7 +13,8 @@
 #include <sstream>
 
 #include "engine/io/safetensors.h"
-#include "engine/runtime/generate_all.h"
+#include "engine/serve/generate_all.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kGolden = fs::path(TERN_SOURCE_DIR) / "tests/data/golden";
+const fs::path kGolden = fs::path(source_path("tests/data/golden"));
 
 void ignore_progress(double) {}
 

@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/files/render_template.h"
-#include "engine/runtime/generate_all.h"
+#include "engine/serve/generate_all.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -15,7 +16,7 @@ using tern::test::TempDir;
 
 namespace {
 
-const std::string kModel = std::string(TERN_SOURCE_DIR) + "/models/tern-stories";
+const std::string kModel = source_path("models/tern-stories");
 
 }  // namespace
 
@@ -58,7 +59,7 @@ TEST_CASE("score refuses what it cannot score", "[score]") {
   CHECK(score_text(options).status().message() == "the text has no token");
   for (int i = 0; i < 1100; ++i) options.text += "fox ";
   CHECK(score_text(options).status().message().find("context is 1024") != std::string::npos);
-  options.model = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/llama";
+  options.model = source_path("tests/data/golden/llama");
   CHECK(score_text(options).status().message().find("no tokenizer") != std::string::npos);
 }
 

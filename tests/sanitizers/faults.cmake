@@ -36,7 +36,7 @@ if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,]*thread")
     REPLACE "num_done_.fetch_add(1, std::memory_order_relaxed)"
     REPORT "WARNING: ThreadSanitizer: data race")
   sanitizer_fault("engine thread, cancelling without the lock" TESTS engine
-    CASES "every accepted request ends exactly once*" SOURCE engine/runtime/engine_core.cpp
+    CASES "every accepted request ends exactly once*" SOURCE engine/serve/engine_core.cpp
     FIND "EngineCore::cancel(uint64_t id) {"
     REPLACE "EngineCore::cancel(uint64_t id) { commands_.emplace_back();"
     REPORT "WARNING: ThreadSanitizer: data race")

@@ -5,6 +5,7 @@
 
 #include "server/http/bound_socket.h"
 #include "server/server.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -15,7 +16,7 @@ namespace {
 
 Config valid(const test::TempDir& dir) {
   Config config;
-  config.engine.model_dir = TERN_SOURCE_DIR "/models/tern-stories";
+  config.engine.model_dir = source_path("models/tern-stories");
   config.server.listen = {"127.0.0.1:0"};
   config.server.http.listen = {"127.0.0.1:0"};
   config.server.admin_listen = "unix:" + dir.path() + "/admin.sock";

@@ -7,6 +7,7 @@
 
 #include "server/config_schema.h"
 #include "server/http_address.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 
@@ -232,7 +233,7 @@ TEST_CASE("every default is allowed by its own row, and printing is read back", 
 }
 
 TEST_CASE("configs/ternd.yaml is every key at its default", "[config]") {
-  const std::string path = TERN_SOURCE_DIR "/configs/ternd.yaml";
+  const std::string path = source_path("configs/ternd.yaml");
   Config config;
   REQUIRE(load_config(path, config).message() == "");
   CHECK(summarize(config) == summarize(Config()));
@@ -241,9 +242,9 @@ TEST_CASE("configs/ternd.yaml is every key at its default", "[config]") {
 
 TEST_CASE("configs/demo.yaml and configs/smollm2.yaml can be served", "[config]") {
   Config demo, smollm2;
-  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/demo.yaml", demo).message() == "");
+  REQUIRE(load_config(source_path("configs/demo.yaml"), demo).message() == "");
   CHECK(check_config(demo).ok());
-  REQUIRE(load_config(TERN_SOURCE_DIR "/configs/smollm2.yaml", smollm2).message() == "");
+  REQUIRE(load_config(source_path("configs/smollm2.yaml"), smollm2).message() == "");
   CHECK(describe(smollm2.engine.sampling) ==
         "temperature 0.2, top_p 0.9, repetition_penalty 1.1, max_tokens 400");
 }

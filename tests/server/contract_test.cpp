@@ -14,6 +14,7 @@
 #include "tern/v1/control.pb.h"
 #include "tern/v1/inference.pb.h"
 #include "tern/v1/tune.pb.h"
+#include "tests/support/source_dir.h"
 
 namespace pb = google::protobuf;
 
@@ -94,7 +95,7 @@ Lines without(const Lines& from, const Lines& what) {
 }  // namespace
 
 TEST_CASE("tern.v1 is what clients were promised", "[contract]") {
-  const std::string path = TERN_SOURCE_DIR "/proto/tern/v1/contract.txt";
+  const std::string path = tern::source_path("proto/tern/v1/contract.txt");
   const Lines now = contract();
   if (std::getenv("TERN_RECORD_CONTRACT")) std::ofstream(path) << joined(now);
   Lines promised;

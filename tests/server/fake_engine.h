@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "engine/runtime/engine.h"
+#include "engine/serve/engine.h"
 #include "engine/text/chat_renderer.h"
 
 namespace tern {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdlib>
+#include "tests/support/source_dir.h"
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -15,7 +16,7 @@ namespace tern::test {
 /// what.
 inline std::optional<std::string> shared_data(std::string_view relative, std::string_view test) {
   const char* variable = std::getenv("TERN_SHARED_DIR");
-  const std::string root = variable && *variable ? variable : TERN_SOURCE_DIR "/../shared";
+  const std::string root = variable && *variable ? variable : source_path("../shared");
   const std::string path = root + "/" + std::string(relative);
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) return path;

@@ -4,14 +4,15 @@
 
 #include "base/cpu_info.h"
 #include "engine/io/checkpoint.h"
-#include "engine/runtime/score.h"
+#include "engine/step/score.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using nlohmann::json;
 
 namespace {
 
-const std::string kGolden = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/";
+const std::string kGolden = source_path("tests/data/golden/");
 
 json config_of(const std::string& model, const std::string& file = "config.json") {
   return *read_json_file(kGolden + model + "/" + file);

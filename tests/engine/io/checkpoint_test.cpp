@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -145,7 +146,7 @@ TEST_CASE("broken checkpoints are refused by name", "[io][checkpoint][hostile]")
 }
 
 TEST_CASE("the bundled model opens", "[io][checkpoint]") {
-  const auto checkpoint = Checkpoint::open(TERN_SOURCE_DIR "/models/tern-stories");
+  const auto checkpoint = Checkpoint::open(source_path("models/tern-stories"));
   REQUIRE(checkpoint.ok());
   REQUIRE(checkpoint->get("model.embed_tokens.weight", {2048, 256}).ok());
   REQUIRE(bytes_of(*checkpoint) == 2 * 5'246'208);

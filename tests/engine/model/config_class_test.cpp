@@ -7,6 +7,7 @@
 #include "engine/arch/registry.h"
 #include "engine/io/checkpoint.h"
 #include "engine/model/model_config.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using nlohmann::json;
@@ -62,7 +63,7 @@ std::string failure(const char* text) {
 }  // namespace
 
 TEST_CASE("absent and null keys are as transformers has them", "[model][config]") {
-  const auto vectors = read_json_file(TERN_SOURCE_DIR "/tests/data/config-defaults.json");
+  const auto vectors = read_json_file(source_path("tests/data/config-defaults.json"));
   REQUIRE(vectors.ok());
   REQUIRE(vectors->size() > 300);  // made by make_config_vectors.py
   for (const json& v : *vectors) {

@@ -4,11 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
-#include "engine/runtime/loader.h"
-#include "engine/runtime/resolve_model.h"
-#include "engine/runtime/score.h"
+#include "engine/load/loader.h"
+#include "engine/load/resolve_model.h"
+#include "engine/step/score.h"
 #include "engine/text/chat_renderer.h"
 #include "tests/engine/io/gguf_writer.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -18,7 +19,7 @@ using test::GgufWriter;
 
 namespace {
 
-const std::string kGolden = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/";
+const std::string kGolden = source_path("tests/data/golden/");
 
 /// llama.cpp's names for parts of a layer; a longer name stands before one that it contains.
 const std::vector<std::pair<std::string, std::string>> kParts{

@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/io/checkpoint.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using nlohmann::json;
 
 namespace {
 
-const std::string kGolden = std::string(TERN_SOURCE_DIR) + "/tests/data/golden/";
+const std::string kGolden = source_path("tests/data/golden/");
 
 json valid() {
   return *read_json_file(kGolden + "llama/config.json");

@@ -8,6 +8,7 @@
 #include "engine/io/mapped_file.h"
 #include "engine/text/chat_template_files.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -64,7 +65,7 @@ const std::string kCall =
 }  // namespace
 
 TEST_CASE("a model's files give the prompts that transformers gives", "[text][chat]") {
-  const std::string path = TERN_SOURCE_DIR "/tests/data/templates/conversations.json";
+  const std::string path = source_path("tests/data/templates/conversations.json");
   const ordered_json vectors = ordered_json::parse(*read_text_file(path));
   REQUIRE(vectors.size() > 35);
   for (const ordered_json& vector : vectors) {

@@ -11,6 +11,7 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/mapped_file.h"
 #include "tests/support/shared_data.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using Catch::Matchers::Contains;
@@ -47,7 +48,7 @@ std::string refusal(const std::string& source, Code code = Code::kInvalidArgumen
 }
 
 std::string bundled_template() {
-  const auto config = read_json_file(TERN_SOURCE_DIR "/models/tern-stories/tokenizer_config.json");
+  const auto config = read_json_file(source_path("models/tern-stories/tokenizer_config.json"));
   REQUIRE(config.ok());
   return (*config)["chat_template"];
 }
@@ -495,7 +496,7 @@ TEST_CASE("mutated templates never crash", "[text][chat_template][hostile]") {
 }
 
 TEST_CASE("small templates print what the reference prints", "[text][chat_template]") {
-  const std::string path = TERN_SOURCE_DIR "/tests/data/templates/vectors.json";
+  const std::string path = source_path("tests/data/templates/vectors.json");
   const ordered_json file = ordered_json::parse(*read_text_file(path));
   REQUIRE(file["vectors"].size() > 400);
   for (const ordered_json& v : file["vectors"]) {

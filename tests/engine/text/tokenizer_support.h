@@ -18,12 +18,13 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/mapped_file.h"
 #include "engine/text/tokenizer.h"
+#include "tests/support/source_dir.h"
 
 namespace tern::test {
 
 using Ids = std::vector<int32_t>;
 
-inline const std::string kTokenizerData = TERN_SOURCE_DIR "/tests/data/tokenizers/";
+inline const std::string kTokenizerData = source_path("tests/data/tokenizers/");
 
 /// The value, or a failed test with its message.
 template <class T>

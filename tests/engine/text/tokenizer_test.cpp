@@ -2,6 +2,7 @@
 #include "engine/text/tokenizer.h"
 
 #include "tests/engine/text/tokenizer_support.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using namespace tern::test;
@@ -11,7 +12,7 @@ using nlohmann::json;
 namespace {
 
 const std::string kData = kTokenizerData;
-const std::string kBundled = TERN_SOURCE_DIR "/models/tern-stories";
+const std::string kBundled = source_path("models/tern-stories");
 
 /// Vectors as make_vectors.py writes them.
 void check_vectors(const Tokenizer& tokenizer, const json& vectors) {

@@ -3,21 +3,21 @@ property_test(interleavings tern_server_http ${dir}/interleavings_test.cpp ${dir
               ${dir}/watched_engine.cpp)
 catch_discover_tests(interleavings_property TEST_PREFIX "server: " PROPERTIES TIMEOUT 300)
 
-property_fault(interleavings "place in the queue kept" engine/runtime/engine_core.cpp
+property_fault(interleavings "place in the queue kept" engine/serve/engine_core.cpp
                "admission_.leave(submission.id)" "{}")
-property_fault(interleavings "request id kept" engine/runtime/engine_core.cpp
+property_fault(interleavings "request id kept" engine/serve/engine_core.cpp
                "live_ids_.erase(submission.request.request_id)" "{}")
-property_fault(interleavings "victim not ended" engine/runtime/engine_core.cpp
+property_fault(interleavings "victim not ended" engine/serve/engine_core.cpp
                "if (decision.shed)" "if (decision.shed && id == 0)")
-property_fault(interleavings "end of a pause kept" engine/runtime/engine_loop.cpp
+property_fault(interleavings "end of a pause kept" engine/step/engine_loop.cpp
                "if (request.paused_until) pauses_.erase" "if (false) pauses_.erase")
-property_fault(interleavings "deadline of a whole answer kept" engine/runtime/engine_loop.cpp
+property_fault(interleavings "deadline of a whole answer kept" engine/step/engine_loop.cpp
                "if (submission.request.deadline)"
                "if (submission.request.deadline && !finished.status.ok())")
-property_fault(interleavings "held answers not ended" engine/runtime/engine_loop.cpp
+property_fault(interleavings "held answers not ended" engine/step/engine_loop.cpp
                "= found->second->num_answers()"
                "= found->second->holds_answers ? 1 : found->second->num_answers()")
-property_fault(interleavings "second terminal event" engine/runtime/engine_loop.cpp
+property_fault(interleavings "second terminal event" engine/step/engine_loop.cpp
                "  submission.sink->on_event(std::move(event))"
                "submission.sink->on_event(event), submission.sink->on_event(std::move(event))")
 property_fault(interleavings "resume lost" server/api/event_queue.cpp "call_.resume()" "{}")

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/runtime/sim_engine.h"
+#include "engine/step/sim_engine.h"
 
 namespace tern {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/runtime/engine_core.h"
+#include "engine/serve/engine_core.h"
 #include "tests/server/interleavings/scenario.h"
 
 namespace tern {

@@ -13,6 +13,7 @@
 #include "server/metrics/families.h"
 #include "server/metrics/status_json.h"
 #include "tests/server/metrics/sim_service.h"
+#include "tests/support/source_dir.h"
 
 using namespace tern;
 using namespace tern::metrics;
@@ -20,7 +21,7 @@ using namespace tern::metrics;
 namespace {
 
 std::string read(const std::string& path) {
-  std::ifstream in(std::string(TERN_SOURCE_DIR "/") + path);
+  std::ifstream in(source_path(path));
   REQUIRE(in);
   std::stringstream text;
   text << in.rdbuf();

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/log.h"
-#include "engine/runtime/create.h"
+#include "engine/serve/create.h"
 #include "server/api/call.h"
 
 namespace tern {

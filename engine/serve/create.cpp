@@ -1,0 +1,229 @@
+#include "engine/serve/create.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/fail_point.h"
+#include "base/log.h"
+#include "base/math.h"
+#include "engine/load/family_sampling.h"
+#include "engine/load/resolve_model.h"
+#include "engine/serve/engine_thread.h"
+#include "engine/step/memory_plan.h"
+#include "engine/step/model_runner.h"
+#include "engine/step/sim_engine.h"
+#include "engine/step/warm_up.h"
+
+namespace tern {
+namespace {
+
+/// `status` with the key of the configuration that can put it right, where it is no success.
+Status with_key(const Status& status, const char* key) {
+  if (status.ok()) return status;
+  return {status.code(), status.message(), {.reason = "", .metadata = {{"key", key}}}};
+}
+
+RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
+                             const ComputeOptions& compute) {
+  return {.isa = compute.isa,
+          .limits = {.max_tokens = scheduler.max_num_batched_tokens,
+                     .max_logits_rows = scheduler.max_num_seqs,
+                     .max_context_len = round_up(scheduler.max_model_len, scheduler.block_size),
+                     .num_threads = compute.num_pool_threads()},
+          .num_blocks = scheduler.num_blocks,
+          .block_size = scheduler.block_size,
+          .populate_kv = config.kv_cache_bytes > 0,
+          .log = config.kernel_log};
+}
+
+/// kv_cache_bytes, or else what all sequences can need, at most half of what weights and workspace
+/// (`fixed_bytes`) leave.
+uint64_t kv_budget(const EngineConfig& config, uint64_t wanted, uint64_t fixed_bytes,
+                   uint64_t available) {
+  if (config.kv_cache_bytes > 0) return config.kv_cache_bytes;
+  return std::min(wanted, available > fixed_bytes ? (available - fixed_bytes) / 2 : 0);
+}
+
+// Blocks of the KV pool, and a context that fits them.
+Status plan_kv(const EngineConfig& config, uint64_t block_bytes, uint64_t budget,
+               SchedulerConfig& scheduler) {
+  const uint64_t blocks_per_seq = ceil_div(scheduler.max_model_len, scheduler.block_size);
+  const uint64_t num_blocks = std::min<uint64_t>(budget / block_bytes, INT32_MAX);
+  scheduler.num_blocks = static_cast<int32_t>(num_blocks);
+  if (num_blocks >= blocks_per_seq) return {};
+  const uint64_t fitting = num_blocks * scheduler.block_size;
+  if (config.max_model_len > 0 || fitting < 2)
+    return with_key({Code::kResourceExhausted,
+                     "kv_cache_bytes " + std::to_string(budget) + " holds " +
+                         std::to_string(fitting) + " tokens, but one sequence of max_model_len " +
+                         std::to_string(scheduler.max_model_len) + " needs " +
+                         std::to_string(blocks_per_seq * block_bytes) +
+                         " bytes: raise kv_cache_bytes or lower max_model_len"},
+                    config.kv_cache_bytes > 0 ? "engine.kv_cache_bytes" : "model.max_model_len");
+  spdlog::warn("max_model_len lowered from {} to {}: that is what the KV cache of {} bytes holds",
+               scheduler.max_model_len, fitting, budget);
+  scheduler.max_model_len = static_cast<int32_t>(fitting);
+  return {};
+}
+
+/// Fits the KV pool and the context into the memory there is, before weights are read.
+Status plan_engine(const EngineConfig& config, const Model& planned, const ComputeOptions& compute,
+                   SchedulerConfig& scheduler) {
+  const MemoryInfo memory = read_memory_info();
+  const MemoryPlan fixed = plan_memory(planned, runner_options(config, scheduler, compute), memory);
+  const uint64_t block_bytes = KvCache::bytes(planned.kv_layout(), 1, scheduler.block_size);
+  const uint64_t wanted = uint64_t(ceil_div(scheduler.max_model_len, scheduler.block_size)) *
+                          scheduler.max_num_seqs * block_bytes;
+  const uint64_t budget = kv_budget(config, wanted, fixed.total_bytes(), memory.available_bytes());
+  if (config.kv_cache_bytes == 0 && budget < block_bytes) {
+    scheduler.num_blocks = 1;  // says what does not fit even so
+  } else {
+    TERN_TRY(plan_kv(config, block_bytes, budget, scheduler));
+  }
+  const RunnerOptions options = runner_options(config, scheduler, compute);
+  const MemoryPlan plan = plan_memory(planned, options, memory);
+  const Status fits = check_fits(plan, planned, options);
+  if (config.kv_cache_bytes > 0 && fixed.total_bytes() <= memory.available_bytes())
+    TERN_TRY(with_key(fits, "engine.kv_cache_bytes"));
+  TERN_TRY(fits);
+  TERN_TRY(scheduler.validate());
+  spdlog::info("{}", describe(plan));
+  return {};
+}
+
+EngineParts make_sim_parts(const EngineConfig& config) {
+  EngineParts parts;
+  parts.scheduler = config.scheduler;
+  SchedulerConfig& scheduler = parts.scheduler;
+  scheduler.max_model_len = config.max_model_len > 0 ? config.max_model_len : 4096;
+  scheduler.num_blocks = static_cast<int32_t>(
+      ceil_div(scheduler.max_model_len, scheduler.block_size) * scheduler.max_num_seqs);
+  parts.assets = make_sim_assets(scheduler.max_model_len);
+  if (!config.served_name.empty()) parts.assets.info.name = config.served_name;
+  parts.runner =
+      std::make_unique<SimRunner>(config.simulated_step, scheduler.max_num_seqs,
+                                  [](Seconds s) { std::this_thread::sleep_for(to_duration(s)); });
+  return parts;
+}
+
+Result<int32_t> context_length(const EngineConfig& config, const ModelConfig& model) {
+  if (config.max_model_len > model.max_position_embeddings)
+    return with_key(invalid_argument("max_model_len " + std::to_string(config.max_model_len) +
+                                     " is over the model's context of " +
+                                     std::to_string(model.max_position_embeddings)),
+                    "model.max_model_len");
+  return config.max_model_len > 0 ? config.max_model_len : model.max_position_embeddings;
+}
+
+/// What counts where a request says nothing: the operator's word first, then that of the model's
+/// files, or where these say nothing of sampling what is known of its family.
+void set_default_sampling(const EngineConfig& config, ModelFiles& files) {
+  ModelInfo& info = files.assets.info;
+  FamilySampling family;
+  if (!info.default_sampling.any())
+    family = family_sampling(info.architecture, info.name + " " + files.assets.published_name,
+                             info.has_chat_template);
+  SamplingDefaults merged = config.sampling;
+  merged.fill_from(info.default_sampling);
+  merged.fill_from(family.defaults);
+  info.default_sampling = merged;
+  spdlog::info("default sampling: {}{}", describe(merged),
+               family.family.empty() ? "" : " (family " + family.family + ")");
+}
+
+/// What is known of a model before its weights are read.
+struct ReadModel {
+  std::string directory;
+  ModelFiles files;
+  SchedulerConfig scheduler;  ///< with the model's context; without blocks as yet
+  ComputeOptions compute;
+};
+
+Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_progress) {
+  ReadModel model;
+  TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(model.directory, resolve_model(config.model_dir));
+  TERN_ASSIGN(model.files, read_model_files(model.directory, config.hf_config_file,
+                                            config.chat_template_file, on_progress));
+  model.scheduler = config.scheduler;
+  TERN_ASSIGN(model.scheduler.max_model_len, context_length(config, model.files.config));
+  model.compute = {config.compute, config.num_threads, isa};
+  set_default_sampling(config, model.files);
+  if (!config.served_name.empty()) model.files.assets.info.name = config.served_name;
+  return model;
+}
+
+}  // namespace
+
+std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
+  if (config.simulate) {
+    *info = make_sim_parts(config).assets.info;
+    return {};
+  }
+  std::vector<Status> problems;
+  const auto failed = [&](const Status& status) {
+    if (!status.ok()) problems.push_back(status);
+    return !status.ok();
+  };
+  const Result<std::string> directory = resolve_model(config.model_dir);
+  if (failed(directory.status())) return problems;
+  Result<ReadModel> read = read_model(config, {});
+  const bool is_read = !failed(read.status());
+  // The weights are looked at even where the tokenizer, say, is at fault.
+  const Result<ModelConfig> shape = read_config(*directory, config.hf_config_file);
+  if (!shape.ok()) return problems;
+  ComputeOptions compute{config.compute, config.num_threads, cpu_info().best_isa};
+  if (is_read) compute = read->compute;
+  const auto planned = plan_weights(
+      *directory, *shape, is_read ? read->scheduler.max_model_len : shape->max_position_embeddings,
+      compute);
+  if (failed(planned.status()) || !is_read) return problems;
+  failed(plan_engine(config, **planned, read->compute, read->scheduler));
+  *info = read->files.assets.info;
+  info->max_model_len = read->scheduler.max_model_len;
+  info->num_parameters = (*planned)->num_parameters();
+  info->weight_format = (*planned)->weight_format();
+  return problems;
+}
+
+Result<EngineParts> load_engine_parts(const EngineConfig& config, const ProgressFn& on_progress) {
+  if (config.simulate) return make_sim_parts(config);
+  TERN_ASSIGN(ReadModel read, read_model(config, on_progress));
+  ModelFiles& files = read.files;
+  SchedulerConfig& scheduler = read.scheduler;
+  const auto check = [&](const Model& planned) {
+    return plan_engine(config, planned, read.compute, scheduler);
+  };
+  TERN_ASSIGN(LoadedModel loaded,
+              load_weights(read.directory, files.config, scheduler.max_model_len, read.compute,
+                           {check, on_progress}));
+  if (on_progress) on_progress({.stage = "memory"});
+  TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
+              ForwardRunner::create(loaded.model, loaded.pool,
+                                    runner_options(config, scheduler, read.compute)));
+
+  ModelInfo& info = files.assets.info;
+  info.max_model_len = scheduler.max_model_len;
+  info.num_parameters = loaded.model->num_parameters();
+  info.weight_bytes = loaded.model->weight_bytes();
+  info.weight_format = loaded.model->weight_format();
+  info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
+  info.compute = config.compute;
+  info.isa = isa_name(read.compute.isa);
+  info.num_threads = loaded.pool->num_threads();
+  spdlog::info("{}: {} parameters as {}, {} threads, {} on {}", info.name, info.num_parameters,
+               info.weight_format, info.num_threads, info.isa, cpu_info().model_name);
+  return EngineParts{std::move(files.assets), scheduler, std::move(runner)};
+}
+
+Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
+                                              const ProgressFn& on_progress) {
+  if (const auto failure = fail_point("engine.load")) return *failure;
+  TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
+  if (on_progress) on_progress({.stage = "warm-up"});
+  TERN_TRY(warm_up(parts.assets, parts.scheduler, steady_clock(), *parts.runner));
+  return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
+                             std::move(parts.runner));
+}
+
+}  // namespace tern

@@ -1,0 +1,141 @@
+// The step: what the engine thread does over and over. No thread of its own, time comes in, so that
+// tests and simulations drive it on a virtual clock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/decode/decode_strategy.h"
+#include "engine/step/build_batch.h"
+#include "engine/step/load_predictor.h"
+#include "engine/step/model_runner.h"
+#include "engine/step/request.h"
+#include "engine/step/step_histograms.h"
+#include "engine/step/step_passes.h"
+#include "engine/step/token_sink.h"
+#include "scheduler/scheduler.h"
+
+namespace tern {
+
+/// A request on its way from Engine::submit() to the loop. Its answers have the ids id … id + n
+/// - 1.
+struct Submission {
+  uint64_t id = 0;
+  Request request;
+  std::shared_ptr<TokenSink> sink;
+  TimePoint arrival;
+};
+
+/// Told what happens, so that the facade can account for it. Engine thread.
+class LoopObserver {
+ public:
+  virtual ~LoopObserver() = default;
+  virtual void on_step_begin(const StepPlan& plan) = 0;        ///< about to be computed
+  virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
+  virtual void on_first_token(const Submission& submission, TimePoint at) = 0;  ///< of an answer
+  virtual void on_ended(const Submission& submission) = 0;     ///< its last answer did
+};
+
+/// Engine thread only.
+class EngineLoop {
+ public:
+  /// All must outlive the loop; `observer` may be null.
+  EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
+             const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
+             LoopObserver* observer);
+  ~EngineLoop();
+
+  /// Hands a request to the scheduler; one that it refuses ends at once with its status.
+  void add(Submission submission);
+
+  /// Ends all answers of a live request with `status` (not ok); unknown ids are ignored.
+  void end(uint64_t id, const Status& status);
+
+  /// See Engine::pause, Engine::resume.
+  void pause(uint64_t id, Seconds at_most);
+  void resume(uint64_t id);
+
+  /// Ends all live requests with `status`.
+  void end_all(const Status& status);
+
+  /// One step, if there is something to compute; false where there was not, and will not be before
+  /// a request comes, resumes or ends.
+  bool step();
+
+  /// Goes on by what of `config` may change while running (see Scheduler::reconfigure); its
+  /// num_blocks and max_model_len are ignored. kInvalidArgument, with nothing changed, where it
+  /// asks for more than there is memory for since start.
+  Status reconfigure(SchedulerConfig config);
+
+  /// See Scheduler::flush_prefix_cache.
+  int32_t flush_prefix_cache() { return scheduler_->flush_prefix_cache(); }
+
+  /// Aborts the process where its books and the scheduler's disagree. Between steps; for tests.
+  void check_invariants() const;
+
+  bool has_work() const { return !requests_.empty(); }
+  SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
+  int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }
+  int32_t max_step_seqs() const { return max_step_seqs_; }
+  uint64_t num_prompt_tokens() const { return num_prompt_tokens_; }
+  uint64_t num_generated_tokens() const { return num_generated_tokens_; }
+  const StepHistograms& step_histograms() const { return step_histograms_; }
+  const Scheduler& scheduler() const { return *scheduler_; }
+  const LoadPredictor& predictor() const { return predictor_; }
+
+ private:
+  struct LiveRequest;
+  struct Answer;
+
+  void add_answer(LiveRequest& request, int32_t index);
+  Status schedule_answer(Answer& answer);
+  void schedule_held_answers(LiveRequest& request);
+  void expire_deadlines(TimePoint now);
+  void expire_pauses(TimePoint now);
+  void notice_admissions(const StepPlan& plan, TimePoint now);
+  void run_passes(const StepPlan& plan);
+  int32_t first_logits_position(const ScheduledSequence& scheduled) const;
+  void take_logits(const ScheduledSequence& scheduled, const BatchSlice& slice,
+                   MatView<const float> logits, SequenceResult& out);
+  Status report_prompt(Answer& answer, const BatchSlice& slice, MatView<const float> logits);
+  TokenEvent commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
+                           MatView<const float> logits, SequenceResult& out);
+  void observe_step(const StepPlan& plan, TimePoint began);
+  void note_sent(Answer& answer, const TokenEvent& event, TimePoint now);
+  void send_events();
+  void finish_answer(uint64_t id, TokenEvent event);
+
+  std::unique_ptr<Scheduler> scheduler_;
+  ModelRunner& runner_;
+  const DecodeStrategy& strategy_;
+  const Clock& clock_;
+  LoopObserver* const observer_;
+  BatchBuilder builder_;
+  Sampler sampler_;
+  StepPasses passes_;
+  std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
+  std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
+  std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
+  std::set<std::pair<TimePoint, uint64_t>> pauses_;                // their ends, by request
+
+  // Of the step in progress; kept for their memory.
+  std::vector<int32_t> first_logits_positions_;
+  StepResult result_;
+  std::vector<std::pair<uint64_t, TokenEvent>> events_;
+  std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token
+
+  const SchedulerConfig capacity_;  // as at start: what there is memory for
+  LoadPredictor predictor_;
+  int32_t max_step_seqs_ = 0;
+  uint64_t num_prompt_tokens_ = 0;
+  uint64_t num_generated_tokens_ = 0;
+  StepHistograms step_histograms_;
+};
+
+}  // namespace tern

@@ -1,0 +1,83 @@
+#include "engine/step/memory_plan.h"
+
+#include <cstdio>
+
+namespace tern {
+namespace {
+
+/// Three significant digits are not enough to tell a budget that fits from one that does not.
+std::string mib(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f MiB", double(bytes) / (1 << 20));
+  return text;
+}
+
+std::string parts(const MemoryPlan& p) {
+  return "weights " + mib(p.weight_bytes) + " + KV cache " + mib(p.kv_bytes) + " (" +
+         std::to_string(p.num_blocks) + " blocks of " + std::to_string(p.block_size) + " = " +
+         std::to_string(int64_t(p.num_blocks) * p.block_size) + " tokens) + workspace " +
+         mib(p.workspace_bytes) + " (steps of " + std::to_string(p.max_tokens) + " tokens)";
+}
+
+std::string limits(const MemoryInfo& m) {
+  std::string text = "available " + mib(m.available_bytes()) + " (machine " + mib(m.machine_bytes);
+  if (m.group)
+    text +=
+        ", control group " + mib(m.group->available_bytes) + " of its " + mib(m.group->limit_bytes);
+  return text + ")";
+}
+
+/// The most tokens of a step, by halves, that leave room for one block; 0 where none do.
+int64_t fitting_tokens(const Model& model, RunnerOptions options, const MemoryInfo& memory) {
+  options.num_blocks = 1;
+  while (options.limits.max_tokens > 1) {
+    options.limits.max_tokens /= 2;
+    options.limits.max_logits_rows =
+        std::min(options.limits.max_logits_rows, options.limits.max_tokens);
+    if (plan_memory(model, options, memory).total_bytes() <= memory.available_bytes())
+      return options.limits.max_tokens;
+  }
+  return 0;
+}
+
+std::string advice(const MemoryPlan& plan, const Model& model, const RunnerOptions& options) {
+  const uint64_t available = plan.memory.available_bytes();
+  const uint64_t fixed = plan.weight_bytes + plan.workspace_bytes;
+  const uint64_t block_bytes = model.kv_layout().bytes_per_token() * uint64_t(plan.block_size);
+  if (available >= fixed + block_bytes)
+    return "kv_cache_bytes of " + std::to_string((available - fixed) >> 20) + "MiB fits";
+  if (const int64_t tokens = fitting_tokens(model, options, plan.memory))
+    return "max_num_batched_tokens of " + std::to_string(tokens) +
+           " fits, with kv_cache_bytes of what is left";
+  return "no setting makes it fit: weights alone take " + mib(plan.weight_bytes);
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Model& model, const RunnerOptions& options, const MemoryInfo& memory) {
+  return {.weight_bytes = model.weight_bytes(),
+          .file_bytes = model.file_bytes(),
+          .kv_bytes = KvCache::bytes(model.kv_layout(), options.num_blocks, options.block_size),
+          .num_blocks = options.num_blocks,
+          .block_size = options.block_size,
+          .workspace_bytes = ForwardRunner::workspace_bytes(model, options.limits),
+          .max_tokens = options.limits.max_tokens,
+          .memory = memory};
+}
+
+Status check_fits(const MemoryPlan& plan, const Model& model, const RunnerOptions& options) {
+  if (plan.total_bytes() <= plan.memory.available_bytes()) return {};
+  return Status(Code::kResourceExhausted, "the model does not fit into memory: " + parts(plan) +
+                                              " = " + mib(plan.total_bytes()) + ", " +
+                                              limits(plan.memory) + ": " +
+                                              advice(plan, model, options));
+}
+
+std::string describe(const MemoryPlan& plan) {
+  std::string text = "memory plan: " + parts(plan) + " = " + mib(plan.total_bytes()) + ", beside " +
+                     mib(plan.memory.resident_bytes) + " of the process";
+  if (plan.file_bytes > 0) text += " and " + mib(plan.file_bytes) + " read in the model's file";
+  return text + "; " + limits(plan.memory);
+}
+
+}  // namespace tern

@@ -1,0 +1,55 @@
+#include "engine/step/build_batch.h"
+
+#include <catch2/catch.hpp>
+
+using namespace tern;
+
+namespace {
+
+template <class T>
+std::vector<T> list(std::span<const T> s) {
+  return {s.begin(), s.end()};
+}
+
+}  // namespace
+
+TEST_CASE("a plan becomes flat arrays", "[runtime][batch]") {
+  SchedulerConfig config;
+  config.block_size = 4;
+  config.max_num_seqs = 3;
+  config.max_num_batched_tokens = 16;
+  config.max_model_len = 32;
+  Sequence decode, prefill;
+  decode.token_ids = {10, 11, 12, 13, 14, 15};
+  decode.num_computed_tokens = 5;
+  decode.block_table = {7, 2};
+  prefill.token_ids = {20, 21, 22, 23, 24, 25, 26, 27, 28, 29};
+  prefill.num_computed_tokens = 3;
+  prefill.block_table = {5, 9, 1, 8};  // the last is reserved, not reached
+  StepPlan plan;
+  plan.sequences = {{&decode, 1}, {&prefill, 6}};
+  plan.num_tokens = 7;
+
+  BatchBuilder builder(config);
+  for (int round = 0; round < 2; ++round) {  // the arrays are reused
+    const StepBatch b = builder.build(plan, {1, 2});
+    CHECK(list(b.token_ids) == std::vector<int32_t>{15, 23, 24, 25, 26, 27, 28});
+    CHECK(list(b.positions) == std::vector<int32_t>{5, 3, 4, 5, 6, 7, 8});
+    CHECK(list(b.slot_mapping) ==
+          std::vector<int64_t>{2 * 4 + 1, 5 * 4 + 3, 9 * 4, 9 * 4 + 1, 9 * 4 + 2, 9 * 4 + 3, 4});
+    CHECK(list(b.cu_seqlens_q) == std::vector<int32_t>{0, 1, 7});
+    CHECK(list(b.context_lens) == std::vector<int32_t>{6, 9});
+    CHECK(list(b.logits_rows) == std::vector<int32_t>{0, 5, 6});
+    REQUIRE(b.block_table.rows == 2);
+    REQUIRE(b.block_table.cols == 3);
+    CHECK(std::vector<int32_t>(b.block_table.row(0), b.block_table.row(0) + 3) ==
+          std::vector<int32_t>{7, 2, 0});
+    CHECK(std::vector<int32_t>(b.block_table.row(1), b.block_table.row(1) + 3) ==
+          std::vector<int32_t>{5, 9, 1});
+    CHECK(b.num_tokens() == 7);
+    CHECK(b.num_seqs() == 2);
+  }
+  const StepBatch none = builder.build({}, {});
+  CHECK(none.num_tokens() == 0);
+  CHECK(none.num_seqs() == 0);
+}

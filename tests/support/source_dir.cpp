@@ -1,0 +1,9 @@
+#include "tests/support/source_dir.h"
+
+namespace tern {
+
+std::string source_path(std::string_view relative) {
+  return std::string(TERN_SOURCE_DIR "/").append(relative);
+}
+
+}  // namespace tern

@@ -1,0 +1,13 @@
+// Where the sources of this build stand.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tern {
+
+/// The path of `relative` ("tests/data/golden/llama") in the source tree. One library holds the tree's own path, so that
+/// a compiler cache serves the tests of every checkout.
+std::string source_path(std::string_view relative);
+
+}  // namespace tern
