@@ -146,9 +146,8 @@ Result<json> bench_step(const BenchStepOptions& options,
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, options.on_load));
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(parts.scheduler));
   const SteadyClock clock;
-  const auto strategy =
-      make_autoregressive(parts.assets.tokenizer.get(), parts.assets.info.eos_token_ids);
-  EngineLoop loop(std::move(scheduler), *parts.runner, *strategy, parts.assets.info.vocab_size,
+  const DecodeStrategies strategies(parts.assets.tokenizer.get(), parts.assets.info.eos_token_ids);
+  EngineLoop loop(std::move(scheduler), *parts.runner, strategies, parts.assets.info.vocab_size,
                   clock, nullptr);
 
   Run run{loop, options, parts.assets.info.vocab_size, log};

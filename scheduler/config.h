@@ -16,6 +16,10 @@ struct SchedulerConfig {
   int32_t max_num_seqs = 64;  ///< sequences running at once
   /// Tokens of one step, at least max_num_seqs; longer prompts are prefilled in chunks.
   int32_t max_num_batched_tokens = 512;
+  /// Rows of logits that a step can give, at least max_num_seqs; 0 stands for max_num_seqs. A
+  /// prompt whose own log-probabilities are wanted is prefilled in chunks of what is left of them.
+  /// Counts at start only, as the memory for them is taken then.
+  int32_t max_logits_rows = 0;
   int32_t num_blocks = 0;     ///< KV blocks of the pool
   int32_t block_size = 16;    ///< tokens a KV block
   int32_t max_model_len = 0;  ///< tokens of one sequence, prompt and answer

@@ -69,7 +69,10 @@ void Scheduler::check_invariants() const {
 }
 
 Scheduler::Impl::Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy)
-    : config(config), policy(std::move(policy)), blocks(config.num_blocks) {
+    : config(config),
+      max_logits_rows(config.max_logits_rows > 0 ? config.max_logits_rows : config.max_num_seqs),
+      policy(std::move(policy)),
+      blocks(config.num_blocks) {
   running.reserve(config.max_num_seqs);
   plan.sequences.reserve(config.max_num_seqs);
   plan.preempted.reserve(config.max_num_seqs);
@@ -165,7 +168,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult&
       TERN_CHECK(own != nullptr, "commit() lacks a result, or has them out of the plan's order");
       apply(entry, *own);
     }
-    entry.num_scheduled = 0;
+    entry.num_scheduled = entry.num_draft = 0;
     if (entry.is_aborted || own->finished) ended.push_back(retire(entry));
   }
   TERN_CHECK(next == result.sequences.end(), "commit() has a result for what the plan lacks");
@@ -175,10 +178,18 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult&
 
 void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
   Sequence& seq = *entry.sequence;
-  const int32_t end = seq.num_computed_tokens + entry.num_scheduled;
-  const bool produces_token = end == seq.num_tokens();
-  TERN_CHECK(result.token_ids.size() <= produces_token,
-             "a chunk gives at most one token, the last");
+  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
+  const int32_t num_known = entry.num_scheduled - entry.num_draft;
+  const int32_t num_rejected = entry.num_scheduled - result.num_kept;
+  const int32_t num_kept_drafts = std::max(entry.num_draft - num_rejected, 0);
+  const bool produces_token = seq.num_computed_tokens + num_known == seq.num_tokens();
+  TERN_CHECK(result.num_kept >= 0 && num_rejected >= 0, "a row stays computed or does not");
+  TERN_CHECK(result.token_ids.empty() || produces_token, "an unfinished prefill gives no token");
+  TERN_CHECK(
+      result.token_ids.size() >= static_cast<size_t>(num_kept_drafts) &&
+          std::equal(drafts.begin(), drafts.begin() + num_kept_drafts, result.token_ids.begin()),
+      "the drafts that stay are the tokens that are appended");
+  const int32_t end = seq.num_computed_tokens + result.num_kept;
   const int32_t num_recomputed =
       std::max(0, std::min(end, entry.num_ever_computed) - seq.num_computed_tokens);
   seq.num_recomputed_tokens += num_recomputed;
@@ -187,17 +198,32 @@ void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
 
   seq.num_computed_tokens = end;
   seq.token_ids.insert(seq.token_ids.end(), result.token_ids.begin(), result.token_ids.end());
-  publish_full_blocks(entry);
+  seq.demand.reset();
+  shrink_block_table(entry);
+  publish_full_blocks(entry, seq.num_computed_tokens);
+  TERN_CHECK(seq.num_output_tokens() <= seq.max_tokens, "more tokens than max_tokens");
   if (result.finished) return;
-  TERN_CHECK(num_missing_tokens(seq) > 0, "a sequence that goes on needs the token it produced");
+  TERN_CHECK(num_missing_tokens(seq) > 0, "a sequence that goes on needs a token to compute");
   TERN_CHECK(!produces_token || seq.num_output_tokens() < seq.max_tokens,
              "a sequence goes on beyond max_tokens");
 }
 
-void Scheduler::Impl::publish_full_blocks(Entry& entry) {
+// The blocks that rejected rows alone have used return.
+void Scheduler::Impl::shrink_block_table(Entry& entry) {
+  if (entry.is_safe) return;
+  Sequence& seq = *entry.sequence;
+  const auto num_needed = static_cast<size_t>(num_blocks_for(seq.num_computed_tokens));
+  while (seq.block_table.size() > num_needed) {
+    blocks.free(seq.block_table.back());
+    seq.block_table.pop_back();
+  }
+}
+
+// Those of its first `num_tokens` tokens, which are known and computed.
+void Scheduler::Impl::publish_full_blocks(Entry& entry, int32_t num_tokens) {
   if (!config.enable_prefix_caching) return;
   const Sequence& seq = *entry.sequence;
-  const int32_t num_full = seq.num_computed_tokens / config.block_size;
+  const int32_t num_full = num_tokens / config.block_size;
   hash_blocks(entry, num_full);
   for (int32_t& i = entry.num_published; i < num_full; ++i) {
     blocks.publish(seq.block_table[i], entry.block_hashes[i]);
@@ -291,8 +317,7 @@ void Scheduler::Impl::check_invariants() const {
       continue;
     }
     ++num_running;
-    TERN_CHECK(!plan.empty() || num_missing_tokens(seq) == 1 || &entry == running.back(),
-               "only the sequence admitted last can be amid its prefill");
+    TERN_CHECK(entry.num_draft <= entry.num_scheduled, "drafts are rows");
     TERN_CHECK(std::count(running.begin(), running.end(), &entry) == 1, "runs, so listed once");
     const auto num_owned = static_cast<int32_t>(seq.block_table.size());
     const int32_t num_tokens = entry.is_safe ? seq.num_prompt_tokens + seq.max_tokens

@@ -19,8 +19,9 @@ namespace tern {
 ///
 /// Rules (docs/engine-contract.md):
 /// - Running sequences come first, in the order they were admitted: a decode takes one token, a
-///   prefill what is left of max_num_batched_tokens. Nothing is admitted behind a prefill that is
-///   not through, so that no decode ever waits for a long prompt.
+///   prefill what is left of max_num_batched_tokens and max_logits_rows once all that run behind it
+///   have one. Nothing is admitted behind a prefill that is not through, so that no decode ever
+///   waits for a long prompt.
 /// - Then waiting ones are admitted in the policy's order while max_num_seqs, the token budget and
 ///   blocks last. One is admitted when blocks for all its known tokens are there, though it takes
 ///   them step by step. The policy's next is never skipped; nothing is admitted in a step that
@@ -29,6 +30,9 @@ namespace tern {
 ///   policy's order goes first, which may be itself): the victim loses its blocks, waits again
 ///   ahead of its class, and recomputes. What it had published stays in the prefix cache until
 ///   evicted.
+/// - Drafts (Sequence::demand) come last of all: they take what tokens, rows of logits and blocks
+/// the
+///   step has left, in running order, and preempt nobody.
 /// - A sequence preempted max_preemptions times is admitted again only with all blocks for prompt +
 ///   max_tokens, and is never a victim then.
 class Scheduler {
@@ -48,7 +52,8 @@ class Scheduler {
 
   /// The outcome of the last plan: one result for each of its sequences that was not aborted
   /// meanwhile (results for aborted ones are ignored), in the plan's order. Appends tokens,
-  /// publishes full blocks to the prefix cache, frees what ended. Returns the sequences that ended:
+  /// publishes full blocks of rows that stay to the prefix cache, frees what ended and the blocks
+  /// that rejected drafts alone have used. Returns the sequences that ended:
   /// finished, or aborted since schedule(). The plan is empty afterwards.
   std::vector<std::unique_ptr<Sequence>> commit(const StepResult& result);
 

@@ -10,11 +10,14 @@
 
 namespace tern {
 
-/// No decode starves behind a prefill. *Only the sequence admitted last can lack more than one
-/// token when a step begins*: nothing is admitted behind a prefill that was cut short, as either
-/// the budget cut it, and none is left, or the blocks did, and an admission needs at least one. So
-/// a step in running order serves all decodes first, each finds budget (max_num_batched_tokens >=
-/// max_num_seqs), and what is left, at least one token, is the prefill's.
+/// No decode starves behind a prefill. A step serves what runs in running order, and leaves one
+/// token of the budget and one row of logits for each that runs behind (max_num_batched_tokens and
+/// max_logits_rows are at least max_num_seqs). So whatever runs finds a token in each step, but a
+/// sequence that gives way for its blocks. Nothing is admitted behind a prefill that was cut short.
+///
+/// Drafts come last: after all known tokens and all admissions, out of the tokens, rows of logits
+/// and blocks that are left. They preempt nobody, and the blocks that they alone needed are free
+/// again after commit(). So what follows holds with and without them.
 ///
 /// Progress, of what is not paused (that counts as gone until it is resumed). Let a running
 /// sequence be *safe* if it owns all blocks for prompt + max_tokens.
@@ -29,20 +32,28 @@ namespace tern {
 ///       them and gives way. So the first of the unsafe ones in that order is scheduled, unless it
 ///       is the only one left and no block is available: then safe ones hold the other blocks
 ///       (alone it fits the pool), and they are scheduled, as they need none.
-/// 3. A non-empty plan computes a token, and between two of its preemptions (finitely many, by 1) a
-///    sequence has at most prompt + max_tokens of them to compute. So everything ends: no deadlock,
-///    no livelock, for any pool that add() lets a sequence into, down to a single block.
+/// 3. A non-empty plan computes a known token, and between two of its preemptions (finitely many,
+///    by 1) a sequence has at most prompt + max_tokens of them to compute, if every result keeps
+///    the known tokens. So everything ends: no deadlock, no livelock, for any pool that add() lets
+///    a sequence into, down to a single block. (A strategy that keeps fewer has to see to its end
+///    itself.)
 struct Scheduler::Impl {
   /// A live sequence, and what only the scheduler needs to know of it.
   struct Entry {
     std::unique_ptr<Sequence> sequence;
     std::vector<Sha256> block_hashes;  // of its leading full blocks, as far as somebody asked
     int32_t num_published = 0;         // leading blocks that the prefix cache gave or was offered
-    int32_t num_scheduled = 0;         // tokens in the plan being made or in flight
+    int32_t num_scheduled = 0;         // rows in the plan being made or in flight
+    int32_t num_draft = 0;             // of these, drafts
     int32_t num_ever_computed = 0;     // tokens below this one are *re*computed
     bool is_safe = false;              // owns all blocks it can ever need: never a victim
     bool is_aborted = false;           // leaves at the commit() of the step in flight
     bool is_paused = false;            // waits, and the policy does not know it
+
+    // Some of its known tokens are not in the plan.
+    bool is_cut_short() const {
+      return num_scheduled < sequence->num_tokens() - sequence->num_computed_tokens;
+    }
   };
 
   Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy);
@@ -59,14 +70,17 @@ struct Scheduler::Impl {
   void check_invariants() const;
 
   void apply(Entry& entry, const SequenceResult& result);
-  void publish_full_blocks(Entry& entry);
+  void publish_full_blocks(Entry& entry, int32_t num_tokens);
   void release_blocks(Entry& entry);
+  void shrink_block_table(Entry& entry);
   std::unique_ptr<Sequence> retire(Entry& entry);
 
   // scheduler_plan.cpp
   const StepPlan& schedule(TimePoint now);
   void schedule_running(TimePoint now);
-  void schedule_tokens(Entry& entry, TimePoint now);
+  void schedule_tokens(Entry& entry, int32_t num_behind, TimePoint now);
+  void schedule_drafts();
+  void schedule_rows(Entry& entry, int32_t num_rows);
   void admit_waiting(TimePoint now);
   bool has_place(PriorityClass priority) const;
   bool try_admit(Entry& entry);
@@ -83,10 +97,14 @@ struct Scheduler::Impl {
     return std::max(config.max_num_batched_tokens, static_cast<int32_t>(running.size())) -
            plan.num_tokens;
   }
+  int32_t output_budget() const {
+    return std::max(max_logits_rows, static_cast<int32_t>(running.size())) - plan.num_outputs;
+  }
   int32_t num_blocks_for(int32_t num_tokens) const;
   int32_t room(const Sequence& seq) const;
 
   SchedulerConfig config;
+  const int32_t max_logits_rows;  // as at start
   std::unique_ptr<Policy> policy;
   BlockManager blocks;
   PrefixHasher hasher;
@@ -103,6 +121,17 @@ struct Scheduler::Impl {
 /// Known tokens whose KV is not stored yet. A running sequence has at least one.
 inline int32_t num_missing_tokens(const Sequence& seq) {
   return seq.num_tokens() - seq.num_computed_tokens;
+}
+
+/// How many of the next `num_rows` rows give logits.
+inline int32_t num_outputs_of(const Sequence& seq, int32_t num_rows) {
+  return std::clamp(seq.num_computed_tokens + num_rows - seq.first_output_position(), 0, num_rows);
+}
+
+/// How many of the next rows can be computed with `num_outputs` rows of logits, if no other limit
+/// is met before.
+inline int64_t num_rows_with(const Sequence& seq, int32_t num_outputs) {
+  return int64_t{num_outputs} + std::max(seq.first_output_position() - seq.num_computed_tokens, 0);
 }
 
 }  // namespace tern

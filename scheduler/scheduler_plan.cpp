@@ -10,14 +10,18 @@ namespace tern {
 const StepPlan& Scheduler::Impl::schedule(TimePoint now) {
   TERN_CHECK(plan.empty(), "schedule() before the commit() of the last plan");
   plan.preempted.clear();
-  plan.num_tokens = 0;
+  plan.num_tokens = plan.num_outputs = 0;
 
   schedule_running(now);
-  if (plan.preempted.empty()) admit_waiting(now);
+  const auto is_cut_short = [](const Entry* entry) { return entry->is_cut_short(); };
+  if (plan.preempted.empty() && std::none_of(running.begin(), running.end(), is_cut_short))
+    admit_waiting(now);
+  schedule_drafts();
 
   for (const Entry* entry : running) {
-    if (entry->num_scheduled == 0) continue;
-    plan.sequences.push_back({entry->sequence.get(), entry->num_scheduled});
+    const Sequence& seq = *entry->sequence;
+    plan.sequences.push_back({entry->sequence.get(), entry->num_scheduled, entry->num_draft,
+                              num_outputs_of(seq, entry->num_scheduled)});
   }
   counters.num_steps += !plan.empty();
   counters.num_scheduled_tokens += plan.num_tokens;
@@ -28,35 +32,62 @@ void Scheduler::Impl::schedule_running(TimePoint now) {
   const auto is_victim = [](const Entry* e) {
     return e->sequence->state != SequenceState::kRunning;
   };
-  for (Entry* entry : running) {
-    if (!is_victim(entry)) schedule_tokens(*entry, now);
+  for (size_t i = 0; i < running.size(); ++i) {
+    const auto num_behind = static_cast<int32_t>(running.size() - i - 1);
+    if (!is_victim(running[i])) schedule_tokens(*running[i], num_behind, now);
   }
   std::erase_if(running, is_victim);  // only now: the loop walked the list
 }
 
-// As many tokens as budget and blocks allow. Where not one more fits, others give way, or it does.
-void Scheduler::Impl::schedule_tokens(Entry& entry, TimePoint now) {
+// As many known tokens as budget and blocks allow, and what runs behind leaves. Where not one more
+// fits, others give way, or it does.
+void Scheduler::Impl::schedule_tokens(Entry& entry, int32_t num_behind, TimePoint now) {
   Sequence& seq = *entry.sequence;
-  const int32_t wanted = std::min(num_missing_tokens(seq), budget());
+  const auto wanted =
+      static_cast<int32_t>(std::min<int64_t>({num_missing_tokens(seq), budget() - num_behind,
+                                              num_rows_with(seq, output_budget() - num_behind)}));
   TERN_CHECK(wanted > 0, "every running sequence finds budget");
   while (room(seq) == 0) {
     Entry& victim = last_unsafe();
     preempt(victim, now);
     if (&victim == &entry) return;
   }
-  entry.num_scheduled = std::min(wanted, room(seq));
-  plan.num_tokens += entry.num_scheduled;
-  grow_block_table(seq, num_blocks_for(seq.num_computed_tokens + entry.num_scheduled));
+  schedule_rows(entry, std::min(wanted, room(seq)));
+}
+
+// What is left once everything known has its place.
+void Scheduler::Impl::schedule_drafts() {
+  for (Entry* entry : running) {
+    Sequence& seq = *entry->sequence;
+    if (seq.demand.draft_token_ids.empty() || entry->is_cut_short()) continue;
+    const int32_t num_outputs = num_outputs_of(seq, entry->num_scheduled) + output_budget();
+    const auto num_draft = static_cast<int32_t>(
+        std::min<int64_t>({static_cast<int64_t>(seq.demand.draft_token_ids.size()),
+                           seq.max_draft_tokens(), budget(), room(seq) - entry->num_scheduled,
+                           num_rows_with(seq, num_outputs) - entry->num_scheduled}));
+    entry->num_draft = num_draft;
+    schedule_rows(*entry, entry->num_scheduled + num_draft);
+  }
+}
+
+// So many rows in all, for which there are blocks.
+void Scheduler::Impl::schedule_rows(Entry& entry, int32_t num_rows) {
+  Sequence& seq = *entry.sequence;
+  plan.num_tokens += num_rows - entry.num_scheduled;
+  plan.num_outputs += num_outputs_of(seq, num_rows) - num_outputs_of(seq, entry.num_scheduled);
+  entry.num_scheduled = num_rows;
+  grow_block_table(seq, num_blocks_for(seq.num_computed_tokens + num_rows));
 }
 
 void Scheduler::Impl::admit_waiting(TimePoint now) {
-  while (budget() > 0) {
+  while (budget() > 0 && output_budget() > 0) {
     const Sequence* next = policy->next(now);
     if (next == nullptr || !has_place(next->priority)) break;
     Entry& entry = entries.at(next->id);
     if (!try_admit(entry)) break;  // whoever is next is never overtaken by a smaller one
     running.push_back(&entry);
-    schedule_tokens(entry, now);
+    schedule_tokens(entry, 0, now);
+    if (entry.is_cut_short()) break;
   }
 }
 
@@ -138,6 +169,7 @@ void Scheduler::Impl::preempt(Entry& entry, TimePoint now) {
   Sequence& seq = *entry.sequence;
   plan.preempted.push_back(seq.id);
   plan.num_tokens -= entry.num_scheduled;
+  plan.num_outputs -= num_outputs_of(seq, entry.num_scheduled);
   entry.num_scheduled = 0;
   put_out(entry);
   ++seq.num_preemptions;

@@ -26,6 +26,24 @@ enum class SequenceState : uint8_t {
   kFinished,  ///< ended or aborted: owns no blocks, no longer known to the scheduler
 };
 
+/// What the next step that computes a sequence is to do besides computing its known tokens. The
+/// default is that of autoregressive decoding: nothing, and logits for the last known token.
+struct Demand {
+  /// Guesses of the tokens that follow the last known one. They are computed behind it, as far as
+  /// the step has tokens, rows of logits and blocks that nobody else of it needs, in order: what
+  /// does not fit is left out from the end.
+  std::vector<int32_t> draft_token_ids;
+
+  /// How many of the last of all known tokens and drafts give logits. A prefill that does not reach
+  /// them gives none, one that reaches a part gives these.
+  int32_t num_outputs = 1;
+
+  void reset() {
+    draft_token_ids.clear();
+    num_outputs = 1;
+  }
+};
+
 struct Sequence {
   // Set by the caller before add(); the scheduler never changes them.
   uint64_t id = 0;  ///< unique among live sequences
@@ -36,6 +54,10 @@ struct Sequence {
   int32_t num_prompt_tokens = 0;     ///< >= 1
   int32_t max_tokens = 0;            ///< most tokens that commit() may append; 0: the prompt alone
   bool bypass_prefix_cache = false;  ///< read no cached block (its own blocks are still published)
+
+  /// Set by the caller before add() and between commit() and schedule(). The commit() of a step
+  /// that computed the sequence resets it.
+  Demand demand;
 
   // Owned by the scheduler from add() on.
   std::vector<int32_t> token_ids;  ///< prompt, then answer
@@ -49,6 +71,19 @@ struct Sequence {
   /// Most tokens whose KV is ever computed: the last one of the answer is not fed back.
   int64_t max_computed_tokens() const {
     return int64_t(num_prompt_tokens) + std::max(max_tokens - 1, 0);
+  }
+  /// Drafts beyond these would be guesses of tokens that are never fed back: they are not computed.
+  int32_t max_draft_tokens() const {
+    return static_cast<int32_t>(std::max<int64_t>(max_computed_tokens() - num_tokens(), 0));
+  }
+  /// The token that a row at `position` computes: a known one, or a draft.
+  int32_t token_at(int32_t position) const {
+    return position < num_tokens() ? token_ids[position]
+                                   : demand.draft_token_ids[position - num_tokens()];
+  }
+  /// From this position on rows give logits; may be negative.
+  int32_t first_output_position() const {
+    return num_tokens() + static_cast<int32_t>(demand.draft_token_ids.size()) - demand.num_outputs;
   }
   int32_t num_tokens() const { return static_cast<int32_t>(token_ids.size()); }
   int32_t num_output_tokens() const { return num_tokens() - num_prompt_tokens; }

@@ -12,8 +12,8 @@ bool contains(const std::vector<int32_t>& ids, int32_t id) {
 
 class Autoregressive final : public DecodeStrategy {
  public:
-  Autoregressive(const Tokenizer* tokenizer, std::vector<int32_t> eos_token_ids)
-      : tokenizer_(tokenizer), eos_token_ids_(std::move(eos_token_ids)) {}
+  Autoregressive(const Tokenizer* tokenizer, const std::vector<int32_t>& eos_token_ids)
+      : tokenizer_(tokenizer), eos_token_ids_(eos_token_ids) {}
 
   DecodeState start(const SamplingParams& params, std::span<const int32_t> prompt) const override {
     DecodeState state;
@@ -32,16 +32,12 @@ class Autoregressive final : public DecodeStrategy {
     return state;
   }
 
-  int32_t num_logits_rows(const ScheduledSequence& scheduled) const override {
-    return scheduled.produces_token() ? 1 : 0;
-  }
-
-  Result<Commit> commit(DecodeState& state, std::span<const int32_t> output_token_ids,
-                        MatView<const float> logits, Sampler& sampler) const override {
-    const std::span<const float> row(logits.row(0), size_t(logits.cols));
+  Result<Commit> commit(DecodeState& state, const ComputedRows& rows,
+                        Sampler& sampler) const override {
+    const std::span<const float> row(rows.logits.row(0), size_t(rows.logits.cols));
     TERN_ASSIGN(const int32_t id, sampler.sample(row, state.params,
                                                  {.position = uint64_t(state.num_output_tokens),
-                                                  .output_token_ids = output_token_ids,
+                                                  .output_token_ids = rows.output_token_ids,
                                                   .end_token_ids = state.end_token_ids,
                                                   .counts = &state.counts}));
     ++state.num_output_tokens;
@@ -105,8 +101,8 @@ class Autoregressive final : public DecodeStrategy {
 }  // namespace
 
 std::unique_ptr<DecodeStrategy> make_autoregressive(const Tokenizer* tokenizer,
-                                                    std::vector<int32_t> eos_token_ids) {
-  return std::make_unique<Autoregressive>(tokenizer, std::move(eos_token_ids));
+                                                    const std::vector<int32_t>& eos_token_ids) {
+  return std::make_unique<Autoregressive>(tokenizer, eos_token_ids);
 }
 
 }  // namespace tern

@@ -1,5 +1,5 @@
-// How a sequence's answer comes about: which rows of a step give logits, and which tokens they
-// commit.
+// How a sequence's answer comes about: what a step is to compute for it, and which tokens come of
+// it.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,25 @@ struct DecodeState {
   int32_t num_output_tokens = 0;
 };
 
+/// What a step has computed of one answer, as far as its last known token and the drafts behind it.
+struct ComputedRows {
+  std::span<const int32_t> output_token_ids;  ///< the answer so far
+
+  /// Those of the demanded drafts that were computed, from the first on: a step without room for
+  /// all leaves some out.
+  std::span<const int32_t> draft_token_ids;
+
+  /// [num_outputs, vocab_size], of the last rows: the demanded ones without those of drafts that
+  /// were left out.
+  MatView<const float> logits;
+};
+
 /// What one step gave a request.
 struct Commit {
-  std::vector<int32_t> token_ids;       ///< to append to the sequence, and to tell the client
+  /// How many of the last rows that were computed do not stay: drafts that were wrong, or lie
+  /// behind one. Token_ids begins with the drafts that stay.
+  int32_t num_rejected = 0;
+  std::vector<int32_t> token_ids;  ///< any number, to append to the sequence and tell the client
   std::vector<TokenLogprobs> logprobs;  ///< of them, where the request wants them
   std::string text;                     ///< to tell the client: whole characters
   bool finished = false;
@@ -51,20 +67,25 @@ class DecodeStrategy {
   virtual DecodeState start(const SamplingParams& params,
                             std::span<const int32_t> prompt) const = 0;
 
-  /// How many of the last rows of a scheduled chunk give logits; 0 for a prefill that is not
-  /// complete.
-  virtual int32_t num_logits_rows(const ScheduledSequence& scheduled) const = 0;
+  /// What the next step is to compute of `seq` behind its known tokens; `demand` comes with its
+  /// default. Asked before the first step and after each that computed some of the sequence; the
+  /// step may be a later one, but the tokens are those of `seq` then, too. Drafts are token ids of
+  /// the vocabulary, those beyond seq.max_draft_tokens() are not computed; num_outputs is at most 1
+  /// more than there are drafts. Allocates nothing once it has been called with as many drafts.
+  virtual void demand(DecodeState& state, const Sequence& seq, Demand& demand) const {
+    (void)state, (void)seq, (void)demand;
+  }
 
-  /// Turns those rows [num_logits_rows, vocab_size] into tokens and text. `output_token_ids`: the
-  /// answer so far. kInternal on a numeric fault, kInvalidArgument where the request's masks leave
-  /// no token: only this request ends.
-  virtual Result<Commit> commit(DecodeState& state, std::span<const int32_t> output_token_ids,
-                                MatView<const float> logits, Sampler& sampler) const = 0;
+  /// Turns what was computed into tokens and text, once the last known token was. kInternal on a
+  /// numeric fault, kInvalidArgument where the request's masks leave no token: only this request
+  /// ends.
+  virtual Result<Commit> commit(DecodeState& state, const ComputedRows& rows,
+                                Sampler& sampler) const = 0;
 };
 
 /// One token a step. `tokenizer` may be null (then there is no text); `eos_token_ids` end an answer
 /// unless the request ignores them.
 std::unique_ptr<DecodeStrategy> make_autoregressive(const Tokenizer* tokenizer,
-                                                    std::vector<int32_t> eos_token_ids);
+                                                    const std::vector<int32_t>& eos_token_ids);
 
 }  // namespace tern

@@ -12,6 +12,9 @@ namespace tern {
 struct StepBatch {
   std::span<const int32_t> token_ids;  ///< [num_tokens]
   std::span<const int32_t> positions;  ///< [num_tokens], in their sequences
+  /// [num_tokens]: how many of its sequence's positions, from 0 on, a row sees; position + 1 where
+  /// it is causal.
+  std::span<const int32_t> visible_end;
   std::span<const int64_t>
       slot_mapping;  ///< [num_tokens]: block * block_size + offset of each token's KV
   std::span<const int32_t> cu_seqlens_q;  ///< [num_seqs + 1]: rows of sequence s are [s], [s + 1]

@@ -18,12 +18,13 @@ Status shut_down() {
 }  // namespace
 
 EngineCore::EngineCore(ModelAssets assets, const QueueLimits& limits, const Clock& clock,
-                       std::unique_ptr<Scheduler> scheduler, std::unique_ptr<ModelRunner> runner)
+                       std::unique_ptr<Scheduler> scheduler, std::unique_ptr<ModelRunner> runner,
+                       std::span<const StrategyRow> more_strategies)
     : assets_(std::move(assets)),
       clock_(clock),
       runner_(std::move(runner)),
-      strategy_(make_autoregressive(assets_.tokenizer.get(), assets_.info.eos_token_ids)),
-      loop_(std::move(scheduler), *runner_, *strategy_, assets_.info.vocab_size, clock_, this),
+      strategies_(assets_.tokenizer.get(), assets_.info.eos_token_ids, more_strategies),
+      loop_(std::move(scheduler), *runner_, strategies_, assets_.info.vocab_size, clock_, this),
       admission_(limits),
       predictor_(loop_.predictor()),
       last_step_end_(clock.now()),
@@ -63,6 +64,7 @@ Status EngineCore::register_request(uint64_t id, const Request& request) {
 
 Result<uint64_t> EngineCore::submit(Request request, std::shared_ptr<TokenSink> sink) {
   TERN_TRY(check_request(assets_.info, assets_.tokenizer.get(), request));
+  TERN_TRY(strategies_.find(request.strategy).status());
   if (const auto failure = fail_point("engine.submit")) return *failure;
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_id_;
@@ -252,7 +254,7 @@ void EngineCore::on_step_begin(const StepPlan& plan) {
     if (!live) continue;
     RequestState& state = live->state;
     state.is_preempted = false;
-    const int32_t computed = s.sequence->num_computed_tokens + s.num_tokens;
+    const int32_t computed = s.sequence->num_computed_tokens + s.num_tokens - s.num_draft;
     state.computed_tokens = state.n == 1 ? computed : std::max(state.computed_tokens, computed);
     state.completion_tokens = std::max(state.completion_tokens, s.sequence->num_output_tokens());
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -44,9 +45,11 @@ class EngineCore : public Engine, private LoopObserver {
   void check_invariants() const;
 
  protected:
-  /// `clock` must outlive the engine.
+  /// `clock` must outlive the engine. Requests may be decoded by `more_strategies` besides tern's
+  /// own.
   EngineCore(ModelAssets assets, const QueueLimits& limits, const Clock& clock,
-             std::unique_ptr<Scheduler> scheduler, std::unique_ptr<ModelRunner> runner);
+             std::unique_ptr<Scheduler> scheduler, std::unique_ptr<ModelRunner> runner,
+             std::span<const StrategyRow> more_strategies = {});
 
   /// Takes what has come and runs a step, if there is one to run. False where stop() was called:
   /// all that lived has ended then, and no turn may follow.
@@ -77,7 +80,7 @@ class EngineCore : public Engine, private LoopObserver {
   const ModelAssets assets_;
   const Clock& clock_;
   const std::unique_ptr<ModelRunner> runner_;
-  const std::unique_ptr<DecodeStrategy> strategy_;
+  const DecodeStrategies strategies_;
   // Engine thread only.
   EngineLoop loop_;
   bool stepped_ = false;          // the last turn ran a step

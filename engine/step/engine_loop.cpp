@@ -11,6 +11,7 @@ namespace tern {
 /// A request between add() and the end of its last answer.
 struct EngineLoop::LiveRequest {
   Submission submission;
+  const DecodeStrategy* strategy = nullptr;
   int32_t num_live = 0;  // answers that have not ended
   bool is_dequeued = false;
   std::optional<TimePoint> paused_until;
@@ -27,7 +28,9 @@ struct EngineLoop::Answer {
   LiveRequest* request = nullptr;  // outlives its answers
   int32_t index = 0;
   DecodeState decode;
-  int32_t num_reported = 0;  // prompt tokens whose log-probabilities the sink has, where wanted
+  Sequence* sequence = nullptr;  // the scheduler's, once it has it
+  int32_t num_outputs = 1;       // of the sequence's demand, what its strategy has asked for
+  int32_t num_reported = 0;      // prompt tokens whose log-probabilities the sink has, where wanted
   bool is_admitted = false;
   TimePoint admitted_at;
   std::optional<TimePoint> first_token_at, last_sent_at;  // when the sink had them
@@ -40,16 +43,16 @@ struct EngineLoop::Answer {
 };
 
 EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
-                       const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
+                       const DecodeStrategies& strategies, int32_t vocab_size, const Clock& clock,
                        LoopObserver* observer)
     : scheduler_(std::move(scheduler)),
       runner_(runner),
-      strategy_(strategy),
+      strategies_(strategies),
+      vocab_size_(vocab_size),
       clock_(clock),
       observer_(observer),
       builder_(scheduler_->config()),
       sampler_(vocab_size),
-      passes_(scheduler_->config()),
       capacity_(scheduler_->config()),
       predictor_(scheduler_->config()) {}
 
@@ -83,7 +86,11 @@ void EngineLoop::add(Submission submission) {
   const std::optional<TimePoint>& deadline = request.submission.request.deadline;
   if (deadline) deadlines_.insert({*deadline, id});
 
+  const Result<const DecodeStrategy*> strategy =
+      strategies_.find(request.submission.request.strategy);
+  request.strategy = strategy.ok() ? *strategy : *strategies_.find(kDefaultStrategy);
   for (int32_t i = 0; i < request.num_answers(); ++i) add_answer(request, i);
+  if (!strategy.ok()) return end(id, strategy.status());
   const int32_t num_scheduled = request.holds_answers ? 1 : request.num_answers();
   for (int32_t i = 0; i < num_scheduled; ++i)
     if (const Status status = schedule_answer(*answers_.at(id + i)); !status.ok())
@@ -96,7 +103,7 @@ void EngineLoop::add_answer(LiveRequest& request, int32_t index) {
   answer->id = request.submission.id + uint64_t(index);
   answer->request = &request;
   answer->index = index;
-  answer->decode = strategy_.start(in.sampling, in.prompt_token_ids);
+  answer->decode = request.strategy->start(in.sampling, in.prompt_token_ids);
   answer->decode.params.seed += uint64_t(index);
   if (index > 0) answer->decode.params.prompt_logprobs.reset();  // the prompt is the same
   answer->usage.prompt_tokens = static_cast<int32_t>(in.prompt_token_ids.size());
@@ -119,7 +126,34 @@ Status EngineLoop::schedule_answer(Answer& answer) {
   // Keys that were turned by other angles are other keys, as another tenant's are.
   seq->cache_salt = std::to_string(seq->rope_variant) + '/' + request.tenant;
   seq->token_ids.reserve(size_t(seq->num_prompt_tokens) + size_t(seq->max_tokens));
+  answer.sequence = seq.get();
+  ask_demand(answer);
   return scheduler_->add(std::move(seq));
+}
+
+// Between commit() and schedule(), while the sequence's demand is the default.
+void EngineLoop::ask_demand(Answer& answer) {
+  const Sequence& seq = *answer.sequence;
+  Demand& demand = answer.sequence->demand;
+  const LiveRequest& request = *answer.request;
+  if (!request.submission.request.prompt_only) request.strategy->demand(answer.decode, seq, demand);
+  const auto num_draft = static_cast<int32_t>(demand.draft_token_ids.size());
+  TERN_CHECK(std::ranges::all_of(demand.draft_token_ids,
+                                 [this](int32_t id) { return id >= 0 && id < vocab_size_; }),
+             "drafts are tokens of the vocabulary");
+  TERN_CHECK(demand.num_outputs >= 0 && demand.num_outputs <= num_draft + 1,
+             "a strategy sees logits of the last known token and of drafts");
+  answer.num_outputs = demand.num_outputs;
+  // The logits of a position are those of the next token.
+  if (answer.reports_prompt())
+    demand.num_outputs = seq.num_tokens() + num_draft - std::max(answer.num_reported - 1, 0);
+}
+
+// Of what the step has computed and goes on.
+void EngineLoop::ask_demands() {
+  for (const SequenceResult& result : result_.sequences)
+    if (const auto found = answers_.find(result.id); found != answers_.end())
+      ask_demand(*found->second);
 }
 
 void EngineLoop::schedule_held_answers(LiveRequest& request) {
@@ -199,7 +233,7 @@ bool EngineLoop::step() {
   notice_admissions(plan, now);
   max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(plan.sequences.size()));
   if (observer_) observer_->on_step_begin(plan);
-  run_passes(plan);
+  run_step(plan);
   observe_step(plan, now);
   // What ended gives its sequence back; the numbers it leaves behind belong into its last event.
   for (const std::unique_ptr<Sequence>& seq : scheduler_->commit(result_)) {
@@ -211,6 +245,7 @@ bool EngineLoop::step() {
   }
   // Clients hear of tokens after the scheduler has them: an event never runs ahead of the state.
   send_events();
+  ask_demands();
   for (const uint64_t id : prefilled_)
     if (const auto found = requests_.find(id); found != requests_.end())
       schedule_held_answers(*found->second);
@@ -233,74 +268,59 @@ void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
   }
 }
 
-void EngineLoop::run_passes(const StepPlan& plan) {
-  first_logits_positions_.clear();
+void EngineLoop::run_step(const StepPlan& plan) {
   events_.clear();
   prefilled_.clear();
   result_.sequences.resize(plan.sequences.size());  // not cleared: their vectors keep their memory
+  const MatView<const float> logits = runner_.execute(builder_.build(plan));
+  int64_t row = 0;
   for (size_t i = 0; i < plan.sequences.size(); ++i) {
-    first_logits_positions_.push_back(first_logits_position(plan.sequences[i]));
+    const ScheduledSequence& scheduled = plan.sequences[i];
     SequenceResult& result = result_.sequences[i];
-    result.id = plan.sequences[i].sequence->id;
+    result.id = scheduled.sequence->id;
+    result.num_kept = scheduled.num_tokens - scheduled.num_draft;
     result.token_ids.clear();
     result.finished = false;
-  }
-  passes_.start(plan, first_logits_positions_);
-  while (passes_.next()) {
-    const MatView<const float> logits = runner_.execute(builder_.build(passes_.slices()));
-    int64_t row = 0;
-    for (size_t k = 0; k < passes_.slices().size(); ++k) {
-      const BatchSlice& slice = passes_.slices()[k];
-      const int32_t i = passes_.plan_indices()[k];
-      const int64_t rows = slice.num_logits_rows;
-      take_logits(plan.sequences[i], slice,
-                  {rows ? logits.row(row) : nullptr, rows, logits.cols, logits.stride},
-                  result_.sequences[i]);
-      row += rows;
-    }
+    const int64_t rows = scheduled.num_outputs;
+    take_logits(scheduled, {rows ? logits.row(row) : nullptr, rows, logits.cols, logits.stride},
+                result);
+    row += rows;
   }
 }
 
-int32_t EngineLoop::first_logits_position(const ScheduledSequence& scheduled) const {
-  const Sequence& seq = *scheduled.sequence;
-  const Answer& answer = *answers_.at(seq.id);
-  // The logits of a position are those of the next token.
-  if (answer.reports_prompt()) return std::max(answer.num_reported - 1, 0);
-  return seq.num_computed_tokens + scheduled.num_tokens - strategy_.num_logits_rows(scheduled);
-}
-
-void EngineLoop::take_logits(const ScheduledSequence& scheduled, const BatchSlice& slice,
-                             MatView<const float> logits, SequenceResult& out) {
+void EngineLoop::take_logits(const ScheduledSequence& scheduled, MatView<const float> logits,
+                             SequenceResult& out) {
   const Sequence& seq = *scheduled.sequence;
   Answer& answer = *answers_.at(seq.id);
-  if (out.finished) return;  // failed in an earlier pass
   if (answer.reports_prompt()) {
-    if (const Status status = report_prompt(answer, slice, logits); !status.ok()) {
+    if (const Status status = report_prompt(answer, scheduled, logits); !status.ok()) {
       out.finished = true;
       events_.emplace_back(out.id, TokenEvent{.finished = FinishedEvent{.status = status}});
       return;
     }
   }
-  if (slice.end < seq.num_computed_tokens + scheduled.num_tokens) return;
-  const int64_t rows = strategy_.num_logits_rows(scheduled);
-  if (rows == 0) return;  // an unfinished prefill
-  const std::span<const int32_t> output(seq.token_ids.begin() + seq.num_prompt_tokens,
-                                        seq.token_ids.end());
-  TERN_CHECK(rows <= logits.rows, "a strategy's rows are in one pass");
-  events_.emplace_back(
-      out.id,
-      commit_tokens(answer, output,
-                    {logits.row(logits.rows - rows), rows, logits.cols, logits.stride}, out));
+  if (!scheduled.produces_token()) return;  // an unfinished prefill
+  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
+  const auto num_left_out = static_cast<int32_t>(drafts.size()) - scheduled.num_draft;
+  const int64_t rows = std::max(answer.num_outputs - num_left_out, 0);
+  TERN_CHECK(rows <= logits.rows, "a plan gives the logits that were asked for");
+  const ComputedRows computed{
+      .output_token_ids = {seq.token_ids.begin() + seq.num_prompt_tokens, seq.token_ids.end()},
+      .draft_token_ids = {drafts.data(), size_t(scheduled.num_draft)},
+      .logits = {rows ? logits.row(logits.rows - rows) : nullptr, rows, logits.cols,
+                 logits.stride}};
+  events_.emplace_back(out.id, commit_tokens(answer, computed, out));
 }
 
 // Rows of the prompt: each tells of the token after it, the last one of none of the prompt.
-Status EngineLoop::report_prompt(Answer& answer, const BatchSlice& slice,
+Status EngineLoop::report_prompt(Answer& answer, const ScheduledSequence& scheduled,
                                  MatView<const float> logits) {
-  const std::vector<int32_t>& tokens = slice.sequence->token_ids;
+  const std::vector<int32_t>& tokens = scheduled.sequence->token_ids;
   const int32_t first = answer.num_reported;
   std::vector<TokenLogprobs> logprobs;
   if (first == 0) logprobs.push_back({.chosen = {.token_id = tokens[0]}});
-  const int32_t first_row_position = slice.end - slice.num_logits_rows;
+  const int32_t first_row_position =
+      scheduled.sequence->num_computed_tokens + scheduled.num_tokens - scheduled.num_outputs;
   for (int64_t row = 0; row < logits.rows; ++row) {
     const int64_t position = first_row_position + row + 1;
     if (position == answer.usage.prompt_tokens) break;
@@ -315,8 +335,8 @@ Status EngineLoop::report_prompt(Answer& answer, const BatchSlice& slice,
   return {};
 }
 
-TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
-                                     MatView<const float> logits, SequenceResult& out) {
+TokenEvent EngineLoop::commit_tokens(Answer& answer, const ComputedRows& rows,
+                                     SequenceResult& out) {
   TokenEvent event{.index = answer.index};
   if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
     prefilled_.push_back(answer.request->submission.id);
@@ -325,13 +345,14 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, std::span<const int32_t> ou
     event.finished.emplace();
     return event;
   }
-  Result<Commit> commit = strategy_.commit(answer.decode, output_token_ids, logits, sampler_);
+  Result<Commit> commit = answer.request->strategy->commit(answer.decode, rows, sampler_);
   if (const auto failure = fail_point("engine.token")) commit = *failure;
   if (!commit.ok()) {
     out.finished = true;
     event.finished = FinishedEvent{.status = commit.status()};
     return event;
   }
+  out.num_kept += static_cast<int32_t>(rows.draft_token_ids.size()) - commit->num_rejected;
   out.token_ids.assign(commit->token_ids.begin(), commit->token_ids.end());
   out.finished = commit->finished;
   answer.usage.completion_tokens += static_cast<int32_t>(out.token_ids.size());
@@ -351,7 +372,7 @@ void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
   const Seconds took = clock_.now() - began;
   predictor_.observe_step(plan.num_tokens, took);
   const bool is_prefill = std::ranges::any_of(plan.sequences, [](const ScheduledSequence& s) {
-    return s.num_tokens > 1 || s.sequence->num_output_tokens() == 0;
+    return s.num_tokens - s.num_draft > 1 || s.sequence->num_output_tokens() == 0;
   });
   step_histograms_.tokens.observe(plan.num_tokens);
   (is_prefill ? step_histograms_.prefill_seconds : step_histograms_.decode_seconds)

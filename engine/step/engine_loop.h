@@ -11,13 +11,12 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/decode/decode_strategy.h"
+#include "engine/decode/strategies.h"
 #include "engine/step/build_batch.h"
 #include "engine/step/load_predictor.h"
 #include "engine/step/model_runner.h"
 #include "engine/step/request.h"
 #include "engine/step/step_histograms.h"
-#include "engine/step/step_passes.h"
 #include "engine/step/token_sink.h"
 #include "scheduler/scheduler.h"
 
@@ -39,7 +38,7 @@ class LoopObserver {
   virtual void on_step_begin(const StepPlan& plan) = 0;        ///< about to be computed
   virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
   virtual void on_first_token(const Submission& submission, TimePoint at) = 0;  ///< of an answer
-  virtual void on_ended(const Submission& submission) = 0;     ///< its last answer did
+  virtual void on_ended(const Submission& submission) = 0;  ///< its last answer did
 };
 
 /// Engine thread only.
@@ -47,11 +46,12 @@ class EngineLoop {
  public:
   /// All must outlive the loop; `observer` may be null.
   EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
-             const DecodeStrategy& strategy, int32_t vocab_size, const Clock& clock,
+             const DecodeStrategies& strategies, int32_t vocab_size, const Clock& clock,
              LoopObserver* observer);
   ~EngineLoop();
 
-  /// Hands a request to the scheduler; one that it refuses ends at once with its status.
+  /// Hands a request to the scheduler; one that it refuses, or whose strategy does not exist, ends
+  /// at once with its status.
   void add(Submission submission);
 
   /// Ends all answers of a live request with `status` (not ok); unknown ids are ignored.
@@ -95,17 +95,18 @@ class EngineLoop {
 
   void add_answer(LiveRequest& request, int32_t index);
   Status schedule_answer(Answer& answer);
+  void ask_demand(Answer& answer);
+  void ask_demands();
   void schedule_held_answers(LiveRequest& request);
   void expire_deadlines(TimePoint now);
   void expire_pauses(TimePoint now);
   void notice_admissions(const StepPlan& plan, TimePoint now);
-  void run_passes(const StepPlan& plan);
-  int32_t first_logits_position(const ScheduledSequence& scheduled) const;
-  void take_logits(const ScheduledSequence& scheduled, const BatchSlice& slice,
-                   MatView<const float> logits, SequenceResult& out);
-  Status report_prompt(Answer& answer, const BatchSlice& slice, MatView<const float> logits);
-  TokenEvent commit_tokens(Answer& answer, std::span<const int32_t> output_token_ids,
-                           MatView<const float> logits, SequenceResult& out);
+  void run_step(const StepPlan& plan);
+  void take_logits(const ScheduledSequence& scheduled, MatView<const float> logits,
+                   SequenceResult& out);
+  Status report_prompt(Answer& answer, const ScheduledSequence& scheduled,
+                       MatView<const float> logits);
+  TokenEvent commit_tokens(Answer& answer, const ComputedRows& rows, SequenceResult& out);
   void observe_step(const StepPlan& plan, TimePoint began);
   void note_sent(Answer& answer, const TokenEvent& event, TimePoint now);
   void send_events();
@@ -113,19 +114,18 @@ class EngineLoop {
 
   std::unique_ptr<Scheduler> scheduler_;
   ModelRunner& runner_;
-  const DecodeStrategy& strategy_;
+  const DecodeStrategies& strategies_;
+  const int32_t vocab_size_;
   const Clock& clock_;
   LoopObserver* const observer_;
   BatchBuilder builder_;
   Sampler sampler_;
-  StepPasses passes_;
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
   std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
   std::set<std::pair<TimePoint, uint64_t>> pauses_;                // their ends, by request
 
   // Of the step in progress; kept for their memory.
-  std::vector<int32_t> first_logits_positions_;
   StepResult result_;
   std::vector<std::pair<uint64_t, TokenEvent>> events_;
   std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token

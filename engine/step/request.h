@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/decode/sampling_params.h"
+#include "engine/decode/strategies.h"
 #include "scheduler/sequence.h"
 
 namespace tern {
@@ -18,6 +19,7 @@ struct Request {
   /// 1 … max_model_len - 1 (max_model_len where prompt_only), each in [0, vocab_size).
   std::vector<int32_t> prompt_token_ids;
   SamplingParams sampling;
+  std::string strategy{kDefaultStrategy};  ///< a name of DecodeStrategies
   bool prompt_only = false;  ///< the prompt is computed, the answer is empty; no max_tokens then
   PriorityClass priority = PriorityClass::kDefault;
   std::string peer;    ///< who sent it, for those who list live requests; empty = unknown

@@ -14,6 +14,7 @@ SchedulerConfig scheduler_config(const ScoreOptions& options) {
   config.block_size = options.block_size;
   config.max_model_len = options.max_len;
   config.num_blocks = ceil_div(config.max_model_len, config.block_size);
+  config.max_logits_rows = options.chunk;
   config.enable_prefix_caching = false;
   return config;
 }
@@ -65,17 +66,21 @@ Status Scorer::run(std::span<const int32_t> token_ids,
   seq->token_ids.assign(token_ids.begin(), token_ids.end());
   seq->num_prompt_tokens = seq->num_tokens();
   seq->rope_variant = runner_->rope_variant(seq->max_computed_tokens());
+  seq->demand.num_outputs = seq->num_tokens();
+  Demand& demand = seq->demand;
   TERN_TRY(scheduler_->add(std::move(seq)));
   while (scheduler_->has_work()) {
     const StepPlan& plan = scheduler_->schedule({});
     const ScheduledSequence& scheduled = plan.sequences.front();
     const int32_t first = scheduled.sequence->num_computed_tokens;
-    const MatView<const float> logits =
-        runner_->execute(builder_.build(plan, {scheduled.num_tokens}));
-    for (int32_t i = 0; i < scheduled.num_tokens; ++i)
+    const MatView<const float> logits = runner_->execute(builder_.build(plan));
+    const int32_t num_tokens = scheduled.num_tokens;
+    for (int32_t i = 0; i < num_tokens; ++i)
       on_logits(first + i, {logits.row(i), size_t(logits.cols)});
     const bool done = scheduled.produces_token();
-    (void)scheduler_->commit({{{.id = 1, .token_ids = {}, .finished = done}}});
+    (void)scheduler_->commit(
+        {{{.id = 1, .num_kept = num_tokens, .token_ids = {}, .finished = done}}});
+    if (!done) demand.num_outputs = int32_t(token_ids.size());
   }
   return {};
 }

@@ -23,8 +23,8 @@ class LastEvent final : public TokenSink {
 Status warm_up(const ModelAssets& assets, const SchedulerConfig& config, const Clock& clock,
                ModelRunner& runner) {
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(config));
-  const auto strategy = make_autoregressive(assets.tokenizer.get(), assets.info.eos_token_ids);
-  EngineLoop loop(std::move(scheduler), runner, *strategy, assets.info.vocab_size, clock, nullptr);
+  const DecodeStrategies strategies(assets.tokenizer.get(), assets.info.eos_token_ids);
+  EngineLoop loop(std::move(scheduler), runner, strategies, assets.info.vocab_size, clock, nullptr);
   const int32_t num_prompt = std::min(kPromptTokens, config.max_model_len - 1);
   Submission submission{.id = 1, .sink = std::make_shared<LastEvent>(), .arrival = clock.now()};
   const auto end = std::static_pointer_cast<LastEvent>(submission.sink);

@@ -235,18 +235,18 @@ void World::execute(const StepPlan& plan) {
     const int32_t block = seq.block_table[position / config_.block_size];
     return kv_[static_cast<size_t>(block) * config_.block_size + position % config_.block_size];
   };
-  for (const auto& [seq, num_tokens] : plan.sequences) {
+  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
     const Known& known = live_.at(seq->id);
     for (int32_t p = 0; p < seq->num_computed_tokens; ++p) {
       expect(slot(*seq, p) == known.content[p], "a block table holds the sequence's own KV");
     }
   }
-  for (const auto& [seq, num_tokens] : plan.sequences) {
+  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
     const Known& known = live_.at(seq->id);
     const int32_t end = seq->num_computed_tokens + num_tokens;
     for (int32_t p = seq->num_computed_tokens; p < end; ++p) slot(*seq, p) = known.content[p];
   }
-  for (const auto& [seq, num_tokens] : plan.sequences) {
+  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
     const Known& known = live_.at(seq->id);
     for (int32_t p = 0; p < seq->num_computed_tokens + num_tokens; ++p) {
       expect(slot(*seq, p) == known.content[p], "a step writes to nobody else's block");
@@ -259,7 +259,8 @@ StepResult World::draw_results(const StepPlan& plan, std::vector<uint64_t>& ende
   for (const ScheduledSequence& scheduled : plan.sequences) {
     const Sequence& seq = *scheduled.sequence;
     const bool is_aborted = live_.at(seq.id).is_aborted;
-    SequenceResult own{.id = seq.id, .token_ids = {}, .finished = one_in(80)};
+    SequenceResult own{
+        .id = seq.id, .num_kept = scheduled.num_tokens, .token_ids = {}, .finished = one_in(80)};
     if (scheduled.produces_token()) {
       own.finished |= seq.num_output_tokens() + 1 >= seq.max_tokens;
       const bool may_lack = own.finished && one_in(4);
@@ -388,7 +389,7 @@ void World::check_plan(const StepPlan& plan) {
   check_nobody_forgotten(plan);
 
   int32_t num_tokens = 0;
-  for (const auto& [seq, tokens] : plan.sequences) {
+  for (const auto& [seq, tokens, num_draft, num_outputs] : plan.sequences) {
     num_tokens += tokens;
     digest(seq->id);
     digest(static_cast<uint64_t>(tokens));
@@ -468,7 +469,7 @@ void World::check_nobody_forgotten(const StepPlan& plan) {
   const bool has_budget = plan.num_tokens < config_.max_num_batched_tokens;
   const int32_t num_available = stats.num_free_blocks + stats.num_cached_blocks;
   if (!plan.preempted.empty()) return;
-  for (const auto& [seq, tokens] : plan.sequences) {
+  for (const auto& [seq, tokens, num_draft, num_outputs] : plan.sequences) {
     if (seq->num_computed_tokens + tokens == seq->num_tokens()) continue;
     ++coverage_.chunks;
     expect(!has_budget || num_available == 0, "a chunk is cut only by budget or blocks");

@@ -118,7 +118,7 @@ TEST_CASE("a long prompt is prefilled in chunks, whatever they cut", "[scheduler
   }
   CHECK(seq->num_output_tokens() == 1);
   CHECK(summary(s->schedule(at(0))) == Summary{{1, 1}});
-  const auto ended = s->commit({{{1, {9}, true}}});
+  const auto ended = s->commit({{{1, 1, {9}, true}}});
   REQUIRE(ended.size() == 1);
   CHECK(ended[0]->state == SequenceState::kFinished);
   CHECK(ended[0]->token_ids.back() == 9);
@@ -221,7 +221,7 @@ TEST_CASE("priority decides admission, max_num_seqs limits it", "[scheduler]") {
     add(*s, std::move(seq));
   }
   CHECK(summary(s->schedule(at(0))) == Summary{{3, 2}, {4, 2}});
-  s->commit({{{3, {1}, true}, {4, {1}, true}}});
+  s->commit({{{3, 2, {1}, true}, {4, 2, {1}, true}}});
   CHECK(summary(s->schedule(at(0))) == Summary{{2, 2}, {1, 2}});
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("what is computed becomes visible at commit, not before", "[scheduler]
   const Sequence* second = add(*s, sequence(2, tokens(6), 2));
   CHECK(summary(s->schedule(at(0))) == Summary{{1, 6}, {2, 6}});  // both compute the same
   CHECK(first->block_table[0] != second->block_table[0]);
-  s->commit({{{1, {7}, true}, {2, {7}, true}}});
+  s->commit({{{1, 6, {7}, true}, {2, 6, {7}, true}}});
   CHECK(s->stats().num_cached_blocks == 1);  // the second one's stayed private
   s->check_invariants();
 }
@@ -278,9 +278,9 @@ TEST_CASE("only equal salts share, and a bypass reads nothing", "[scheduler][pre
     seq->cache_salt = salt;
     seq->bypass_prefix_cache = bypass;
     const Sequence* live = add(*s, std::move(seq));
-    s->schedule(at(0));
+    const StepPlan& plan = s->schedule(at(0));
     const int32_t num_cached = live->num_cached_tokens;
-    s->commit({{{id, {7}, true}}});
+    s->commit({{{id, plan.num_tokens, {7}, true}}});
     return num_cached;
   };
   CHECK(cached(1, "a", false) == 0);
@@ -575,7 +575,7 @@ TEST_CASE("a sequence may end without a token, even in its prefill", "[scheduler
   add(*s, sequence(1, tokens(5), 3));
   add(*s, sequence(2, tokens(30, 500), 3));
   CHECK(summary(s->schedule(at(0))) == Summary{{1, 5}, {2, 11}});
-  const auto ended = s->commit({{{1, {}, true}, {2, {}, true}}});
+  const auto ended = s->commit({{{1, 5, {}, true}, {2, 11, {}, true}}});
   REQUIRE(ended.size() == 2);
   CHECK(ended[0]->num_output_tokens() == 0);
   CHECK_FALSE(s->has_work());

@@ -38,7 +38,7 @@ inline StepResult results(const StepPlan& plan, int32_t token = 7) {
   StepResult result;
   for (const ScheduledSequence& scheduled : plan.sequences) {
     const Sequence& seq = *scheduled.sequence;
-    SequenceResult own{.id = seq.id, .token_ids = {}, .finished = false};
+    SequenceResult own{.id = seq.id, .num_kept = scheduled.num_tokens, .token_ids = {}};
     if (scheduled.produces_token()) {
       own.token_ids = {token};
       own.finished = seq.num_output_tokens() + 1 == seq.max_tokens;

@@ -58,9 +58,13 @@ Told answer(const std::vector<std::string>& words, SamplingParams params,
     std::vector<float> logits(size_t(tokenizer.vocab_size()), 0.0f);
     logits[kMark] = 5;
     logits[size_t(position < wanted.size() ? wanted[position] : kEos)] = 10;
-    const Result<Commit> commit = strategy->commit(
-        state, told.token_ids, {logits.data(), 1, int64_t(logits.size()), int64_t(logits.size())},
-        sampler);
+    const int64_t vocab_size = int64_t(logits.size());
+    const Result<Commit> commit =
+        strategy->commit(state,
+                         {.output_token_ids = told.token_ids,
+                          .draft_token_ids = {},
+                          .logits = {logits.data(), 1, vocab_size, vocab_size}},
+                         sampler);
     REQUIRE(commit.ok());
     told.text += commit->text;
     told.token_ids.insert(told.token_ids.end(), commit->token_ids.begin(), commit->token_ids.end());
@@ -225,7 +229,7 @@ TEST_CASE("special tokens give no text, but those that are shown do", "[decode][
     for (const int32_t id : {2, 0, 3}) {
       std::vector<float> logits(4, 0.0f);
       logits[size_t(id)] = 1;
-      const auto commit = strategy->commit(state, {}, {logits.data(), 1, 4, 4}, sampler);
+      const auto commit = strategy->commit(state, {{}, {}, {logits.data(), 1, 4, 4}}, sampler);
       REQUIRE(commit.ok());
       text += commit->text;
     }

@@ -54,8 +54,8 @@ TEST_CASE("a step of decodes allocates nothing but the events that it gives away
   REQUIRE(scheduler.ok());
   const SteadyClock clock;
   const ModelAssets& assets = parts->assets;
-  const auto strategy = make_autoregressive(assets.tokenizer.get(), assets.info.eos_token_ids);
-  EngineLoop loop(*std::move(scheduler), *parts->runner, *strategy, assets.info.vocab_size, clock,
+  const DecodeStrategies strategies(assets.tokenizer.get(), assets.info.eos_token_ids);
+  EngineLoop loop(*std::move(scheduler), *parts->runner, strategies, assets.info.vocab_size, clock,
                   nullptr);
 
   const auto sink = std::make_shared<CountingSink>();

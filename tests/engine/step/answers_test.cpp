@@ -83,7 +83,7 @@ SchedulerConfig default_config() {
 
 struct Fixture {
   explicit Fixture(const SchedulerConfig& config = default_config())
-      : loop(*Scheduler::create(config), runner, *strategy, kVocab, clock, nullptr) {}
+      : loop(*Scheduler::create(config), runner, strategies, kVocab, clock, nullptr) {}
 
   std::shared_ptr<RecordingSink> add(Request request) {
     auto sink = std::make_shared<RecordingSink>();
@@ -103,8 +103,7 @@ struct Fixture {
   ManualClock clock;
   HashRunner runner;
   std::unique_ptr<Tokenizer> tokenizer = make_sim_tokenizer();
-  std::unique_ptr<DecodeStrategy> strategy =
-      make_autoregressive(tokenizer.get(), {SimRunner::kEos});
+  DecodeStrategies strategies{tokenizer.get(), {SimRunner::kEos}};
   EngineLoop loop;
   uint64_t next_id = 1, last_id = 0;
 };

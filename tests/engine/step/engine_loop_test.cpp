@@ -44,8 +44,8 @@ struct FaultyRunner final : ModelRunner {
 
 struct Fixture {
   explicit Fixture(SchedulerConfig config = default_config())
-      : loop(*Scheduler::create(config), runner, *strategy, SimRunner::kVocabSize, clock, nullptr) {
-  }
+      : loop(*Scheduler::create(config), runner, strategies, SimRunner::kVocabSize, clock,
+             nullptr) {}
 
   static SchedulerConfig default_config() {
     SchedulerConfig c;
@@ -82,8 +82,7 @@ struct Fixture {
   ManualClock clock;
   FaultyRunner runner{clock};
   std::unique_ptr<Tokenizer> tokenizer = make_sim_tokenizer();
-  std::unique_ptr<DecodeStrategy> strategy =
-      make_autoregressive(tokenizer.get(), {SimRunner::kEos});
+  DecodeStrategies strategies{tokenizer.get(), {SimRunner::kEos}};
   EngineLoop loop;
   uint64_t last_id = 0;
 };
