@@ -2,16 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <utility>
 
-#include "base/math.h"
+#include "base/device_memory.h"
 #include "base/status.h"
 
 namespace tern {
 
-/// Move-only. Aligned to 64 bytes (a cache line, a 512-bit vector); huge pages are asked for where
-/// the size is worth it.
+/// Move-only. Aligned to 64 bytes (a cache line, a 512-bit vector).
 class Buffer {
  public:
   Buffer() = default;
@@ -20,13 +18,18 @@ class Buffer {
     Buffer(std::move(other)).swap(*this);
     return *this;
   }
-  ~Buffer() { std::free(data_); }
+  ~Buffer() {
+    if (data_ != nullptr) memory_->free(data_, size_);
+  }
 
-  /// kResourceExhausted, naming the size, where there is not enough memory.
-  static Result<Buffer> allocate(size_t bytes);
+  /// kResourceExhausted, naming the size, where there is not enough of `memory`, which must outlive
+  /// the buffer.
+  static Result<Buffer> allocate(size_t bytes, DeviceMemory& memory = host_memory());
 
-  /// Takes the memory of [first, first + bytes) from the system now, not at its first use; keeps
-  /// what it holds. Any thread, beside users of the buffer. Systems that cannot do so do nothing.
+  /// What `host`, a buffer of the host, holds, in `memory`: itself where that is the host's.
+  static Result<Buffer> upload(Buffer host, DeviceMemory& memory);
+
+  /// DeviceMemory::populate, of [first, first + bytes) of the buffer. Any thread, beside its users.
   void populate(size_t first, size_t bytes);
 
   std::byte* data() { return data_; }
@@ -43,10 +46,12 @@ class Buffer {
 
  private:
   void swap(Buffer& other) noexcept {
+    std::swap(memory_, other.memory_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
   }
 
+  DeviceMemory* memory_ = nullptr;
   std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -7,22 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/encoding.h"
 #include "base/tensor.h"
 
 namespace tern {
-
-/// How the weights of a row are written. Codes are unsigned: w = a·c + b, with a and b, which f16
-/// holds exactly (b only where not symmetric), for each group of `group` columns (docs/papers.md,
-/// one contract for every format).
-struct WeightEncoding {
-  DType dtype = DType::kF32;  ///< of floats: f32, bf16 or f16; meaningless for codes
-  int bits = 0;               ///< of a code, 4 or 8; 0 = floats
-  int32_t group = 0;       ///< columns that share a and b, the last group may be short; 0 = floats
-  bool symmetric = false;  ///< b is always -2^(bits - 1) a: the middle code means zero
-
-  bool is_codes() const { return bits > 0; }
-  bool operator==(const WeightEncoding&) const = default;
-};
 
 /// Takes [data, data + bytes) of a file that is mapped read-only out of this process's resident
 /// memory; the page cache keeps it, and reading brings it back. Memory of another kind would lose
@@ -34,14 +22,14 @@ void release_file(const void* data, uint64_t bytes);
 class RowSource {
  public:
   /// `bytes`: what the rows take in their file.
-  RowSource(int64_t rows, int64_t cols, const WeightEncoding& encoding, uint64_t bytes)
+  RowSource(int64_t rows, int64_t cols, const Encoding& encoding, uint64_t bytes)
       : rows_(rows), cols_(cols), bytes_(bytes), encoding_(encoding) {}
   virtual ~RowSource() = default;
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
   uint64_t bytes() const { return bytes_; }
-  const WeightEncoding& encoding() const { return encoding_; }
+  const Encoding& encoding() const { return encoding_; }
   int64_t groups() const {
     return encoding_.is_codes() ? (cols_ + encoding_.group - 1) / encoding_.group : 0;
   }
@@ -49,7 +37,8 @@ class RowSource {
   /// out[0, cols): the weights as f32; floats exact, codes as fma(a, c, b).
   virtual void read(int64_t row, float* out) const = 0;
 
-  /// codes[0, cols), each below 2^bits, and a, b[0, groups). Only where encoding().is_codes().
+  /// codes[0, cols), each below 2^bits, and a, b[0, groups), which f16 holds exactly. Only where
+  /// encoding().is_codes().
   virtual void read_codes(int64_t row, uint8_t* codes, float* a, float* b) const = 0;
 
   /// The row's floats as its file holds them, of encoding().dtype; null for codes, and for floats
@@ -58,6 +47,10 @@ class RowSource {
     (void)row;
     return nullptr;
   }
+
+  /// [cols]: the column of the activations that each column meets; null where encoding().input is
+  /// not kGather.
+  virtual const int32_t* input_order() const { return nullptr; }
 
   /// Says that rows [first_row, first_row + num_rows) will not be read soon: where they lie in a
   /// mapped file, their pages leave the process. Any thread.
@@ -68,7 +61,7 @@ class RowSource {
  private:
   int64_t rows_, cols_;
   uint64_t bytes_;
-  WeightEncoding encoding_;
+  Encoding encoding_;
 };
 
 /// Where a tensor's data lies: release() gives back a file's pages only.

@@ -28,7 +28,15 @@ class Workspace {
     const size_t mark_;
   };
 
-  explicit Workspace(Buffer buffer) : buffer_(std::move(buffer)) {}
+  explicit Workspace(Buffer buffer) : buffer_(std::move(buffer)), size_(buffer_.size()) {}
+
+  /// Has no memory and no end: hands out addresses that nobody may use, for a dry run
+  /// (Exec::dry_run_threads) that asks peak_bytes() in the end.
+  static Workspace measuring() {
+    Workspace ws{Buffer()};
+    ws.size_ = SIZE_MAX;
+    return ws;
+  }
 
   [[nodiscard]] Scope scope() { return Scope(*this); }
 
@@ -36,8 +44,8 @@ class Workspace {
   template <class T>
   T* array(int64_t count) {
     const size_t bytes = footprint<T>(count);
-    TERN_CHECK(bytes <= buffer_.size() - used_, "workspace too small for this step");
-    T* p = reinterpret_cast<T*>(buffer_.data() + used_);
+    TERN_CHECK(bytes <= size_ - used_, "workspace too small for this step");
+    T* p = reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(buffer_.data()) + used_);
     used_ += bytes;
     peak_ = std::max(peak_, used_);
     return p;
@@ -48,17 +56,18 @@ class Workspace {
     return {array<T>(rows * cols), rows, cols, cols};
   }
 
-  /// Bytes that array<T>(count) takes; for sizing the workspace.
+  /// Bytes that array<T>(count) takes.
   template <class T>
   static constexpr size_t footprint(int64_t count) {
     return round_up(size_t(count) * sizeof(T), 64);
   }
 
-  size_t size() const { return buffer_.size(); }
+  size_t size() const { return size_; }
   size_t peak_bytes() const { return peak_; }
 
  private:
   Buffer buffer_;
+  size_t size_ = 0;
   size_t used_ = 0;
   size_t peak_ = 0;
 };

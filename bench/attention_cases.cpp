@@ -1,9 +1,11 @@
 // Attention over stored keys and values, and the write that puts them there.
+#include <algorithm>
 #include <cmath>
 
 #include "base/math.h"
 #include "bench/kernel_cases.h"
 #include "bench/memory.h"
+#include "kernels/formats/kv_panels.h"
 
 namespace tern {
 namespace {
@@ -12,12 +14,14 @@ constexpr int64_t kHeads = 32, kKvHeads = 8, kHeadDim = 64, kBlockSize = 16;
 
 KvLayerView random_layer(CaseMemory& memory, int64_t num_blocks, int64_t kv_heads,
                          int64_t head_dim) {
-  KvLayerView kv{.num_blocks = num_blocks,
+  KvLayerView kv{.format = &kKvPanels,
+                 .num_blocks = num_blocks,
                  .block_size = kBlockSize,
                  .num_kv_heads = kv_heads,
                  .head_dim = head_dim};
-  kv.keys = memory.random(num_blocks * kv.block_stride());
-  kv.values = memory.random(num_blocks * kv.block_stride());
+  const int64_t floats = kv.bytes() / int64_t(sizeof(float));
+  kv.keys = reinterpret_cast<std::byte*>(memory.random(floats));
+  kv.values = reinterpret_cast<std::byte*>(memory.random(floats));
   return kv;
 }
 
@@ -42,16 +46,16 @@ Result<Case<Attention>> make_attention(const Format*, const Shape& s, CaseContex
                     .scale = 1 / std::sqrt(float(kHeadDim)),
                     .num_seqs = seqs};
   a.y = memory->random(seqs * rows, kHeads * kHeadDim);
-  a.scratch = memory->random(context.pool.num_threads(), Attention::scratch_cols(length));
   int32_t* cu_seqlens = memory->take<int32_t>(seqs + 1);
-  int32_t* context_lens = memory->take<int32_t>(seqs);
+  int32_t* visible_end = memory->take<int32_t>(seqs * rows);
   int32_t* blocks = memory->take<int32_t>(copies * seqs * seq_blocks);
   TERN_TRY(memory->status());
   for (int64_t i = 0; i <= seqs; ++i) cu_seqlens[i] = int32_t(i * rows);
-  std::fill_n(context_lens, seqs, int32_t(length));
+  for (int64_t i = 0; i < seqs * rows; ++i)
+    visible_end[i] = int32_t(length - rows + i % rows + 1);  // causal
   for (int64_t i = 0; i < copies * seqs * seq_blocks; ++i) blocks[i] = int32_t(i);
   a.cu_seqlens_q = cu_seqlens;
-  a.context_lens = context_lens;
+  a.visible_end = visible_end;
   Case<Attention> c;
   for (int64_t i = 0; i < copies; ++i) {
     a.block_table = {blocks + i * seqs * seq_blocks, seqs, seq_blocks, seq_blocks};

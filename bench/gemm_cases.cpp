@@ -23,9 +23,7 @@ namespace {
 class FewRandomRows final : public RowSource {
  public:
   FewRandomRows(const Format& f, int64_t rows, int64_t cols)
-      : RowSource(rows, cols,
-                  {.bits = f.bits, .group = f.group, .symmetric = f.bits > 0 && !f.offset}, 0),
-        values_(kRows * cols) {
+      : RowSource(rows, cols, f.encoding, 0), values_(kRows * cols) {
     for (size_t i = 0; i < values_.size(); ++i)
       values_[i] = static_cast<float>(random_uniform(1, RngStream::kTest, i) * 2 - 1);
   }
@@ -50,7 +48,7 @@ class FewRandomRows final : public RowSource {
 Result<std::shared_ptr<const PackedWeights>> pack(const Format& f, int64_t rows, int64_t cols,
                                                   const CaseContext& context) {
   auto packed = std::make_shared<PackedWeights>();
-  packed->bytes = f.packed_bytes(f, rows, cols);
+  packed->bytes = f.packed_bytes(rows, cols);
   const size_t stride = round_up(packed->bytes, size_t(4096));
   const int64_t copies = std::max<int64_t>(1, int64_t(ceil_div(context.cold_bytes, stride)));
   TERN_ASSIGN(packed->buffer, allocate_checked(stride * copies));
@@ -59,20 +57,19 @@ Result<std::shared_ptr<const PackedWeights>> pack(const Format& f, int64_t rows,
   constexpr int64_t kTaskRows = 8 * kPanelRows;
   context.pool.parallel_for(ceil_div(rows, kTaskRows), [&](int64_t task, int) {
     const int64_t first = task * kTaskRows;
-    f.pack_rows(f, source, first, std::min(kTaskRows, rows - first), data);
+    f.packing->pack_rows(f.encoding, source, first, std::min(kTaskRows, rows - first), data);
   });
   context.pool.parallel_for(copies - 1, [&](int64_t i, int) {
     std::memcpy(data + (i + 1) * stride, data, packed->bytes);
   });
-  for (int64_t i = 0; i < copies; ++i)
-    packed->copies.push_back({data + i * stride, f.id, rows, cols});
+  for (int64_t i = 0; i < copies; ++i) packed->copies.push_back({data + i * stride, f, rows, cols});
   return std::shared_ptr<const PackedWeights>(std::move(packed));
 }
 
 Status prepare_weights(const Format& f, int64_t rows, int64_t cols, CaseContext& context) {
   if (context.weights) {
     const WeightView& last = context.weights->copies.front();
-    if (last.format == f.id && last.rows == rows && last.cols == cols) return {};
+    if (last.format == f && last.rows == rows && last.cols == cols) return {};
   }
   context.weights.reset();  // its memory goes before the next is taken
   TERN_ASSIGN(context.weights, pack(f, rows, cols, context));
@@ -81,27 +78,15 @@ Status prepare_weights(const Format& f, int64_t rows, int64_t cols, CaseContext&
 
 /// What a product of `f` takes of its arithmetic.
 void set_arithmetic(const Format& f, Work& work) {
-  switch (f.input) {
-    case InputType::kF32:
-      work.arithmetic = Arithmetic::kF32Fma;
-      return;
-    case InputType::kBf16:
-      work.arithmetic = Arithmetic::kBf16Dot;
-      return;
-    case InputType::kInt16:
-      if (cpu_info().best_isa == Isa::kNeon) {  // meets codes as two bytes there
-        work.arithmetic = Arithmetic::kInt8Dot;
-        work.products = 2;
-        return;
-      }
-      [[fallthrough]];
-    case InputType::kBfp16:
-      work.arithmetic = Arithmetic::kInt16Dot;
-      return;
-    case InputType::kInt8:
-      work.arithmetic = Arithmetic::kInt8Dot;
-      return;
-  }
+  const InputLayout* input = f.packing->input;
+  if (input == &kF32Input) work.arithmetic = Arithmetic::kF32Fma;
+  if (input == &kBf16Input) work.arithmetic = Arithmetic::kBf16Dot;
+  if (input == &kBfp16Input) work.arithmetic = Arithmetic::kInt16Dot;
+  if (input == &kInt8Input) work.arithmetic = Arithmetic::kInt8Dot;
+  if (input != &kInt16Input) return;
+  const bool is_neon = cpu_info().best_isa == Isa::kNeon;  // meets codes as two bytes there
+  work.arithmetic = is_neon ? Arithmetic::kInt8Dot : Arithmetic::kInt16Dot;
+  work.products = is_neon ? 2 : 1;
 }
 
 struct GemmMemory {
@@ -117,11 +102,15 @@ Result<Case<Gemm>> make_gemm(const Format* f, const Shape& shape, CaseContext& c
   CaseMemory& arrays = memory->arrays;
   const MatView<float> x = arrays.random(tokens, in), y = arrays.random(tokens, out);
   InputView input = f32_input(read_only(x));
-  if (f->input != InputType::kF32) {
-    const int64_t stride = input_row_bytes(*f, in);
+  if (!f->packing->input->is_plain()) {
+    const int64_t stride = f->input_row_bytes(in);
     std::byte* quantized = arrays.take<std::byte>(tokens * stride);
     TERN_TRY(arrays.status());
-    dispatch(kernels().quantize_input, {.x = read_only(x), .format = f->id, .out = quantized},
+    dispatch(kernels().quantize_input,
+             {.x = read_only(x),
+              .layout = f->packing->input,
+              .group = f->encoding.group,
+              .out = quantized},
              {.isa = cpu_info().best_isa});
     input = {quantized, tokens, in, stride};
   }
@@ -139,20 +128,27 @@ Result<Case<Gemm>> make_gemm(const Format* f, const Shape& shape, CaseContext& c
 }
 
 Result<Case<QuantizeInput>> make_quantize_input(const Format* f, const Shape& shape, CaseContext&) {
-  const int64_t tokens = shape[0], in = shape[1], out_bytes = tokens * input_row_bytes(*f, in);
+  const int64_t tokens = shape[0], in = shape[1], out_bytes = tokens * f->input_row_bytes(in);
   auto memory = std::make_shared<CaseMemory>();
   Case<QuantizeInput> c;
   c.args = {{.x = read_only(memory->random(tokens, in)),
-             .format = f->id,
+             .layout = f->packing->input,
+             .group = f->encoding.group,
              .out = memory->take<std::byte>(out_bytes)}};
   TERN_TRY(memory->status());
   // The largest magnitude, the product and its rounding; bf16 is rounded alone.
-  const double each = f->input == InputType::kBf16 ? 1 : 3;
+  const double each = f->packing->input == &kBf16Input ? 1 : 3;
   c.work.bytes = double(tokens * in * 4 + out_bytes);
   c.work.flops = each * double(tokens * in);
   c.work.footprint = size_t(c.work.bytes);
   c.memory = std::move(memory);
   return c;
+}
+
+/// Cases keep their addresses.
+const std::vector<Format>& bench_formats() {
+  static const std::vector<Format> formats = example_formats();
+  return formats;
 }
 
 }  // namespace
@@ -162,8 +158,8 @@ Cases<Gemm> cases_of(const KernelTable<Gemm>& table) {
   for (const int64_t out : {2048, 8192})
     for (const int64_t tokens : {1, 4, 16, 128})
       cases.default_shapes.push_back({tokens, out, 2048});
-  for (const Format& f : formats()) {
-    const Gemm::Args a{.x = {nullptr, 1, 2048, 0}, .w = {nullptr, f.id, 2048, 2048}};
+  for (const Format& f : bench_formats()) {
+    const Gemm::Args a{.w = {.format = f}};
     if (std::any_of(table.all().begin(), table.all().end(),
                     [&](const auto& k) { return k.name != kReferenceName && k.supports(a); }))
       cases.formats.push_back(&f);
@@ -176,8 +172,8 @@ Cases<QuantizeInput> cases_of(const KernelTable<QuantizeInput>&) {
                              .default_shapes = {{1, 2048}, {16, 2048}, {128, 2048}},
                              .make = make_quantize_input,
                              .formats = {}};
-  for (const Format& f : formats())
-    if (f.input != InputType::kF32) cases.formats.push_back(&f);
+  for (const Format& f : bench_formats())
+    if (!f.packing->input->is_plain()) cases.formats.push_back(&f);
   return cases;
 }
 

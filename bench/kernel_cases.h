@@ -53,6 +53,8 @@ Cases<GatedActivation> cases_of(const KernelTable<GatedActivation>&);
 Cases<Softcap> cases_of(const KernelTable<Softcap>&);
 Cases<Add> cases_of(const KernelTable<Add>&);
 Cases<Embed> cases_of(const KernelTable<Embed>&);
+Cases<GatherRows> cases_of(const KernelTable<GatherRows>&);
+Cases<GatherCols> cases_of(const KernelTable<GatherCols>&);
 Cases<KvWrite> cases_of(const KernelTable<KvWrite>&);
 Cases<Attention> cases_of(const KernelTable<Attention>&);
 

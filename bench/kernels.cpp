@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/kernel_cases.h"
+#include "kernels/staged_arrays.h"
 
 namespace tern {
 namespace {
@@ -70,10 +71,11 @@ std::string shape_name(const Shape& shape) {
 struct Selection {
   const BenchKernelsOptions& options;
   Isa most;
+  Device device;
 
   template <class Op>
   bool takes(const Kernel<Op>& k) const {
-    return k.name != kReferenceName && k.device == Device::kCpu && k.isa <= most &&
+    return k.name != kReferenceName && k.device == device && k.isa <= most &&
            (options.isa.empty() || isa_name(k.isa) == options.isa);
   }
   template <class Op>
@@ -83,7 +85,7 @@ struct Selection {
                        [&](const Kernel<Op>& k) { return takes(k); });
   }
   bool takes(const Format* f) const {
-    return options.format.empty() || (f != nullptr && f->name == options.format);
+    return options.format.empty() || (f != nullptr && f->name() == options.format);
   }
   template <class Op>
   std::vector<Shape> shapes(const Cases<Op>& cases) const {
@@ -126,30 +128,55 @@ struct Walk {
   void measure(const KernelTable<Op>& table) {
     for (const auto& [format, shape] : chosen_cases(selection, table)) {
       if (!status.ok()) return;
-      const Result<Case<Op>> made = cases_of(table).make(format, shape, context);
-      if (!made.ok()) {
-        status = made.status().with_context(std::string(Op::kName) + " " + shape_name(shape));
-        return;
-      }
-      for (const Kernel<Op>& k : table.all())
-        if (selection.takes(k) && k.supports(made->args.front()))
-          timed.push_back(time(k, format, shape, *made));
+      status = measure_case(table, format, shape)
+                   .with_context(std::string(Op::kName) + " " + shape_name(shape));
       progress(double(++num_done) / double(num_cases));
     }
   }
 
   template <class Op>
+  Status measure_case(const KernelTable<Op>& table, const Format* format, const Shape& shape) {
+    TERN_ASSIGN(Case<Op> made, cases_of(table).make(format, shape, context));
+    StagedArrays arrays(device_memory(selection.device));
+    TERN_TRY(arrays.stage<Op>(made.args));
+    for (const Kernel<Op>& k : table.all()) {
+      if (!selection.takes(k) || !k.supports(made.args.front())) continue;
+      Buffer scratch;
+      TERN_TRY(give_scratch(k, made, scratch));
+      timed.push_back(time(k, format, shape, made));
+    }
+    return {};
+  }
+
+  /// As much as the kernel asks for, on its device, for all calls.
+  template <class Op>
+  Status give_scratch(const Kernel<Op>& k, Case<Op>& c, Buffer& scratch) {
+    if constexpr (requires { c.args.front().scratch; }) {
+      if (k.scratch_bytes == nullptr) return {};
+      const Exec ex{.device = k.device, .isa = k.isa, .pool = &context.pool};
+      TERN_ASSIGN(scratch,
+                  Buffer::allocate(k.scratch_bytes(c.args.front(), ex), device_memory(k.device)));
+      for (auto& a : c.args) a.scratch = scratch.data();
+    }
+    return {};
+  }
+
+  template <class Op>
   Timed time(const Kernel<Op>& k, const Format* format, const Shape& shape, const Case<Op>& c) {
-    const Exec ex{.isa = k.isa, .pool = &context.pool};
+    const Exec ex{.device = k.device, .isa = k.isa, .pool = &context.pool};
     const size_t count = c.args.size();
-    const CallTime time = time_calls(options.repeat, options.sample_s, options.most_s,
-                                     [&](int64_t i) { k.run(c.args[size_t(i) % count], ex); });
+    DeviceMemory& memory = device_memory(k.device);
+    const CallTime time =
+        time_calls(options.repeat, options.sample_s, options.most_s, [&](int64_t i) {
+          k.run(c.args[size_t(i) % count], ex);
+          memory.wait(ex.stream);
+        });
     return {c.work, k.isa, time.best,
             json{{"op", Op::kName},
                  {"kernel", k.name},
-                 {"format", format != nullptr ? format->name : ""},
+                 {"format", format != nullptr ? format->name() : ""},
                  {"shape", shape_name(shape)},
-                 {"isa", isa_name(k.isa)},
+                 {"isa", k.device == Device::kCpu ? isa_name(k.isa) : device_name(k.device)},
                  {"threads", context.pool.num_threads()},
                  {"us", time.median * 1e6},
                  {"best_us", time.best * 1e6},
@@ -158,9 +185,17 @@ struct Walk {
   }
 };
 
-json rows_against(const Limits& limits, size_t held_bytes, std::vector<Timed> timed) {
+/// What a device of a plug-in allows at most is not known here.
+json rows_against(const Limits& limits, size_t held_bytes, Device device,
+                  std::vector<Timed> timed) {
   json rows = json::array();
   for (Timed& t : timed) {
+    if (device != Device::kCpu) {
+      t.row["roofline_share"] = nullptr;
+      t.row["bound"] = "";
+      rows.push_back(std::move(t.row));
+      continue;
+    }
     const Bound bound = limits.bound(t.work, t.isa, held_bytes);
     t.row["roofline_share"] = bound.seconds / t.best_s;
     t.row["bound"] = bound.name;
@@ -173,6 +208,7 @@ json rows_against(const Limits& limits, size_t held_bytes, std::vector<Timed> ti
 
 Status check_bench_kernels(const BenchKernelsOptions& options) {
   TERN_ASSIGN(const Isa most, selected_isa());
+  TERN_TRY(open_device(options.device).status());
   if (options.repeat < 1) return invalid_argument("--repeat: must be 1 or more");
   Choice ops{"--op", {}}, formats{"--format", {}}, isas{"--isa", {}};
   std::string shapes;
@@ -183,7 +219,7 @@ Status check_bench_kernels(const BenchKernelsOptions& options) {
     shapes += " " + std::string(Op::kName) + " " + std::string(cases.shape) + ",";
     if (!options.op.empty() && options.op != Op::kName) return;
     for (const Format* f : cases.formats)
-      if (f != nullptr) formats.allow(f->name);
+      if (f != nullptr) formats.allow(f->name());
     for (const Kernel<Op>& k : table.all())
       if (k.name != kReferenceName && k.isa <= most) isas.allow(isa_name(k.isa));
     if (!options.shape.empty()) shape = check_shape(cases, options.shape);
@@ -202,6 +238,7 @@ Result<json> bench_kernels(const BenchKernelsOptions& options,
                            const std::function<void(double)>& progress) {
   TERN_TRY(check_bench_kernels(options));
   TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(const Device device, open_device(options.device));
   constexpr double kLimitsShare = 0.05;  // of the whole time, before the walk and after it
   ThreadPool pool(thread_count(options.num_threads));
   const auto limits_part = [&](double begin) {
@@ -209,7 +246,7 @@ Result<json> bench_kernels(const BenchKernelsOptions& options,
   };
   TERN_ASSIGN(Limits limits, measure_limits(isa, pool, options.effort, limits_part(0)));
   const size_t held = read_caches().last_bytes;
-  const Selection selection{options, isa};
+  const Selection selection{options, isa, device};
   const std::function<void(double)> walked = [&](double part) {
     progress(kLimitsShare + (1 - 2 * kLimitsShare) * part);
   };
@@ -228,7 +265,7 @@ Result<json> bench_kernels(const BenchKernelsOptions& options,
   TERN_ASSIGN(const Limits again,
               measure_limits(isa, pool, options.effort, limits_part(1 - kLimitsShare)));
   limits.take_better(again);
-  return json{{"rows", rows_against(limits, held, std::move(walk.timed))},
+  return json{{"rows", rows_against(limits, held, device, std::move(walk.timed))},
               {"cpu", cpu_info().model_name},
               {"isa", isa_name(isa)},
               {"threads", pool.num_threads()},

@@ -93,11 +93,31 @@ Result<Case<Embed>> make_embed(const Format*, const Shape& s, CaseContext&) {
   for (int64_t t = 0; t < tokens; ++t) ids[t] = int32_t(t * 397 % vocabulary);
   memory->table = make_dense_rows({rows, DType::kBf16, 2, {vocabulary, hidden, 1, 1}});
   Case<Embed> c;
-  c.args = {{.token_ids = ids, .table = memory->table.get(), .y = y}};
+  c.args = {{.token_ids = ids, .table = source_rows(*memory->table), .y = y}};
   c.work.bytes = double(tokens * hidden) * (2 + 4);
   c.work.footprint = size_t(c.work.bytes);
   c.memory = std::move(memory);
   return c;
+}
+
+Result<Case<GatherRows>> make_gather_rows(const Format*, const Shape& s, CaseContext&) {
+  auto memory = std::make_shared<CaseMemory>();
+  int32_t* rows = memory->take<int32_t>(s[0]);
+  const GatherRows::Args a{
+      .x = read_only(memory->random(s[0], s[1])), .rows = rows, .y = memory->random(s[0], s[1])};
+  TERN_TRY(memory->status());
+  for (int64_t r = 0; r < s[0]; ++r) rows[r] = int32_t(s[0] - 1 - r);
+  return one_place<GatherRows>(std::move(memory), a, 2 * double(s[0] * s[1]), 0);
+}
+
+Result<Case<GatherCols>> make_gather_cols(const Format*, const Shape& s, CaseContext&) {
+  auto memory = std::make_shared<CaseMemory>();
+  int32_t* cols = memory->take<int32_t>(s[1]);
+  const GatherCols::Args a{
+      .x = read_only(memory->random(s[0], s[1])), .cols = cols, .y = memory->random(s[0], s[1])};
+  TERN_TRY(memory->status());
+  for (int64_t k = 0; k < s[1]; ++k) cols[k] = int32_t(k * 397 % s[1]);
+  return one_place<GatherCols>(std::move(memory), a, 2 * double(s[0] * s[1]), 0);
 }
 
 /// Tokens of one and of many sequences, and of a prompt.
@@ -139,6 +159,13 @@ Cases<Add> cases_of(const KernelTable<Add>&) {
 }
 Cases<Embed> cases_of(const KernelTable<Embed>&) {
   return {.shape = "MxN", .default_shapes = rows_of({kHidden}), .make = make_embed};
+}
+
+Cases<GatherRows> cases_of(const KernelTable<GatherRows>&) {
+  return {.shape = "MxN", .default_shapes = rows_of({kHidden}), .make = make_gather_rows};
+}
+Cases<GatherCols> cases_of(const KernelTable<GatherCols>&) {
+  return {.shape = "MxN", .default_shapes = rows_of({kHidden}), .make = make_gather_cols};
 }
 
 }  // namespace tern

@@ -137,6 +137,7 @@ Result<json> bench_step(const BenchStepOptions& options,
   config.model_dir = options.model;
   config.compute = options.compute;
   config.num_threads = options.num_threads;
+  config.device = options.device;
   config.max_model_len = options.prefill + options.decode;
   config.scheduler.max_num_seqs = *std::max_element(options.batch.begin(), options.batch.end());
   config.scheduler.max_num_batched_tokens =

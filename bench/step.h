@@ -16,6 +16,7 @@ struct BenchStepOptions {
   std::string model;
   std::string compute = "default";
   int32_t num_threads = 0;  ///< 0 = all CPUs
+  std::string device = "cpu";
   int32_t prefill = 128;    ///< prompt tokens of each sequence
   int32_t decode = 128;     ///< tokens each sequence generates
   std::vector<int32_t> batch{1, 4, 16};

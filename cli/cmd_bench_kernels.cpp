@@ -23,7 +23,8 @@ void print(const nlohmann::json& r) {
   for (const auto& row : r["rows"])
     table.add({row["op"], row["kernel"], row["format"], row["shape"], fixed(row["us"], 1),
                fixed(row["best_us"], 1), fixed(row["gb_per_s"], 1), fixed(row["gflop_per_s"], 1),
-               fixed(row["roofline_share"], 2), row["bound"]});
+               row["roofline_share"].is_null() ? "" : fixed(row["roofline_share"], 2),
+               row["bound"]});
   table.print();
 }
 
@@ -40,6 +41,7 @@ void add_bench_kernels(CLI::App& app, Action& action) {
   command->add_option("--shape", o->shape, "Instead of the default shapes of --op")
       ->option_text("MxNxK");
   command->add_option("--isa", o->isa, "Kernels of this instruction set alone: avx2, …");
+  command->add_option("--device", o->device, "Kernels of this device: cpu, or a plug-in's");
   command->add_option("--threads", o->num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
   command->add_option("--repeat", o->repeat, "Samples of a kernel; fewer where it takes long")

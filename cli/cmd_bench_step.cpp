@@ -55,6 +55,7 @@ void add_bench_step(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"default", "fast", "f32"}));
   command->add_option("--threads", o->num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
+  command->add_option("--device", o->device, "cpu, or the device of a plug-in: cuda:1");
   command->add_option("--prefill", o->prefill, "Prompt tokens of each sequence");
   command->add_option("--decode", o->decode, "Tokens that each sequence generates");
   command->add_option("--batch", o->batch, "Batch sizes: 1,4,16")->delimiter(',');

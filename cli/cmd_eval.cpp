@@ -29,6 +29,7 @@ CLI::App* add_measurement(CLI::App& app, Action& action, const std::string& name
       ->check(CLI::IsMember({"default", "fast", "f32"}));
   command->add_option("--threads", common.num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
+  command->add_option("--device", common.device, "cpu, or the device of a plug-in: cuda:1");
   command->add_flag("--json", *as_json, "Print one JSON document");
   command->callback([options, as_json, measure, print, name, &action] {
     action = [=] {

@@ -52,6 +52,7 @@ void add_score(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"default", "fast", "f32"}));
   command->add_option("--threads", options->score.num_threads, "Threads; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));
+  command->add_option("--device", options->score.device, "cpu, or the device of a plug-in: cuda:1");
   command->add_flag("--no-add-special-tokens", options->no_add,
                     "Do not add what the tokenizer puts around a text");
   command->add_flag("--json", options->json, "Print one JSON document");

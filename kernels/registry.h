@@ -1,4 +1,5 @@
-// All kernels of this build.
+// All kernels of this process: the host's own, and those of the devices that were opened at its
+// start.
 #pragma once
 
 #include <map>
@@ -8,50 +9,37 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "kernels/ops/activation.h"
-#include "kernels/ops/add.h"
-#include "kernels/ops/attention.h"
-#include "kernels/ops/embed.h"
-#include "kernels/ops/gemm.h"
+#include "base/device_memory.h"
+#include "kernels/ops/device_plugin.h"
+#include "kernels/ops/kernel_registry.h"
 #include "kernels/ops/probe.h"
-#include "kernels/ops/quantize_input.h"
-#include "kernels/ops/rmsnorm.h"
-#include "kernels/ops/rope.h"
-#include "kernels/ops/softcap.h"
 
 namespace tern {
 
-struct KernelRegistry {
-  KernelTable<Gemm> gemm;
-  KernelTable<QuantizeInput> quantize_input;
-  KernelTable<RmsNorm> rmsnorm;
-  KernelTable<Rope> rope;
-  KernelTable<GatedActivation> gated_activation;
-  KernelTable<Softcap> softcap;
-  KernelTable<Add> add;
-  KernelTable<Embed> embed;
-  KernelTable<KvWrite> kv_write;
-  KernelTable<Attention> attention;
-};
-
-/// fn(table) for the table of every operation.
-template <class Registry, class Fn>
-void for_each_table(Registry& r, Fn&& fn) {
-  fn(r.gemm);
-  fn(r.quantize_input);
-  fn(r.rmsnorm);
-  fn(r.rope);
-  fn(r.gated_activation);
-  fn(r.softcap);
-  fn(r.add);
-  fn(r.embed);
-  fn(r.kv_write);
-  fn(r.attention);
-}
-
-/// Built at first use from the register_*() functions that registry.cpp names; read-only
-/// afterwards. Holds only kernels that this machine can run. Any thread.
+/// Frozen by its first call; holds only kernels that this machine can run. Any thread.
 const KernelRegistry& kernels();
+
+/// For whoever adds kernels before the first call of kernels(): plug-ins and tests. Aborts behind
+/// it. One thread.
+KernelRegistry& open_kernels();
+
+/// "cpu", or the device of a plug-in: `name`, or "name:1" for its second, of libtern_<name>.so in
+/// the folder that TERN_PLUGINS names, beside the program, or in ../lib/tern from there. Its
+/// kernels are added. Before the first call of kernels(), or of a device that is open. kNotFound
+/// naming where it looked, kFailedPrecondition naming why the plug-in cannot be used. One thread.
+Result<Device> open_device(std::string_view name);
+
+/// As open_device() was told; "cpu".
+std::string_view device_name(Device device);
+DeviceMemory& device_memory(Device device);
+
+/// The format in which `device` keeps weights written as `encoding`: the packing of the preferred
+/// kernel on `ex` that takes them for `compute`; where no kernel does, f32, decoded once, at
+/// loading.
+Format choose_format(const Encoding& encoding, Compute compute, const Exec& ex);
+
+/// How the kernels of `ex` keep keys and values.
+const KvFormat& choose_kv_format(const Exec& ex);
 
 /// What the instruction sets of this machine can do at most, from general to special.
 std::vector<Probe> probes();
@@ -77,16 +65,32 @@ class KernelLog {
   Entries entries_;
 };
 
-/// Runs the preferred kernel for `a`. Aborts where none supports them: engine/ has checked the
-/// model when loading it.
+/// The preferred kernel for `a`. Aborts where none supports them: engine/ has checked the model
+/// when loading it.
 template <class Op>
-void dispatch(const KernelTable<Op>& table, const typename Op::Args& a, const Exec& ex) {
+const Kernel<Op>& preferred(const KernelTable<Op>& table, const typename Op::Args& a,
+                            const Exec& ex) {
   const Kernel<Op>* kernel = table.select(a, ex);
   TERN_CHECK(kernel != nullptr, Op::kName);
-  if (ex.log == nullptr) return kernel->run(a, ex);
+  return *kernel;
+}
+
+/// Bytes of scratch that dispatch() wants in `a`.
+template <class Op>
+size_t scratch_bytes(const KernelTable<Op>& table, const typename Op::Args& a, const Exec& ex) {
+  const Kernel<Op>& kernel = preferred(table, a, ex);
+  return kernel.scratch_bytes != nullptr ? kernel.scratch_bytes(a, ex) : 0;
+}
+
+/// Runs the preferred kernel for `a`; nothing in a dry run.
+template <class Op>
+void dispatch(const KernelTable<Op>& table, const typename Op::Args& a, const Exec& ex) {
+  if (ex.dry_run_threads > 0) return;
+  const Kernel<Op>& kernel = preferred(table, a, ex);
+  if (ex.log == nullptr) return kernel.run(a, ex);
   const TimePoint start = std::chrono::steady_clock::now();
-  kernel->run(a, ex);
-  ex.log->note(Op::kName, kernel->name, to_seconds(std::chrono::steady_clock::now() - start));
+  kernel.run(a, ex);
+  ex.log->note(Op::kName, kernel.name, to_seconds(std::chrono::steady_clock::now() - start));
 }
 
 }  // namespace tern

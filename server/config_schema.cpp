@@ -48,6 +48,8 @@ constexpr ConfigKey kKeys[] = {
     {"sampling.max_tokens", SLOT(engine.sampling.max_tokens),
      "Of an answer; auto: what the context leaves.", 1, kMaxInt32},
 
+    {"engine.device", SLOT(engine.device),
+     "What computes the model: cpu, or the device of a plug-in (cuda, cuda:1)."},
     {"engine.num_threads", SLOT(engine.num_threads),
      "Compute threads; 0: one a CPU (of the quota, where there is one), less one for I/O where "
      "there are more than two.",

@@ -32,6 +32,7 @@ constexpr Seconds kCloseGrace{2.0};  // for the last bytes of ended calls
 
 struct Arguments {
   std::string config_file, model, name, listen, chat_template;
+  std::string device;
   std::optional<std::string> http;  // an empty one is one: no HTTP
   std::vector<std::string> set;
   bool check = false, check_config = false, print_config = false;
@@ -45,6 +46,7 @@ Result<Config> make_config(const Arguments& arguments) {
   if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
   if (!arguments.name.empty()) config.engine.served_name = arguments.name;
   if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
+  if (!arguments.device.empty()) config.engine.device = arguments.device;
   if (arguments.http) config.server.http.listen = {*arguments.http};
   if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
   return config;
@@ -288,6 +290,7 @@ int run(int argc, char** argv) {
   app.add_option("--model", arguments.model, "Shorthand for model.path");
   app.add_option("--name", arguments.name, "Shorthand for model.name");
   app.add_option("--listen", arguments.listen, "Shorthand for server.listen");
+  app.add_option("--device", arguments.device, "Shorthand for engine.device");
   app.add_option("--http", arguments.http, "Shorthand for http.listen; off: no HTTP");
   app.add_option("--chat-template", arguments.chat_template, "Shorthand for model.chat_template");
   app.add_flag("--check", arguments.check,

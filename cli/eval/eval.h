@@ -17,6 +17,7 @@ struct EvalCommon {
   std::string model;                ///< directory or bundled name
   std::string compute = "default";  ///< "default", "fast" or "f32"
   int32_t num_threads = 0;          ///< 0 = all CPUs
+  std::string device = "cpu";       ///< open_device()
 };
 
 struct EvalLogitsOptions {
@@ -28,7 +29,8 @@ struct EvalLogitsOptions {
 };
 
 /// Compares logits at every position, and greedy tokens through the engine, with a golden file.
-/// Keys: max_abs_diff, mean_kl, top1_match, greedy_match, prompts, positions, kernels.
+/// Keys: max_abs_diff, mean_kl, top1_match, greedy_match, logits_sha256 (of all bits, in order: equal where nothing
+/// changed), prompts, positions, kernels.
 Result<nlohmann::json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& progress);
 
 struct EvalPerplexityOptions {

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/sha256.h"
 #include "base/unaligned.h"
 #include "cli/eval/eval.h"
 #include "cli/support/load_bar.h"
@@ -11,6 +12,7 @@
 #include "engine/load/resolve_model.h"
 #include "engine/serve/generate_all.h"
 #include "engine/step/score.h"
+#include "kernels/registry.h"
 
 namespace tern {
 namespace {
@@ -64,6 +66,7 @@ Result<std::vector<GoldenPrompt>> read_golden(const SafetensorsFile& file, int32
 struct Comparison {
   double max_abs_diff = 0, kl_sum = 0;
   int64_t positions = 0, top1_equal = 0, greedy_equal = 0, greedy_total = 0;
+  Sha256 hash{};  // of the last hash and a row of logits, row after row
 
   void add(std::span<const float> golden, std::span<const float> ours) {
     const double golden_lse = log_sum_exp(golden), ours_lse = log_sum_exp(ours);
@@ -78,6 +81,10 @@ struct Comparison {
     };
     top1_equal += top(golden) == top(ours);
     ++positions;
+    std::vector<std::byte> bytes(hash.size() + ours.size_bytes());
+    std::memcpy(bytes.data(), hash.data(), hash.size());
+    std::memcpy(bytes.data() + hash.size(), ours.data(), ours.size_bytes());
+    hash = sha256(bytes);
   }
 };
 
@@ -118,10 +125,20 @@ std::vector<std::string> kernel_names(const KernelLog& log) {
   return names;
 }
 
+std::string hex(const Sha256& hash) {
+  std::string text;
+  for (const uint8_t byte : hash) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& progress) {
   TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(const Device device, open_device(options.common.device));
   TERN_ASSIGN(const std::string directory, resolve_model(options.common.model));
   TERN_ASSIGN(const ModelConfig config, read_config(directory, options.hf_config));
   TERN_ASSIGN(const SafetensorsFile file, SafetensorsFile::open(options.golden));
@@ -134,10 +151,10 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
   KernelLog log;
   {
     // The scorer's weights are gone before the engine loads its own: one copy in memory at a time.
-    TERN_ASSIGN(
-        const std::unique_ptr<Scorer> scorer,
-        Scorer::load(directory, config, {options.common.compute, options.common.num_threads, isa},
-                     {longest, options.block_size, options.chunk, &log, show_loading()}));
+    TERN_ASSIGN(const std::unique_ptr<Scorer> scorer,
+                Scorer::load(directory, config,
+                             {options.common.compute, options.common.num_threads, isa, device},
+                             {longest, options.block_size, options.chunk, &log, show_loading()}));
     TERN_TRY(compare_logits(prompts, *scorer, result, progress));
   }
   EngineConfig engine_config;
@@ -145,6 +162,7 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
   engine_config.hf_config_file = options.hf_config;
   engine_config.compute = options.common.compute;
   engine_config.num_threads = options.common.num_threads;
+  engine_config.device = options.common.device;
   engine_config.scheduler.block_size = options.block_size;
   engine_config.scheduler.max_num_batched_tokens = options.chunk;
   engine_config.scheduler.max_num_seqs =
@@ -157,9 +175,10 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
               {"mean_kl", result.kl_sum / double(result.positions)},
               {"top1_match", double(result.top1_equal) / double(result.positions)},
               {"greedy_match", double(result.greedy_equal) / double(result.greedy_total)},
+              {"logits_sha256", hex(result.hash)},
               {"prompts", prompts.size()},
               {"positions", result.positions},
-              {"isa", isa_name(isa)},
+              {"isa", device == Device::kCpu ? isa_name(isa) : device_name(device)},
               {"kernels", kernel_names(log)}};
 }
 

@@ -10,6 +10,7 @@
 #include "engine/io/mapped_file.h"
 #include "engine/load/resolve_model.h"
 #include "engine/step/score.h"
+#include "kernels/registry.h"
 
 namespace tern {
 namespace {
@@ -105,6 +106,7 @@ Result<std::vector<Tokens>> make_windows(const EvalPerplexityOptions& options,
 
 Result<json> eval_perplexity(const EvalPerplexityOptions& options, const EvalProgress& progress) {
   TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(const Device device, open_device(options.common.device));
   TERN_ASSIGN(const std::string directory, resolve_model(options.common.model));
   TERN_ASSIGN(const ModelFiles files, read_model_files(directory));
   const int32_t context =
@@ -113,7 +115,8 @@ Result<json> eval_perplexity(const EvalPerplexityOptions& options, const EvalPro
   TERN_ASSIGN(
       const std::unique_ptr<Scorer> scorer,
       Scorer::load(
-          directory, files.config, {options.common.compute, options.common.num_threads, isa},
+          directory, files.config,
+          {options.common.compute, options.common.num_threads, isa, device},
           {.max_len = context, .chunk = std::min(context, 512), .on_progress = show_loading()}));
 
   double total = 0;

@@ -80,6 +80,7 @@ Result<json> eval_tasks(const EvalTasksOptions& options, const EvalProgress& pro
   config.model_dir = options.common.model;
   config.compute = options.common.compute;
   config.num_threads = options.common.num_threads;
+  config.device = options.common.device;
   config.queue.max_queued_requests = static_cast<int32_t>(items.size());
   config.queue.max_queued_tokens = INT64_MAX;
   TERN_ASSIGN(const std::unique_ptr<Engine> engine, create_engine(config, show_loading()));

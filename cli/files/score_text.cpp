@@ -8,6 +8,7 @@
 #include "engine/decode/logprobs.h"
 #include "engine/load/resolve_model.h"
 #include "engine/step/score.h"
+#include "kernels/registry.h"
 
 namespace tern {
 
@@ -15,6 +16,7 @@ using nlohmann::json;
 
 Result<json> score_text(const ScoreTextOptions& options) {
   TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(const Device device, open_device(options.device));
   TERN_ASSIGN(const std::string path, resolve_model(options.model));
   TERN_ASSIGN(const ModelFiles files, read_model_files(path));
   const Tokenizer* tokenizer = files.assets.tokenizer.get();
@@ -31,7 +33,7 @@ Result<json> score_text(const ScoreTextOptions& options) {
   TERN_ASSIGN(
       const std::unique_ptr<Scorer> scorer,
       Scorer::load(
-          path, files.config, {options.compute, options.num_threads, isa},
+          path, files.config, {options.compute, options.num_threads, isa, device},
           {.max_len = length, .chunk = std::min(length, 512), .on_progress = show_loading()}));
   json logprobs = json::array({nullptr});
   double sum = 0;

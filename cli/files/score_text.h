@@ -14,6 +14,7 @@ struct ScoreTextOptions {
   std::string text;
   std::string compute = "default";  ///< "default", "fast" or "f32"
   int32_t num_threads = 0;          ///< 0 = all CPUs
+  std::string device = "cpu";       ///< open_device()
   bool add_special_tokens = true;   ///< BOS and the like, as the tokenizer's file says
 };
 

@@ -15,46 +15,38 @@ class LlamaLikeModel final : public Model {
   LlamaLikeModel(const ModelConfig& config, const LlamaLike& recipe)
       : config_(config), recipe_(recipe) {}
 
-  void forward(const StepBatch& batch, const KvCache& kv, Workspace& ws, const Exec& ex,
-               MatView<float> logits) const override {
-    const auto scope = ws.scope();
-    const auto x = ws.mat<float>(batch.num_tokens(), config_.hidden);
+  void forward(Step& step, MatView<float> logits) const override {
+    const StepBatch& batch = step.batch;
+    const auto scope = step.ws.scope();
+    const auto x = step.ws.mat<float>(batch.num_tokens(), config_.hidden);
     dispatch(kernels().embed,
              {.token_ids = batch.token_ids.data(),
-              .table = embedding_.get(),
+              .table = embedding_,
               .scale = recipe_.embedding_multiplier,
               .y = x},
-             ex);
-    const RopeRows rope = rope_.rows_of(batch, ws);
-    const RopeRows local_rope = local_rope_ ? local_rope_->rows_of(batch, ws) : rope;
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      const bool is_local = layers_[i].attention.window > 0;
-      layers_[i].forward(batch, x, kv.layer(static_cast<int32_t>(i)), is_local ? local_rope : rope,
-                         ws, ex);
-    }
+             step.ex);
+    for (const DecoderLayer& layer : layers_) layer.forward(step, x);
 
     // Only the wanted rows pay for the final norm and the vocabulary.
-    const auto last = ws.mat<float>(static_cast<int64_t>(batch.logits_rows.size()), config_.hidden);
-    for (int64_t r = 0; r < last.rows; ++r) {
-      const float* row = x.row(batch.logits_rows[r]);
-      std::copy(row, row + config_.hidden, last.row(r));
-    }
-    final_norm_.forward(last, last, ex);
-    lm_head_.forward(last, logits, ws, ex);
+    const auto last = step.ws.mat<float>(int64_t(batch.logits_rows.size()), config_.hidden);
+    dispatch(kernels().gather_rows,
+             {.x = read_only(x), .rows = batch.logits_rows.data(), .y = last}, step.ex);
+    final_norm_.forward(last, last, step.ex);
+    lm_head_.forward(step, last, logits);
     if (recipe_.logits_softcap > 0)
-      dispatch(kernels().softcap, {.cap = recipe_.logits_softcap, .x = logits}, ex);
+      dispatch(kernels().softcap, {.cap = recipe_.logits_softcap, .x = logits}, step.ex);
+  }
+
+  void for_each_linear(const std::function<void(const Linear&)>& fn) const override {
+    for (const DecoderLayer& layer : layers_) {
+      layer.mixer->for_each_linear(fn);
+      layer.feed_forward->for_each_linear(fn);
+    }
+    fn(lm_head_);
   }
 
   int32_t rope_variant(int64_t num_positions) const override {
     return rope_.variant(num_positions);
-  }
-
-  size_t workspace_bytes(const StepLimits& limits) const override {
-    return Workspace::footprint<float>(limits.max_tokens * config_.hidden) +
-           Workspace::footprint<float>(limits.max_logits_rows * config_.hidden) +
-           LinearInput::workspace_bytes(limits.max_logits_rows, config_.hidden) +
-           (config_.local_rope ? 2 : 1) * RopeTable::workspace_bytes(limits) +
-           layers_.front().workspace_bytes(limits);
   }
 
   KvLayout kv_layout() const override {
@@ -65,12 +57,16 @@ class LlamaLikeModel final : public Model {
   uint64_t weight_bytes() const override { return weight_bytes_; }
   uint64_t file_bytes() const override { return file_bytes_; }
   std::string weight_format() const override {
-    return std::string(format(layers_.front().mlp.down.weight.format).type);
+    std::string type;  // of the first feed-forward's last matrix, as most are
+    layers_.front().feed_forward->for_each_linear(
+        [&](const Linear& l) { type = l.weight.format.packing->type; });
+    return type;
   }
 
   Status load(std::shared_ptr<const WeightSource> weights, const LoadOptions& options) {
     const ModelConfig& c = config_;
-    if (!options.plan_only) TERN_TRY(make_rope_tables(options.max_model_len));
+    if (!options.plan_only)
+      TERN_TRY(make_rope_tables(options.max_model_len, device_memory(options.ex.device)));
     WeightLoader loader(*weights, options);
     TERN_TRY(load_weights(loader));
     TERN_TRY(loader.finish());
@@ -90,34 +86,42 @@ class LlamaLikeModel final : public Model {
   }
 
  private:
-  Status make_rope_tables(int32_t max_positions) {
+  Status make_rope_tables(int32_t max_positions, DeviceMemory& memory) {
     const ModelConfig& c = config_;
-    TERN_ASSIGN(rope_, RopeTable::create(c.rope, c.head_dim, max_positions));
+    TERN_ASSIGN(rope_, RopeTable::create(c.rope, c.head_dim, max_positions, memory));
     if (!c.local_rope) return {};
-    TERN_ASSIGN(local_rope_, RopeTable::create(*c.local_rope, c.head_dim, max_positions));
+    TERN_ASSIGN(local_rope_, RopeTable::create(*c.local_rope, c.head_dim, max_positions, memory));
     return {};
   }
 
   Status load_weights(WeightLoader& loader) {
     const ModelConfig& c = config_;
-    TERN_ASSIGN(embedding_, load_embedding(loader));
+    TERN_ASSIGN(embedding_rows_, load_embedding(loader));
     // A head of its own that the file holds counts, whatever the config says, as in transformers.
     is_tied_ = c.tie_word_embeddings;
     if (is_tied_) {
-      TERN_ASSIGN(is_tied_, loader.ignore_copy("lm_head.weight", *embedding_));
+      TERN_ASSIGN(is_tied_, loader.ignore_copy("lm_head.weight", *embedding_rows_));
     }
+    // Layers keep its address, also of a model that is only planned.
+    if (c.local_rope && !local_rope_) local_rope_.emplace();
     for (int32_t i = 0; i < c.num_layers; ++i) TERN_TRY(load_layer(loader, i));
-    TERN_ASSIGN(final_norm_, norm(loader, "model.norm", c.hidden));
     // Dividing what the head reads divides the logits.
-    for (int32_t i = 0; i < c.hidden; ++i)
-      final_norm_.gain.as<float>()[i] /= recipe_.logits_divisor;
+    TERN_ASSIGN(final_norm_, norm(loader, "model.norm", c.hidden, recipe_.logits_divisor));
+    const LinearName head{.name = "lm_head", .out = c.vocab_size};
     if (is_tied_) {
-      TERN_ASSIGN(lm_head_, loader.pack(*embedding_));
-      embedding_ = make_packed_rows(lm_head_.weight);  // one copy: the head's
-    } else {
-      loader.keep_in_file(*embedding_);
-      TERN_ASSIGN(lm_head_, loader.linear("lm_head", c.vocab_size, c.hidden, false));
+      TERN_ASSIGN(lm_head_, loader.pack(*embedding_rows_));
+      lm_head_.names = {head};
+      embedding_ = lm_head_.weight;  // one copy: the head's
+      return {};
     }
+    if (loader.reads_host_memory()) {
+      loader.keep_in_file(*embedding_rows_);
+      embedding_ = source_rows(*embedding_rows_);
+    } else {  // packed without a loss
+      TERN_ASSIGN(packed_embedding_, loader.pack(*embedding_rows_, Compute::kF32));
+      embedding_ = packed_embedding_.weight;
+    }
+    TERN_ASSIGN(lm_head_, loader.linear(head, c.hidden, false));
     return {};
   }
 
@@ -137,10 +141,16 @@ class LlamaLikeModel final : public Model {
     DecoderLayer layer;
     layer.residual_multiplier = recipe_.residual_multiplier;
     TERN_TRY(load_norms(loader, prefix, layer));
-    TERN_TRY(load_attention(loader, prefix + "self_attn.", layer.attention));
-    if (!recipe_.use_rope.empty()) layer.attention.use_rope = recipe_.use_rope[index];
-    if (recipe_.sliding.empty() || recipe_.sliding[index]) layer.attention.window = recipe_.window;
-    TERN_TRY(load_mlp(loader, prefix + "mlp.", layer.mlp));
+    auto attention = std::make_unique<GqaAttention>();
+    attention->kv_index = index;
+    if (recipe_.sliding.empty() || recipe_.sliding[index]) attention->window = recipe_.window;
+    if (recipe_.use_rope.empty() || recipe_.use_rope[index])
+      attention->rope = attention->window > 0 && local_rope_ ? &*local_rope_ : &rope_;
+    TERN_TRY(load_attention(loader, prefix + "self_attn.", *attention));
+    layer.mixer = std::move(attention);
+    auto mlp = std::make_unique<Mlp>();
+    TERN_TRY(load_mlp(loader, prefix + "mlp.", *mlp));
+    layer.feed_forward = std::move(mlp);
     layers_.push_back(std::move(layer));
     return {};
   }
@@ -149,18 +159,19 @@ class LlamaLikeModel final : public Model {
     const ModelConfig& c = config_;
     const bool bias = recipe_.mlp_bias;
     mlp.activation = config_.activation;
-    std::vector<LinearName> parts{{prefix + "gate_proj", c.intermediate},
-                                  {prefix + "up_proj", c.intermediate}};
-    if (recipe_.fused_projections) parts = {{prefix + "gate_up_proj", 2 * c.intermediate}};
+    const int64_t width = c.intermediate;
+    std::vector<LinearName> parts{{prefix + "gate_proj", width, Cut::kRows},
+                                  {prefix + "up_proj", width, Cut::kRows}};
+    if (recipe_.fused_projections)
+      parts = {{prefix + "gate_up_proj", 2 * width, Cut::kRows, 1, {width, width}}};
     TERN_ASSIGN(mlp.gate_up, loader.linear_group(parts, c.hidden, bias));
-    TERN_ASSIGN(mlp.down, loader.linear(prefix + "down_proj", c.hidden, c.intermediate, bias));
+    TERN_ASSIGN(mlp.down, loader.linear({prefix + "down_proj", c.hidden, Cut::kCols}, width, bias));
     return {};
   }
 
-  Result<Norm> norm(WeightLoader& loader, const std::string& name, int64_t size) {
-    TERN_ASSIGN(Norm norm, loader.norm(name, size, config_.norm_eps));
-    for (int64_t i = 0; i < size; ++i) norm.gain.as<float>()[i] += recipe_.norm_offset;
-    return norm;
+  Result<Norm> norm(WeightLoader& loader, const std::string& name, int64_t size,
+                    float divisor = 1) {
+    return loader.norm(name, size, config_.norm_eps, recipe_.norm_offset, divisor);
   }
 
   Status load_norms(WeightLoader& loader, const std::string& prefix, DecoderLayer& layer) {
@@ -168,16 +179,18 @@ class LlamaLikeModel final : public Model {
     const int64_t hidden = config_.hidden;
     const std::string post_attention = prefix + "post_attention_layernorm";
     if (recipe_.norms != Norms::kPost) {
-      TERN_ASSIGN(layer.attention_norm, norm(loader, prefix + "input_layernorm", hidden));
+      TERN_ASSIGN(layer.mixer_norm, norm(loader, prefix + "input_layernorm", hidden));
     }
     if (recipe_.norms == Norms::kPre) {
-      TERN_ASSIGN(layer.mlp_norm, norm(loader, post_attention, hidden));
+      TERN_ASSIGN(layer.feed_forward_norm, norm(loader, post_attention, hidden));
       return {};
     }
-    TERN_ASSIGN(layer.attention_post_norm, norm(loader, post_attention, hidden));
-    TERN_ASSIGN(layer.mlp_post_norm, norm(loader, prefix + "post_feedforward_layernorm", hidden));
+    TERN_ASSIGN(layer.mixer_post_norm, norm(loader, post_attention, hidden));
+    TERN_ASSIGN(layer.feed_forward_post_norm,
+                norm(loader, prefix + "post_feedforward_layernorm", hidden));
     if (recipe_.norms == Norms::kSandwich) {
-      TERN_ASSIGN(layer.mlp_norm, norm(loader, prefix + "pre_feedforward_layernorm", hidden));
+      TERN_ASSIGN(layer.feed_forward_norm,
+                  norm(loader, prefix + "pre_feedforward_layernorm", hidden));
     }
     return {};
   }
@@ -190,11 +203,18 @@ class LlamaLikeModel final : public Model {
     a.softcap = recipe_.attention_softcap;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
-    std::vector<LinearName> parts{
-        {prefix + "q_proj", q_width}, {prefix + "k_proj", kv_width}, {prefix + "v_proj", kv_width}};
-    if (recipe_.fused_projections) parts = {{prefix + "qkv_proj", q_width + 2 * kv_width}};
+    std::vector<LinearName> parts{{prefix + "q_proj", q_width, Cut::kHeads, c.head_dim},
+                                  {prefix + "k_proj", kv_width, Cut::kHeads, c.head_dim},
+                                  {prefix + "v_proj", kv_width, Cut::kHeads, c.head_dim}};
+    if (recipe_.fused_projections)
+      parts = {{prefix + "qkv_proj",
+                q_width + 2 * kv_width,
+                Cut::kHeads,
+                c.head_dim,
+                {q_width, kv_width, kv_width}}};
     TERN_ASSIGN(a.qkv, loader.linear_group(parts, c.hidden, recipe_.qkv_bias));
-    TERN_ASSIGN(a.o, loader.linear(prefix + "o_proj", c.hidden, q_width, recipe_.o_bias));
+    TERN_ASSIGN(a.o,
+                loader.linear({prefix + "o_proj", c.hidden, Cut::kCols}, q_width, recipe_.o_bias));
     if (recipe_.qk_norm == LlamaLike::QkNorm::kNone) return {};
     const bool whole = recipe_.qk_norm == LlamaLike::QkNorm::kWhole;
     TERN_ASSIGN(a.q_norm, norm(loader, prefix + "q_norm", whole ? q_width : c.head_dim));
@@ -205,7 +225,9 @@ class LlamaLikeModel final : public Model {
   const ModelConfig config_;
   const LlamaLike recipe_;
   std::shared_ptr<const WeightSource> weights_;  // maps the embedding, where it is not the head
-  std::unique_ptr<RowSource> embedding_;         // [vocab_size, hidden]
+  std::unique_ptr<RowSource> embedding_rows_;    // [vocab_size, hidden], of the file
+  Linear packed_embedding_;                      // where kernels cannot read the file
+  WeightView embedding_;
   std::vector<DecoderLayer> layers_;
   Norm final_norm_;
   Linear lm_head_;

@@ -6,21 +6,25 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "engine/cache/kv_layout.h"
-#include "kernels/ops/attention.h"
+#include "kernels/formats/kv_format.h"
 
 namespace tern {
 
 /// Allocated once. Block b of every layer holds the same token positions of the same sequence.
 class KvCache {
  public:
-  /// `num_blocks` blocks of `block_size` tokens (a multiple of kKvLanes). kInvalidArgument for a
-  /// bad block size, kResourceExhausted where the memory is not there, naming the bytes.
-  static Result<KvCache> create(const KvLayout& layout, int32_t num_blocks, int32_t block_size);
+  /// `num_blocks` blocks of `block_size` tokens (a multiple of what `format` wants) in `memory`.
+  /// kInvalidArgument for a bad block size, kResourceExhausted where the memory is not there,
+  /// naming the bytes.
+  static Result<KvCache> create(const KvLayout& layout, const KvFormat& format, int32_t num_blocks,
+                                int32_t block_size, DeviceMemory& memory = host_memory());
+
+  /// For dry runs: views have their shapes, and no memory.
+  static KvCache without_memory(const KvLayout& layout, const KvFormat& format, int32_t block_size);
 
   /// Of the pool that create() would allocate.
-  static size_t bytes(const KvLayout& layout, int32_t num_blocks, int32_t block_size) {
-    return layout.bytes_per_token() * size_t(block_size) * size_t(num_blocks);
-  }
+  static size_t bytes(const KvLayout& layout, const KvFormat& format, int32_t num_blocks,
+                      int32_t block_size);
 
   /// Buffer::populate, of the whole pool's bytes [first, first + bytes).
   void populate(size_t first, size_t bytes) { buffer_.populate(first, bytes); }
@@ -30,9 +34,10 @@ class KvCache {
 
  private:
   KvLayout layout_;
+  const KvFormat* format_ = nullptr;
   int32_t num_blocks_ = 0;
   int32_t block_size_ = 0;
-  mutable Buffer buffer_;  // [layer][keys, values][KvLayerView's layout]
+  mutable Buffer buffer_;  // [layer][keys, values][block]
 };
 
 }  // namespace tern

@@ -64,7 +64,7 @@ class BlockRows final : public RowSource {
  public:
   explicit BlockRows(const GgufTensor& t)
       : RowSource(t.rank == 1 ? 1 : int64_t(t.bytes / row_bytes(t)), t.shape[t.rank - 1],
-                  {.bits = Block::kBits, .group = kBlock, .symmetric = Block::kSymmetric}, t.bytes),
+                  Encoding::affine(Block::kBits, kBlock, !Block::kSymmetric), t.bytes),
         data_(t.data),
         row_bytes_(row_bytes(t)) {}
 
@@ -104,7 +104,7 @@ class Wrapped : public RowSource {
  public:
   explicit Wrapped(std::unique_ptr<RowSource>&& source)
       : Wrapped(std::move(source), source->encoding()) {}
-  Wrapped(std::unique_ptr<RowSource>&& source, const WeightEncoding& encoding)
+  Wrapped(std::unique_ptr<RowSource>&& source, const Encoding& encoding)
       : RowSource(source->rows(), source->cols(), encoding, source->bytes()),
         source_(std::move(source)) {}
 

@@ -132,7 +132,7 @@ Result<LoadedModel> load_weights(const std::string& directory, const ModelConfig
   LoadOptions options{
       .max_model_len = max_model_len,
       .compute = arithmetic,
-      .ex = {.device = Device::kCpu, .isa = compute.isa, .pool = loaded.pool.get()}};
+      .ex = {.device = compute.device, .isa = compute.isa, .pool = loaded.pool.get()}};
   if (hooks.check) {
     options.plan_only = true;
     TERN_ASSIGN(const std::unique_ptr<Model> planned, load_shaped(config, weights, options));
@@ -157,7 +157,7 @@ Result<std::unique_ptr<Model>> plan_weights(const std::string& directory,
   return load_shaped(config, std::move(weights),
                      {.max_model_len = max_model_len,
                       .compute = arithmetic,
-                      .ex = {.device = Device::kCpu, .isa = compute.isa},
+                      .ex = {.device = compute.device, .isa = compute.isa},
                       .plan_only = true});
 }
 

@@ -56,6 +56,7 @@ struct ComputeOptions {
   std::string compute = "default";  ///< "default", "fast" or "f32": Compute
   int32_t num_threads = 0;          ///< 0 = every CPU this process may use
   Isa isa = Isa::kScalar;
+  Device device = Device::kCpu;
 
   int num_pool_threads() const { return num_threads > 0 ? num_threads : cpu_info().num_cpus; }
 };

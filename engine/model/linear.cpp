@@ -1,51 +1,44 @@
 #include "engine/model/linear.h"
 
-#include <algorithm>
-
 #include "base/check.h"
-#include "kernels/formats/code_panels.h"
 
 namespace tern {
-namespace {
 
-class PackedRows final : public RowSource {
- public:
-  explicit PackedRows(const WeightView& w)
-      : RowSource(w.rows, w.cols, {.dtype = DType::kF32}, 0), weight_(w) {}
-
-  void read(int64_t row, float* out) const override {
-    format(weight_.format).unpack_row(weight_, row, out);
-  }
-  void read_codes(int64_t, uint8_t*, float*, float*) const override {
-    TERN_CHECK(false, "unpacked rows have no codes");
-  }
-
- private:
-  const WeightView weight_;
-};
-
-}  // namespace
-
-InputView LinearInput::as(FormatId id) {
-  const Format& f = format(id);
-  if (f.input == InputType::kF32) return f32_input(read_only(x_));
-  if (scratch_ == nullptr) scratch_ = ws_.array<std::byte>(workspace_bytes(x_.rows, x_.cols));
-  if (made_ != f.input || made_group_ != f.group) {
-    dispatch(kernels().quantize_input, {.x = read_only(x_), .format = id, .out = scratch_}, ex_);
-    made_ = f.input, made_group_ = f.group;
-  }
-  return {scratch_, x_.rows, x_.cols, input_row_bytes(f, x_.cols)};
+InputView* LinearInput::find(const InputLayout* layout, int32_t group, const int32_t* order) {
+  for (int i = 0; i < num_made_; ++i)
+    if (made_[i].layout == layout && made_[i].group == group && made_[i].order == order)
+      return &made_[i].view;
+  return nullptr;
 }
 
-size_t LinearInput::workspace_bytes(int64_t tokens, int64_t in) {
-  int64_t row_bytes = 0;
-  for (const Format& f : formats())
-    if (f.input != InputType::kF32) row_bytes = std::max(row_bytes, input_row_bytes(f, in));
-  return Workspace::footprint<std::byte>(tokens * row_bytes);
+InputView LinearInput::keep(const Made& made) {
+  TERN_CHECK(num_made_ < kMostMade, "layers with one input want few layouts of it");
+  made_[num_made_++] = made;
+  return made.view;
 }
 
-std::unique_ptr<RowSource> make_packed_rows(const WeightView& weight) {
-  return std::make_unique<PackedRows>(weight);
+InputView LinearInput::gathered(const int32_t* order, int64_t cols) {
+  if (const InputView* made = find(nullptr, 0, order)) return *made;
+  const MatView<float> y = step_.ws.mat<float>(x_.rows, cols);
+  dispatch(kernels().gather_cols, {.x = read_only(x_), .cols = order, .y = y}, step_.ex);
+  return keep({nullptr, 0, order, f32_input(read_only(y))});
+}
+
+InputView LinearInput::as(const WeightView& w) {
+  const InputLayout& layout = *w.format.packing->input;
+  const bool is_gather = w.format.encoding.input == InputTransform::kGather;
+  const InputView x = is_gather ? gathered(w.input_order, w.cols) : f32_input(read_only(x_));
+  if (layout.is_plain()) return x;
+  const int32_t group = layout.per_group ? w.format.encoding.group : 0;
+  const int32_t* order = is_gather ? w.input_order : nullptr;
+  if (const InputView* made = find(&layout, group, order)) return *made;
+  const MatView<const float> from{reinterpret_cast<const float*>(x.data), x.rows, x.cols,
+                                  x.stride / int64_t(sizeof(float))};
+  const int64_t stride = layout.row_bytes(x.cols, group);
+  std::byte* out = step_.ws.array<std::byte>(x.rows * stride);
+  dispatch(kernels().quantize_input, {.x = from, .layout = &layout, .group = group, .out = out},
+           step_.ex);
+  return keep({&layout, group, order, {out, x.rows, x.cols, stride}});
 }
 
 int64_t LinearGroup::out() const {
@@ -54,10 +47,10 @@ int64_t LinearGroup::out() const {
   return sum;
 }
 
-void LinearGroup::forward(LinearInput& x, MatView<float> y, const Exec& ex) const {
+void LinearGroup::forward(LinearInput& x, MatView<float> y) const {
   int64_t first = 0;
   for (const Linear& part : parts) {
-    part.forward(x, columns(y, first, part.out()), ex);
+    part.forward(x, columns(y, first, part.out()));
     first += part.out();
   }
 }

@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
-#include "base/device.h"
-#include "base/workspace.h"
-#include "engine/cache/kv_cache.h"
 #include "engine/cache/kv_layout.h"
-#include "engine/model/step_batch.h"
+#include "engine/model/step.h"
 
 namespace tern {
 
@@ -17,11 +15,10 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  /// Computes a step: stores the KV of all its tokens in `kv`, and writes logits of
+  /// Computes a step: stores the KV of all its tokens in `step.kv`, and writes logits of
   /// batch.logits_rows to `logits` [logits_rows, vocab_size], f32. Each row's bits depend on its
-  /// own sequence's tokens alone. Allocates nothing.
-  virtual void forward(const StepBatch& batch, const KvCache& kv, Workspace& ws, const Exec& ex,
-                       MatView<float> logits) const = 0;
+  /// own sequence's tokens alone. Made of operations only; allocates nothing.
+  virtual void forward(Step& step, MatView<float> logits) const = 0;
 
   /// Which of the model's position embeddings a sequence gets that computes at most `num_positions`
   /// tokens, prompt and answer. Chosen once, at admission: KV of different variants must not mix.
@@ -30,8 +27,8 @@ class Model {
     return 0;
   }
 
-  /// Workspace that the largest step needs, without the logits.
-  virtual size_t workspace_bytes(const StepLimits& limits) const = 0;
+  /// fn(layer) for every linear layer, the head last.
+  virtual void for_each_linear(const std::function<void(const Linear&)>& fn) const = 0;
 
   virtual KvLayout kv_layout() const = 0;
   virtual int32_t vocab_size() const = 0;
@@ -40,5 +37,9 @@ class Model {
   virtual uint64_t file_bytes() const { return 0; }  ///< of weights that are read in their file
   virtual std::string weight_format() const = 0;     ///< of the linear layers: "bf16"
 };
+
+/// Workspace that the largest step needs on `ex`, without the logits: measured by a forward pass
+/// that computes nothing. Of a model that was only planned, too.
+size_t workspace_bytes(const Model& model, const StepLimits& limits, const Exec& ex);
 
 }  // namespace tern

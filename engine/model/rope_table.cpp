@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+
 #include <numbers>
 #include <vector>
+#include "kernels/registry.h"
 
 namespace tern {
 namespace {
@@ -117,33 +119,35 @@ size_t RopeTable::bytes_for(const RopeConfig& rope, int32_t head_dim, int32_t ma
   return size_t(max_positions + extra) * size_t(rope.rotary_dim(head_dim)) * sizeof(float);
 }
 
-Result<RopeTable> RopeTable::create(const RopeConfig& rope, int32_t head_dim,
-                                    int32_t max_positions) {
+Result<RopeTable> RopeTable::create(const RopeConfig& rope, int32_t head_dim, int32_t max_positions,
+                                    DeviceMemory& memory) {
   const int32_t dim = rope.rotary_dim(head_dim);
   const bool has_long = has_long_variant(rope, max_positions);
   RopeTable table;
   table.short_positions_ = has_long ? rope.original_max_position_embeddings : max_positions;
   table.rows_ = table.short_positions_ + (has_long ? max_positions : 0);
   table.rotary_dim_ = dim;
-  TERN_ASSIGN(table.buffer_, Buffer::allocate(bytes_for(rope, head_dim, max_positions)));
-  float* data = table.buffer_.as<float>();
+  TERN_ASSIGN(Buffer rows, Buffer::allocate(bytes_for(rope, head_dim, max_positions)));
+  float* data = rows.as<float>();
   fill(frequencies(rope, dim, false), {data, table.short_positions_, dim, dim});
   if (has_long)
     fill(frequencies(rope, dim, true),
          {data + table.short_positions_ * dim, max_positions, dim, dim});
+  TERN_ASSIGN(table.buffer_, Buffer::upload(std::move(rows), memory));
   return table;
 }
 
-RopeRows RopeTable::rows_of(const StepBatch& batch, Workspace& ws) const {
-  const MatView<const float> cos_sin{buffer_.as<float>(), rows_, rotary_dim_, rotary_dim_};
-  if (rows_ == short_positions_) return {cos_sin, batch.positions.data()};
-  int32_t* rows = ws.array<int32_t>(batch.num_tokens());
-  for (int64_t s = 0; s < batch.num_seqs(); ++s) {
-    const int64_t first = batch.rope_variants[s] * short_positions_;
-    for (int32_t t = batch.cu_seqlens_q[s]; t < batch.cu_seqlens_q[s + 1]; ++t)
-      rows[t] = static_cast<int32_t>(first + batch.positions[t]);
-  }
-  return {cos_sin, rows};
+void RopeTable::turn(const StepBatch& batch, MatView<float> x, int64_t head_dim,
+                     const Exec& ex) const {
+  const bool has_variants = rows_ > short_positions_;
+  dispatch(kernels().rope,
+           {.x = x,
+            .positions = batch.positions.data(),
+            .head_dim = head_dim,
+            .cos_sin = {buffer_.as<float>(), rows_, rotary_dim_, rotary_dim_},
+            .variants = has_variants ? batch.rope_variants.data() : nullptr,
+            .variant_rows = short_positions_},
+           ex);
 }
 
 }  // namespace tern

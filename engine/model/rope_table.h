@@ -2,24 +2,19 @@
 #pragma once
 
 #include "base/buffer.h"
+#include "base/device.h"
 #include "base/status.h"
 #include "base/tensor.h"
-#include "base/workspace.h"
 #include "engine/model/model_config.h"
 #include "engine/model/step_batch.h"
 
 namespace tern {
 
-/// What turns the queries and keys of a step.
-struct RopeRows {
-  MatView<const float> cos_sin;   ///< [rows, rotary_dim]: rotary_dim/2 cosines, then as many sines
-  const int32_t* rows = nullptr;  ///< [tokens]: each token's row of cos_sin
-};
-
 class RopeTable {
  public:
   /// For positions [0, max_positions). Angles in double, rounded once. Formulas: docs/papers.md.
-  static Result<RopeTable> create(const RopeConfig& rope, int32_t head_dim, int32_t max_positions);
+  static Result<RopeTable> create(const RopeConfig& rope, int32_t head_dim, int32_t max_positions,
+                                  DeviceMemory& memory = host_memory());
 
   /// Of a table that create() would make.
   static size_t bytes_for(const RopeConfig& rope, int32_t head_dim, int32_t max_positions);
@@ -29,13 +24,8 @@ class RopeTable {
   /// keys of one do not fit the queries of the other.
   int32_t variant(int64_t num_positions) const { return num_positions > short_positions_ ? 1 : 0; }
 
-  /// The rows of a step's tokens. May take workspace, which its caller's scope gives back.
-  RopeRows rows_of(const StepBatch& batch, Workspace& ws) const;
-
-  /// Most that rows_of() takes.
-  static size_t workspace_bytes(const StepLimits& limits) {
-    return Workspace::footprint<int32_t>(limits.max_tokens);
-  }
+  /// x: [tokens, heads · head_dim], queries or keys of the step's tokens, turned in place.
+  void turn(const StepBatch& batch, MatView<float> x, int64_t head_dim, const Exec& ex) const;
 
   size_t bytes() const { return buffer_.size(); }
 

@@ -20,7 +20,7 @@ struct StepBatch {
   std::span<const int32_t> cu_seqlens_q;  ///< [num_seqs + 1]: rows of sequence s are [s], [s + 1]
   std::span<const int32_t>
       context_lens;  ///< [num_seqs]: KV length after this step's tokens are stored
-  std::span<const int32_t> rope_variants;  ///< [num_seqs]: Model::rope_variant of each
+  std::span<const int32_t> rope_variants;  ///< [num_tokens]: Model::rope_variant of their sequences
   MatView<const int32_t>
       block_table;  ///< [num_seqs, longest table]: block ids; short rows padded by 0
   std::span<const int32_t> logits_rows;  ///< rows whose logits are wanted, ascending

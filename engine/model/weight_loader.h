@@ -9,6 +9,7 @@
 
 #include "base/device.h"
 #include "engine/io/weight_source.h"
+#include "engine/model/cut.h"
 #include "engine/model/linear.h"
 
 namespace tern {
@@ -19,16 +20,11 @@ using LoadedBytes = std::function<void(uint64_t done, uint64_t total)>;
 struct LoadOptions {
   int32_t max_model_len = 0;            ///< positions to serve: sizes the RoPE table
   Compute compute = Compute::kDefault;  ///< arithmetic of the linear layers
-  Exec ex;                              ///< whose pool packs weights, and for whose instruction set
-  LoadedBytes on_progress;              ///< may be empty; loading thread
+  Exec ex;                  ///< whose pool packs weights, for whose kernels and into whose memory
+  Rank rank;                ///< whose part of every matrix is read
+  LoadedBytes on_progress;  ///< may be empty; loading thread
   /// Matrices get their shape and format but no memory: the model tells its sizes and cannot run.
   bool plan_only = false;
-};
-
-/// A linear layer in the checkpoint.
-struct LinearName {
-  std::string name;
-  int64_t out = 0;
 };
 
 /// Loading thread only. Every getter marks its tensor as used, so that finish() can name those that
@@ -38,23 +34,28 @@ class WeightLoader {
   /// The source and the options must outlive the loader.
   WeightLoader(const WeightSource& source, const LoadOptions& options);
 
-  /// `name`.weight [out, in] packed as packed_format() says, and `name`.bias [out] where
-  /// `has_bias`. kNotFound, kInvalidArgument (shape, type) naming tensor and file.
-  Result<Linear> linear(const std::string& name, int64_t out, int64_t in, bool has_bias);
+  /// `name`.weight [out, in], the rank's part of it, packed as choose_format() says, and
+  /// `name`.bias [out] where `has_bias`. kNotFound, kInvalidArgument (shape, type, cut) naming
+  /// tensor and file.
+  Result<Linear> linear(const LinearName& name, int64_t in, bool has_bias);
 
   /// As linear(), for layers with one input, in the order of their outputs: packed as one matrix
   /// where their weights are written alike.
   Result<LinearGroup> linear_group(const std::vector<LinearName>& names, int64_t in, bool has_bias);
 
-  /// `name`.weight [size] as f32.
-  Result<Norm> norm(const std::string& name, int64_t size, float eps);
+  /// `name`.weight [size] as f32, each element plus `offset`, divided by `divisor`.
+  Result<Norm> norm(const std::string& name, int64_t size, float eps, float offset, float divisor);
 
   /// The tensor's rows as they lie in the file, checked for their shape.
   Result<std::unique_ptr<RowSource>> rows(const std::string& name,
                                           const std::vector<int64_t>& shape);
 
-  /// Packs `rows` [out, in]. Their file's pages leave the process as they are packed.
-  Result<Linear> pack(const RowSource& rows);
+  /// Packs `rows` [out, in] for `compute`. Their file's pages leave the process as they are packed.
+  Result<Linear> pack(const RowSource& rows, Compute compute);
+  Result<Linear> pack(const RowSource& rows) { return pack(rows, options_.compute); }
+
+  /// Whether kernels can read what lies in the host's memory, such as a mapped file.
+  bool reads_host_memory() const { return memory_.is_host(); }
 
   /// Says that `rows` of a tensor are read where they lie in their file, and never packed.
   void keep_in_file(const RowSource& rows);
@@ -71,13 +72,16 @@ class WeightLoader {
   uint64_t file_bytes() const { return file_bytes_; }  ///< of what keep_in_file() was told
 
  private:
-  Status load_biases(const std::vector<LinearName>& names, LinearGroup& group);
-  Result<Buffer> vector(const std::string& name, int64_t size);
+  Status load_order(const RowSource& rows, Linear& linear);
+  Status load_bias(Linear& linear);
+  Result<std::vector<float>> vector(const std::string& name, int64_t size);
+  Result<Buffer> upload(const std::vector<float>& values);
   void advance(uint64_t bytes);
   void report() const;
 
   const WeightSource& source_;
   const LoadOptions& options_;
+  DeviceMemory& memory_;
   std::map<std::string, uint64_t, std::less<>> unused_;  // bytes of tensors nobody asked for yet
   uint64_t num_parameters_ = 0;
   uint64_t packed_bytes_ = 0;

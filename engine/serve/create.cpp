@@ -13,6 +13,7 @@
 #include "engine/step/model_runner.h"
 #include "engine/step/sim_engine.h"
 #include "engine/step/warm_up.h"
+#include "kernels/registry.h"
 
 namespace tern {
 namespace {
@@ -25,7 +26,8 @@ Status with_key(const Status& status, const char* key) {
 
 RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
                              const ComputeOptions& compute) {
-  return {.isa = compute.isa,
+  return {.device = compute.device,
+          .isa = compute.isa,
           .limits = {.max_tokens = scheduler.max_num_batched_tokens,
                      .max_logits_rows = scheduler.max_num_seqs,
                      .max_context_len = round_up(scheduler.max_model_len, scheduler.block_size),
@@ -34,6 +36,12 @@ RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& 
           .block_size = scheduler.block_size,
           .populate_kv = config.kv_cache_bytes > 0,
           .log = config.kernel_log};
+}
+
+uint64_t bytes_per_block(const Model& model, const ComputeOptions& compute,
+                         const SchedulerConfig& scheduler) {
+  const KvFormat& format = choose_kv_format({.device = compute.device, .isa = compute.isa});
+  return KvCache::bytes(model.kv_layout(), format, 1, scheduler.block_size);
 }
 
 /// kv_cache_bytes, or else what all sequences can need, at most half of what weights and workspace
@@ -71,7 +79,7 @@ Status plan_engine(const EngineConfig& config, const Model& planned, const Compu
                    SchedulerConfig& scheduler) {
   const MemoryInfo memory = read_memory_info();
   const MemoryPlan fixed = plan_memory(planned, runner_options(config, scheduler, compute), memory);
-  const uint64_t block_bytes = KvCache::bytes(planned.kv_layout(), 1, scheduler.block_size);
+  const uint64_t block_bytes = bytes_per_block(planned, compute, scheduler);
   const uint64_t wanted = uint64_t(ceil_div(scheduler.max_model_len, scheduler.block_size)) *
                           scheduler.max_num_seqs * block_bytes;
   const uint64_t budget = kv_budget(config, wanted, fixed.total_bytes(), memory.available_bytes());
@@ -139,15 +147,22 @@ struct ReadModel {
   ComputeOptions compute;
 };
 
+Result<Device> open_engine_device(const EngineConfig& config) {
+  Result<Device> device = open_device(config.device);
+  if (!device.ok()) return with_key(device.status(), "engine.device");
+  return device;
+}
+
 Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_progress) {
   ReadModel model;
   TERN_ASSIGN(const Isa isa, selected_isa());
+  TERN_ASSIGN(const Device device, open_engine_device(config));
   TERN_ASSIGN(model.directory, resolve_model(config.model_dir));
   TERN_ASSIGN(model.files, read_model_files(model.directory, config.hf_config_file,
                                             config.chat_template_file, on_progress));
   model.scheduler = config.scheduler;
   TERN_ASSIGN(model.scheduler.max_model_len, context_length(config, model.files.config));
-  model.compute = {config.compute, config.num_threads, isa};
+  model.compute = {config.compute, config.num_threads, isa, device};
   set_default_sampling(config, model.files);
   if (!config.served_name.empty()) model.files.assets.info.name = config.served_name;
   return model;
@@ -207,9 +222,11 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   info.num_parameters = loaded.model->num_parameters();
   info.weight_bytes = loaded.model->weight_bytes();
   info.weight_format = loaded.model->weight_format();
-  info.kv_bytes_per_token = loaded.model->kv_layout().bytes_per_token();
+  info.kv_bytes_per_token =
+      bytes_per_block(*loaded.model, read.compute, scheduler) / uint64_t(scheduler.block_size);
   info.compute = config.compute;
-  info.isa = isa_name(read.compute.isa);
+  info.isa = read.compute.device == Device::kCpu ? isa_name(read.compute.isa)
+                                                 : device_name(read.compute.device);
   info.num_threads = loaded.pool->num_threads();
   spdlog::info("{}: {} parameters as {}, {} threads, {} on {}", info.name, info.num_parameters,
                info.weight_format, info.num_threads, info.isa, cpu_info().model_name);

@@ -22,6 +22,7 @@ struct EngineConfig {
   std::string chat_template_file;   ///< empty = the model's own
   std::string compute = "default";  ///< or "fast", "f32": arithmetic of the linear layers
   int32_t num_threads = 0;          ///< 0 = every CPU this process may use
+  std::string device = "cpu";       ///< what computes the model: open_device()
   uint64_t kv_cache_bytes = 0;      ///< 0 = as needed, at most half of what is free
   int32_t max_model_len = 0;        ///< 0 = the model's
   SamplingDefaults sampling;        ///< before what the model's files and its family propose

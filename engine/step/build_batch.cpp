@@ -15,7 +15,7 @@ BatchBuilder::BatchBuilder(const SchedulerConfig& config) : block_size_(config.b
   slot_mapping_.reserve(tokens);
   logits_rows_.reserve(tokens);
   context_lens_.reserve(seqs);
-  rope_variants_.reserve(seqs);
+  rope_variants_.reserve(tokens);
   cu_seqlens_q_.reserve(seqs + 1);
   block_table_.reserve(seqs * ceil_div(config.max_model_len, block_size_));
 }
@@ -64,11 +64,11 @@ void BatchBuilder::add(const ScheduledSequence& scheduled) {
     token_ids_.push_back(seq.token_at(position));
     positions_.push_back(position);
     visible_end_.push_back(position + 1);
+    rope_variants_.push_back(seq.rope_variant);
     slot_mapping_.push_back(int64_t(seq.block_table[position / block_size_]) * block_size_ +
                             position % block_size_);
   }
   context_lens_.push_back(end);
-  rope_variants_.push_back(seq.rope_variant);
   cu_seqlens_q_.push_back(static_cast<int32_t>(token_ids_.size()));
 }
 

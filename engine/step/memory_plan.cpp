@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "kernels/registry.h"
+
 namespace tern {
 namespace {
 
@@ -27,6 +29,11 @@ std::string limits(const MemoryInfo& m) {
   return text + ")";
 }
 
+uint64_t kv_bytes(const Model& model, const RunnerOptions& options, int32_t num_blocks) {
+  const KvFormat& format = choose_kv_format({.device = options.device, .isa = options.isa});
+  return KvCache::bytes(model.kv_layout(), format, num_blocks, options.block_size);
+}
+
 /// The most tokens of a step, by halves, that leave room for one block; 0 where none do.
 int64_t fitting_tokens(const Model& model, RunnerOptions options, const MemoryInfo& memory) {
   options.num_blocks = 1;
@@ -43,7 +50,7 @@ int64_t fitting_tokens(const Model& model, RunnerOptions options, const MemoryIn
 std::string advice(const MemoryPlan& plan, const Model& model, const RunnerOptions& options) {
   const uint64_t available = plan.memory.available_bytes();
   const uint64_t fixed = plan.weight_bytes + plan.workspace_bytes;
-  const uint64_t block_bytes = model.kv_layout().bytes_per_token() * uint64_t(plan.block_size);
+  const uint64_t block_bytes = kv_bytes(model, options, 1);
   if (available >= fixed + block_bytes)
     return "kv_cache_bytes of " + std::to_string((available - fixed) >> 20) + "MiB fits";
   if (const int64_t tokens = fitting_tokens(model, options, plan.memory))
@@ -57,10 +64,10 @@ std::string advice(const MemoryPlan& plan, const Model& model, const RunnerOptio
 MemoryPlan plan_memory(const Model& model, const RunnerOptions& options, const MemoryInfo& memory) {
   return {.weight_bytes = model.weight_bytes(),
           .file_bytes = model.file_bytes(),
-          .kv_bytes = KvCache::bytes(model.kv_layout(), options.num_blocks, options.block_size),
+          .kv_bytes = kv_bytes(model, options, options.num_blocks),
           .num_blocks = options.num_blocks,
           .block_size = options.block_size,
-          .workspace_bytes = ForwardRunner::workspace_bytes(model, options.limits),
+          .workspace_bytes = ForwardRunner::workspace_bytes(model, options),
           .max_tokens = options.limits.max_tokens,
           .memory = memory};
 }

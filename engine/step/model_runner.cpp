@@ -1,44 +1,65 @@
 #include "engine/step/model_runner.h"
 
 #include "base/math.h"
+#include "kernels/registry.h"
 
 namespace tern {
 namespace {
 
 constexpr size_t kPopulateBytes = size_t(4) << 20;  // a fraction of a millisecond's work
 
+Exec exec_of(const RunnerOptions& options, ThreadPool* pool) {
+  return {.device = options.device, .isa = options.isa, .pool = pool, .log = options.log};
+}
+
+size_t logits_bytes(const Model& model, const StepLimits& limits) {
+  return size_t(limits.max_logits_rows) * model.vocab_size() * sizeof(float);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<const Model> model,
                                                              std::shared_ptr<ThreadPool> pool,
                                                              const RunnerOptions& options) {
-  const StepLimits& limits = options.limits;
-  TERN_ASSIGN(KvCache kv,
-              KvCache::create(model->kv_layout(), options.num_blocks, options.block_size));
-  Result<Buffer> workspace = Buffer::allocate(model->workspace_bytes(limits));
+  const Exec ex = exec_of(options, pool.get());
+  DeviceMemory& memory = device_memory(options.device);
+  TERN_ASSIGN(KvCache kv, KvCache::create(model->kv_layout(), choose_kv_format(ex),
+                                          options.num_blocks, options.block_size, memory));
+  Result<Buffer> workspace =
+      Buffer::allocate(tern::workspace_bytes(*model, options.limits, ex), memory);
   if (!workspace.ok()) return workspace.status().with_context("workspace of a step");
-  Result<Buffer> logits = Buffer::allocate(logits_bytes(*model, limits));
+  Result<Buffer> logits = Buffer::allocate(logits_bytes(*model, options.limits), memory);
   if (!logits.ok()) return logits.status().with_context("logits of a step");
   for (Buffer* buffer : {&*workspace, &*logits})
     parallel_for(pool.get(), ceil_div(buffer->size(), kPopulateBytes),
                  [&](int64_t i, int) { buffer->populate(i * kPopulateBytes, kPopulateBytes); });
-  const Exec ex{.device = Device::kCpu, .isa = options.isa, .pool = pool.get(), .log = options.log};
-  return std::unique_ptr<ForwardRunner>(
-      new ForwardRunner(std::move(model), std::move(pool), ex, std::move(kv),
-                        Workspace(*std::move(workspace)), *std::move(logits), options.populate_kv));
+  Buffer host_logits;
+  if (!memory.is_host()) {
+    TERN_ASSIGN(host_logits, Buffer::allocate(logits->size()));
+  }
+  return std::unique_ptr<ForwardRunner>(new ForwardRunner(
+      std::move(model), std::move(pool), ex, std::move(kv), Workspace(*std::move(workspace)),
+      *std::move(logits), std::move(host_logits), options.populate_kv));
 }
 
 ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
                              const Exec& ex, KvCache kv, Workspace workspace, Buffer logits,
-                             bool populate)
+                             Buffer host_logits, bool populate)
     : model_(std::move(model)),
       pool_(std::move(pool)),
       ex_(ex),
       kv_(std::move(kv)),
       workspace_(std::move(workspace)),
+      batch_(device_memory(ex.device)),
       logits_(std::move(logits)),
+      host_logits_(std::move(host_logits)),
       populate_(populate ? std::jthread([this](const std::stop_token& stop) { populate_kv(stop); })
                          : std::jthread()) {}
+
+size_t ForwardRunner::workspace_bytes(const Model& model, const RunnerOptions& options) {
+  return tern::workspace_bytes(model, options.limits, exec_of(options, nullptr)) +
+         logits_bytes(model, options.limits);
+}
 
 void ForwardRunner::populate_kv(const std::stop_token& stop) {
   for (size_t first = 0; first < kv_.bytes() && !stop.stop_requested(); first += kPopulateBytes)
@@ -46,9 +67,19 @@ void ForwardRunner::populate_kv(const std::stop_token& stop) {
 }
 
 MatView<const float> ForwardRunner::execute(const StepBatch& batch) {
-  const MatView<float> logits{logits_.as<float>(), int64_t(batch.logits_rows.size()),
-                              model_->vocab_size(), model_->vocab_size()};
-  model_->forward(batch, kv_, workspace_, ex_, logits);
+  const Result<StepBatch> staged = batch_.stage(batch, ex_.stream);
+  TERN_CHECK(staged.ok(), staged.status().message().c_str());
+  MatView<float> logits{logits_.as<float>(), int64_t(batch.logits_rows.size()),
+                        model_->vocab_size(), model_->vocab_size()};
+  Step step{.batch = *staged, .kv = kv_, .ws = workspace_, .ex = ex_};
+  model_->forward(step, logits);
+  DeviceMemory& memory = device_memory(ex_.device);
+  if (!memory.is_host()) {
+    memory.copy_to_host(host_logits_.data(), logits_.data(),
+                        size_t(logits.rows * logits.cols) * sizeof(float), ex_.stream);
+    memory.wait(ex_.stream);
+    logits.data = host_logits_.as<float>();
+  }
   return read_only(logits);
 }
 

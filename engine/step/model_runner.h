@@ -12,6 +12,7 @@
 #include "engine/cache/kv_cache.h"
 #include "engine/model/model.h"
 #include "engine/model/step_batch.h"
+#include "engine/step/stage_batch.h"
 
 namespace tern {
 
@@ -34,6 +35,7 @@ class ModelRunner {
 };
 
 struct RunnerOptions {
+  Device device = Device::kCpu;
   Isa isa = Isa::kScalar;
   StepLimits limits;
   int32_t num_blocks = 0;
@@ -42,7 +44,7 @@ struct RunnerOptions {
   KernelLog* log = nullptr;  ///< if not null, must outlive the runner
 };
 
-/// A model, its KV pool and its scratch memory, on the CPU.
+/// A model, its KV pool and its scratch memory, on one device.
 class ForwardRunner final : public ModelRunner {
  public:
   /// Allocates the KV pool and the workspace for steps up to `options`.limits. The system gives the
@@ -62,18 +64,14 @@ class ForwardRunner final : public ModelRunner {
 
   size_t kv_bytes() const { return kv_.bytes(); }
 
-  /// Of scratch memory and logits, for steps up to `limits`.
-  static size_t workspace_bytes(const Model& model, const StepLimits& limits) {
-    return model.workspace_bytes(limits) + logits_bytes(model, limits);
-  }
+  /// Of scratch memory and logits, for steps up to `options`.limits.
+  static size_t workspace_bytes(const Model& model, const RunnerOptions& options);
 
  private:
   ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
-                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits, bool populate);
+                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits, Buffer host_logits,
+                bool populate);
 
-  static size_t logits_bytes(const Model& model, const StepLimits& limits) {
-    return size_t(limits.max_logits_rows) * model.vocab_size() * sizeof(float);
-  }
   void populate_kv(const std::stop_token& stop);
 
   const std::shared_ptr<const Model> model_;
@@ -81,7 +79,9 @@ class ForwardRunner final : public ModelRunner {
   const Exec ex_;
   KvCache kv_;
   Workspace workspace_;
-  Buffer logits_;          // [max_logits_rows, vocab_size]
+  StagedBatch batch_;
+  Buffer logits_;          // [max_logits_rows, vocab_size], on the device
+  Buffer host_logits_;     // the same for whoever samples; empty where the device is the host
   std::jthread populate_;  // ends before what it touches
 };
 

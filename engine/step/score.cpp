@@ -19,13 +19,14 @@ SchedulerConfig scheduler_config(const ScoreOptions& options) {
   return config;
 }
 
-RunnerOptions runner_options(const ScoreOptions& options, Isa isa, int num_threads) {
+RunnerOptions runner_options(const ScoreOptions& options, const ComputeOptions& compute) {
   const SchedulerConfig config = scheduler_config(options);
-  return {.isa = isa,
+  return {.device = compute.device,
+          .isa = compute.isa,
           .limits = {.max_tokens = options.chunk,
                      .max_logits_rows = options.chunk,
                      .max_context_len = round_up(options.max_len, options.block_size),
-                     .num_threads = num_threads},
+                     .num_threads = compute.num_pool_threads()},
           .num_blocks = config.num_blocks,
           .block_size = config.block_size,
           .log = options.log};
@@ -37,20 +38,20 @@ Result<std::unique_ptr<Scorer>> Scorer::load(const std::string& model, const Mod
                                              const ComputeOptions& compute,
                                              const ScoreOptions& options) {
   const auto check = [&](const Model& planned) {
-    const RunnerOptions runner = runner_options(options, compute.isa, compute.num_pool_threads());
+    const RunnerOptions runner = runner_options(options, compute);
     return check_fits(plan_memory(planned, runner, read_memory_info()), planned, runner);
   };
   TERN_ASSIGN(const LoadedModel loaded,
               load_weights(model, config, options.max_len, compute, {check, options.on_progress}));
-  return create(loaded, compute.isa, options);
+  return create(loaded, compute, options);
 }
 
-Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model, Isa isa,
+Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model,
+                                               const ComputeOptions& compute,
                                                const ScoreOptions& options) {
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(scheduler_config(options)));
   TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
-              ForwardRunner::create(model.model, model.pool,
-                                    runner_options(options, isa, model.pool->num_threads())));
+              ForwardRunner::create(model.model, model.pool, runner_options(options, compute)));
   return std::unique_ptr<Scorer>(new Scorer(std::move(scheduler), std::move(runner)));
 }
 

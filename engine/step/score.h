@@ -31,7 +31,8 @@ class Scorer {
                                               const ComputeOptions& compute,
                                               const ScoreOptions& options);
 
-  static Result<std::unique_ptr<Scorer>> create(const LoadedModel& model, Isa isa,
+  static Result<std::unique_ptr<Scorer>> create(const LoadedModel& model,
+                                                const ComputeOptions& compute,
                                                 const ScoreOptions& options);
 
   /// Calls on_logits(position, logits [vocab_size]) for each of `token_ids` in order.

@@ -1,15 +1,23 @@
-// Causal attention over paged keys and values: all scores of a query, then its softmax, then the
+// Attention over paged keys and values: all scores of a query, then its softmax, then the
 // sum of values. Queries that read the same KV head are taken together, so that each key and value
 // is loaded once for several of them; every query's own arithmetic is the same in any company.
 
+#include "kernels/formats/kv_panels.h"
+
 namespace tern {
 namespace {
+
+static_assert(kLanes == kKvLanes);
+
+/// Queries (a row's heads, then the next row's) that a thread takes together, to load each key and
+/// value once for all of them.
+constexpr int64_t kQueryTile = 8;
 
 constexpr int kMaxQueries = 4;  // that share the loads of a tile
 
 /// One KV head of one sequence, by absolute position.
 struct KvSequence {
-  const KvLayerView& kv;
+  const KvPanels& kv;
   const int32_t* block_table;
   int64_t kv_head;
 
@@ -201,7 +209,7 @@ struct AttentionTask {
 
 int64_t num_query_tiles(const Attention::Args& a, int64_t seq) {
   const int64_t rows = a.cu_seqlens_q[seq + 1] - a.cu_seqlens_q[seq];
-  return ceil_div64(rows * (a.num_heads / a.kv.num_kv_heads), Attention::kQueryTile);
+  return ceil_div64(rows * (a.num_heads / a.kv.num_kv_heads), kQueryTile);
 }
 
 AttentionTask find_task(const Attention::Args& a, int64_t index) {
@@ -213,33 +221,44 @@ AttentionTask find_task(const Attention::Args& a, int64_t index) {
   }
   const int64_t rows = a.cu_seqlens_q[task.seq + 1] - a.cu_seqlens_q[task.seq];
   task.kv_head = index / tiles;
-  task.first_query = index % tiles * Attention::kQueryTile;
+  task.first_query = index % tiles * kQueryTile;
   task.count =
-      min64(Attention::kQueryTile, rows * (a.num_heads / a.kv.num_kv_heads) - task.first_query);
+      min64(kQueryTile, rows * (a.num_heads / a.kv.num_kv_heads) - task.first_query);
   return task;
 }
 
 void run_task(const Attention::Args& a, const AttentionTask& task, float* scratch) {
   const int64_t group = a.num_heads / a.kv.num_kv_heads, head_dim = a.kv.head_dim;
   const int64_t first_row = a.cu_seqlens_q[task.seq], end_row = a.cu_seqlens_q[task.seq + 1];
-  const int64_t context = a.context_lens[task.seq];
-  Query queries[Attention::kQueryTile];
+  const int64_t most = a.visible_end[end_row - 1];  // that a row of the sequence sees
+  const KvPanels kv = KvPanels::of(a.kv);
+  Query queries[kQueryTile];
   for (int64_t i = 0; i < task.count; ++i) {
     const int64_t index = task.first_query + i, row = first_row + index / group;
     const int64_t head = task.kv_head * group + index % group;
     queries[i] = {.q = a.q.row(row) + head * head_dim,
-                  .weights = scratch + i * (ceil_div64(context, kLanes) * kLanes),
+                  .weights = scratch + i * (ceil_div64(most, kLanes) * kLanes),
                   .y = a.y.row(row) + head * head_dim,
                   .begin = 0,
-                  .length = context - (end_row - 1 - row),
+                  .length = a.visible_end[row],
                   .inv_sum = 0};
     if (a.window > 0 && a.window < queries[i].length)
       queries[i].begin = queries[i].length - a.window;
     for (int64_t d = 0; d < head_dim; ++d) queries[i].y[d] = 0;
   }
-  attend(a, {a.kv, a.block_table.row(task.seq), task.kv_head}, queries, task.count);
+  attend(a, {kv, a.block_table.row(task.seq), task.kv_head}, queries, task.count);
   for (int64_t i = 0; i < task.count; ++i)
     for (int64_t d = 0; d < head_dim; ++d) queries[i].y[d] *= queries[i].inv_sum;
+}
+
+/// Floats of a thread's scratch: the scores of a query tile.
+int64_t scratch_floats(const Attention::Args& a) {
+  return kQueryTile * ceil_div64(a.max_context_len(), kLanes) * kLanes;
+}
+
+size_t attention_scratch_bytes(const Attention::Args& a, const Exec& ex) {
+  const int threads = ex.dry_run_threads > 0 ? ex.dry_run_threads : count_threads(ex.pool);
+  return size_t(threads * scratch_floats(a)) * sizeof(float);
 }
 
 void attention(const Attention::Args& a, const Exec& ex) {
@@ -248,10 +267,11 @@ void attention(const Attention::Args& a, const Exec& ex) {
   for (int64_t s = 0; s < a.num_seqs; ++s) {
     const int64_t rows = a.cu_seqlens_q[s + 1] - a.cu_seqlens_q[s];
     num_tasks += num_query_tiles(a, s) * a.kv.num_kv_heads;
-    macs += rows * a.context_lens[s] * a.num_heads * a.kv.head_dim;
+    macs += rows * a.visible_end[a.cu_seqlens_q[s + 1] - 1] * a.num_heads * a.kv.head_dim;
   }
+  float* scratch = reinterpret_cast<float*>(a.scratch);
   for_tasks(macs < kTaskMacs ? nullptr : ex.pool, num_tasks, [&](int64_t index, int thread) {
-    run_task(a, find_task(a, index), a.scratch.row(thread));
+    run_task(a, find_task(a, index), scratch + thread * scratch_floats(a));
   });
 }
 

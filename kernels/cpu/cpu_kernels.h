@@ -16,22 +16,6 @@
 
 namespace tern {
 
-/// What a gemm kernel multiplies: a family of formats that differ in the size of their groups.
-enum class GemmFamily : uint8_t {
-  kF32,
-  kF16,
-  kBf16,
-  kBf16Dot,
-  kBfp16,
-  kInt8,
-  kInt4,
-  kInt4Offset,
-  kInt8A8,
-  kInt4A8,
-  kInt4OffsetA8
-};
-constexpr int kNumGemmFamilies = 11;
-
 /// The entry points of one isa_*.cpp. Only these leave such a file: what enters a table, or is a
 /// template of the standard library, stands in register.cpp, which every CPU can run. Null where
 /// this instruction set has nothing better than an earlier one.
@@ -39,10 +23,17 @@ struct CpuKernels {
   template <class Op>
   using Run = void (*)(const typename Op::Args&, const Exec&);
 
+  /// A kernel for one layout of its operand. Lists end with an empty row; later rows are preferred.
+  template <class Op>
+  struct Row {
+    const typename Op::Layout* layout;
+    Run<Op> run;
+  };
+
   Isa isa;
-  std::string_view name;             ///< "avx2"
-  Run<Gemm> gemm[kNumGemmFamilies];  ///< in the order of GemmFamily
-  Run<QuantizeInput> quantize_input;
+  std::string_view name;  ///< "avx2"
+  Row<Gemm> gemm[16];
+  Row<QuantizeInput> quantize_input[8];
   Run<RmsNorm> rmsnorm;
   Run<Rope> rope;
   Run<GatedActivation> gated_activation;
@@ -50,6 +41,7 @@ struct CpuKernels {
   Run<Add> add;
   Run<KvWrite> kv_write;
   Run<Attention> attention;
+  size_t (*attention_scratch_bytes)(const Attention::Args&, const Exec&);
 
   /// out[i] = e^x[i]: the function that activations and attention use, for its own accuracy test.
   void (*exp)(const float* x, float* out, int64_t count);

@@ -14,7 +14,7 @@ struct IntTile {
 
   template <int kRows, int kPanels>
   static void run(const Gemm::Args& a, int64_t row, int64_t panel, int64_t k_begin, int64_t k_end) {
-    const int64_t group_cols = format(a.w.format).group;
+    const int64_t group_cols = a.w.format.encoding.group;
     const CodePanels layout =
         CodePanels::of(32 / Dots::kBlockCols, group_cols, kOffset, a.w.cols);
     const IntInput input = IntInput::of(Dots::kValueBytes, group_cols, a.w.cols);

@@ -14,7 +14,7 @@ class TileTask {
       : a_(a),
         row_(row),
         num_rows_(num_rows),
-        group_(format(a.w.format).group),
+        group_(a.w.format.encoding.group),
         // A group is one step, or several of 64 columns, which fill a tile.
         step_(group_ % 64 == 0 && a.w.cols % 64 == 0 ? 64 : 32),
         layout_(CodePanels::of(kBits, group_, kOffset, a.w.cols)),

@@ -15,7 +15,7 @@ namespace {
 
 /// Lanes of a Vec, whatever the width of the machine's registers: one arithmetic for all.
 constexpr int64_t kLanes = 16;
-static_assert(kLanes == kPanelRows && kLanes == kKvLanes);
+static_assert(kLanes == kPanelRows);
 
 /// Where in a 16-bit number of a block of codes (formats/code_panels.h) part `part` of the columns
 /// begins, part after part two neighbours: of 4 bits the first four columns are the low halves.

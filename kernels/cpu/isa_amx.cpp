@@ -15,10 +15,12 @@ namespace tern {
 constinit const CpuKernels kAmxKernels = {
     .isa = Isa::kAmx,
     .name = "amx",
-    .gemm = {nullptr, nullptr, nullptr, nullptr, nullptr, gemm_in_tiles<8, false, int16_t>,
-             gemm_in_tiles<4, false, int16_t>, gemm_in_tiles<4, true, int16_t>,
-             gemm_in_tiles<8, false, int8_t>, gemm_in_tiles<4, false, int8_t>,
-             gemm_in_tiles<4, true, int8_t>}};
+    .gemm = {{&kInt8Packing, gemm_in_tiles<8, false, int16_t>},
+             {&kInt4Packing, gemm_in_tiles<4, false, int16_t>},
+             {&kInt4OffsetPacking, gemm_in_tiles<4, true, int16_t>},
+             {&kInt8A8Packing, gemm_in_tiles<8, false, int8_t>},
+             {&kInt4A8Packing, gemm_in_tiles<4, false, int8_t>},
+             {&kInt4OffsetA8Packing, gemm_in_tiles<4, true, int8_t>}}};
 
 }  // namespace tern
 

@@ -13,7 +13,7 @@ namespace tern {
 constinit const CpuKernels kAvx512Bf16Kernels = {
     .isa = Isa::kAvx512Bf16,
     .name = "avx512_bf16",
-    .gemm = {nullptr, nullptr, nullptr, gemm<Bf16DotTile>},
+    .gemm = {{&kBf16DotPacking, gemm<Bf16DotTile>}},
     .multiply = {nullptr, nullptr, nullptr, probe_multiply<Bf16Dot>}};
 
 }  // namespace tern

@@ -15,10 +15,13 @@ namespace tern {
 constinit const CpuKernels kAvx512VnniKernels = {
     .isa = Isa::kAvx512Vnni,
     .name = "avx512_vnni",
-    .gemm = {nullptr, nullptr, nullptr, nullptr, gemm<Bfp16Tile>, gemm<IntTile<Int16Dots<8>, false>>,
-             gemm<IntTile<Int16Dots<4>, false>>, gemm<IntTile<Int16Dots<4>, true>>,
-             gemm<IntTile<ByteDots<8>, false>>, gemm<IntTile<ByteDots<4>, false>>,
-             gemm<IntTile<ByteDots<4>, true>>},
+    .gemm = {{&kBfp16Packing, gemm<Bfp16Tile>},
+             {&kInt8Packing, gemm<IntTile<Int16Dots<8>, false>>},
+             {&kInt4Packing, gemm<IntTile<Int16Dots<4>, false>>},
+             {&kInt4OffsetPacking, gemm<IntTile<Int16Dots<4>, true>>},
+             {&kInt8A8Packing, gemm<IntTile<ByteDots<8>, false>>},
+             {&kInt4A8Packing, gemm<IntTile<ByteDots<4>, false>>},
+             {&kInt4OffsetA8Packing, gemm<IntTile<ByteDots<4>, true>>}},
     .multiply = {nullptr, probe_multiply<Int16Dot>, probe_multiply<Int8Dot>}};
 
 }  // namespace tern

@@ -95,17 +95,35 @@ void quantize_row_to_bfp16(const float* x, int64_t cols, std::byte* out) {
   fill_zero(out, layout.scales_begin() + 4 * layout.num_groups, layout.row_bytes());
 }
 
-void quantize_input(const QuantizeInput::Args& a, const Exec& ex) {
-  const Format& f = format(a.format);
-  const int64_t cols = a.x.cols, stride = input_row_bytes(f, cols);
-  for_rows(ex, a.x.rows, 2 * cols, [&](int64_t t) {
-    std::byte* out = a.out + t * stride;
-    if (f.input == InputType::kBf16) return round_row_to_bf16(a.x.row(t), cols, stride, out);
-    if (f.input == InputType::kBfp16) return quantize_row_to_bfp16(a.x.row(t), cols, out);
-    if (f.input == InputType::kInt16)
-      return quantize_row<int16_t, 127 * 256>(a.x.row(t), cols, f.group, out);
-    quantize_row<int8_t, 127>(a.x.row(t), cols, f.group, out);
-    order_bytes(out, IntInput::of(f, cols).num_values);
+/// encode(x, out) for every row.
+template <class Encode>
+void quantize_rows(const QuantizeInput::Args& a, const Exec& ex, const Encode& encode) {
+  const int64_t stride = a.row_bytes();
+  for_rows(ex, a.x.rows, 2 * a.x.cols, [&](int64_t t) { encode(a.x.row(t), a.out + t * stride); });
+}
+
+void quantize_to_bf16(const QuantizeInput::Args& a, const Exec& ex) {
+  quantize_rows(a, ex, [&](const float* x, std::byte* out) {
+    round_row_to_bf16(x, a.x.cols, a.row_bytes(), out);
+  });
+}
+
+void quantize_to_bfp16(const QuantizeInput::Args& a, const Exec& ex) {
+  quantize_rows(a, ex, [&](const float* x, std::byte* out) {
+    quantize_row_to_bfp16(x, a.x.cols, out);
+  });
+}
+
+void quantize_to_int16(const QuantizeInput::Args& a, const Exec& ex) {
+  quantize_rows(a, ex, [&](const float* x, std::byte* out) {
+    quantize_row<int16_t, 127 * 256>(x, a.x.cols, a.group, out);
+  });
+}
+
+void quantize_to_int8(const QuantizeInput::Args& a, const Exec& ex) {
+  quantize_rows(a, ex, [&](const float* x, std::byte* out) {
+    quantize_row<int8_t, 127>(x, a.x.cols, a.group, out);
+    order_bytes(out, IntInput::of(1, a.group, a.x.cols).num_values);
   });
 }
 

@@ -5,15 +5,17 @@
 #include <span>
 #include <string>
 
+#include "kernels/formats/kv_panels.h"
+
 namespace tern {
 namespace {
 
 // From general to special: later rows of a table are preferred.
 std::span<const CpuKernels* const> all_kernels() {
 #if defined(__x86_64__)
-  static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kAvx2Kernels, &kAvx512Kernels,
-                                               &kAvx512VnniKernels, &kAvx512Bf16Kernels,
-                                               &kAmxKernels};
+  static constexpr const CpuKernels* kAll[] = {&kScalarKernels,     &kAvx2Kernels,
+                                               &kAvx512Kernels,     &kAvx512VnniKernels,
+                                               &kAvx512Bf16Kernels, &kAmxKernels};
 #elif defined(__aarch64__)
   static constexpr const CpuKernels* kAll[] = {&kScalarKernels, &kNeonKernels};
 #else
@@ -26,32 +28,30 @@ template <class Op>
 void add_rows(KernelTable<Op>& table, CpuKernels::Run<Op> CpuKernels::*run) {
   for (const CpuKernels* k : all_kernels()) {
     if (k->isa > cpu_info().best_isa || k->*run == nullptr) continue;
-    table.add({k->name, Device::kCpu, k->isa, supports_all<Op>, k->*run});
+    table.add({.name = k->name, .isa = k->isa, .run = k->*run});
   }
 }
 
-template <FormatId... ids>
-bool supports_formats(const Gemm::Args& a) {
-  return ((a.w.format == ids) || ...);
+/// What a kernel for one layout is called: "int4_offset_a8" of a packing, "int8" of an input.
+std::string name_of(const Packing& p) {
+  return std::string(p.name).append(p.input->suffix);
+}
+std::string name_of(const InputLayout& l) {
+  return std::string(l.name);
 }
 
-struct Family {
-  std::string_view name;
-  bool (*supports)(const Gemm::Args&);
-};
-constexpr Family kFamilies[kNumGemmFamilies] = {
-    {"f32", supports_formats<FormatId::kF32>},
-    {"f16", supports_formats<FormatId::kF16>},
-    {"bf16", supports_formats<FormatId::kBf16>},
-    {"bf16_dot", supports_formats<FormatId::kBf16Dot>},
-    {"bfp16", supports_formats<FormatId::kBfp16>},
-    {"int8", supports_formats<FormatId::kInt8G32, FormatId::kInt8G128>},
-    {"int4", supports_formats<FormatId::kInt4G32, FormatId::kInt4G128>},
-    {"int4_offset", supports_formats<FormatId::kInt4OffsetG32, FormatId::kInt4OffsetG128>},
-    {"int8_a8", supports_formats<FormatId::kInt8G32A8, FormatId::kInt8G128A8>},
-    {"int4_a8", supports_formats<FormatId::kInt4G32A8, FormatId::kInt4G128A8>},
-    {"int4_offset_a8", supports_formats<FormatId::kInt4OffsetG32A8, FormatId::kInt4OffsetG128A8>},
-};
+template <class Op, size_t kCount>
+void add_lists(KernelTable<Op>& table, CpuKernels::Row<Op> (CpuKernels::*rows)[kCount]) {
+  static std::deque<std::string> names;  // what the table views: "bf16_avx512"
+  for (const CpuKernels* k : all_kernels()) {
+    if (k->isa > cpu_info().best_isa) continue;
+    for (const CpuKernels::Row<Op>& row : k->*rows) {
+      if (row.layout == nullptr) break;
+      names.push_back(name_of(*row.layout) + "_" + std::string(k->name));
+      table.add({.name = names.back(), .isa = k->isa, .layout = row.layout, .run = row.run});
+    }
+  }
+}
 
 }  // namespace
 
@@ -73,20 +73,11 @@ std::vector<Probe> cpu_probes() {
 }
 
 void register_cpu(KernelTable<Gemm>& table) {
-  static std::deque<std::string> names;  // what the table views: "bf16_avx512"
-  for (const CpuKernels* k : all_kernels()) {
-    if (k->isa > cpu_info().best_isa) continue;
-    for (int i = 0; i < kNumGemmFamilies; ++i) {
-      if (k->gemm[i] == nullptr) continue;
-      names.push_back(std::string(kFamilies[i].name) + "_" + std::string(k->name));
-      table.add({names.back(), Device::kCpu, k->isa, kFamilies[i].supports, k->gemm[i]});
-    }
-  }
+  add_lists(table, &CpuKernels::gemm);
 }
 void register_cpu(KernelTable<QuantizeInput>& table) {
-  add_rows(table, &CpuKernels::quantize_input);
+  add_lists(table, &CpuKernels::quantize_input);
 }
-
 void register_cpu(KernelTable<RmsNorm>& table) {
   add_rows(table, &CpuKernels::rmsnorm);
 }
@@ -103,13 +94,27 @@ void register_cpu(KernelTable<Add>& table) {
   add_rows(table, &CpuKernels::add);
 }
 void register_cpu(KernelTable<Embed>& table) {
-  table.add({"cpu", Device::kCpu, Isa::kScalar, supports_all<Embed>, embed_cpu});
+  table.add({.name = "cpu", .run = embed_cpu});
+}
+void register_cpu(KernelTable<GatherRows>& table) {
+  table.add({.name = "cpu", .run = gather_rows_cpu});
+}
+void register_cpu(KernelTable<GatherCols>& table) {
+  table.add({.name = "cpu", .run = gather_cols_cpu});
 }
 void register_cpu(KernelTable<KvWrite>& table) {
-  add_rows(table, &CpuKernels::kv_write);
+  for (const CpuKernels* k : all_kernels())
+    if (k->isa <= cpu_info().best_isa && k->kv_write != nullptr)
+      table.add({.name = k->name, .isa = k->isa, .layout = &kKvPanels, .run = k->kv_write});
 }
 void register_cpu(KernelTable<Attention>& table) {
-  add_rows(table, &CpuKernels::attention);
+  for (const CpuKernels* k : all_kernels())
+    if (k->isa <= cpu_info().best_isa && k->attention != nullptr)
+      table.add({.name = k->name,
+                 .isa = k->isa,
+                 .layout = &kKvPanels,
+                 .run = k->attention,
+                 .scratch_bytes = k->attention_scratch_bytes});
 }
 
 }  // namespace tern

@@ -12,7 +12,7 @@ TERN_INLINE void turn(float* first, float* second, Vec c, Vec s, int64_t n) {
 
 void rope_row(const Rope::Args& a, int64_t t) {
   const int64_t half = a.cos_sin.cols / 2;
-  const float* cosines = a.cos_sin.row(a.positions[t]);
+  const float* cosines = a.angles(t);
   const float* sines = cosines + half;
   for (int64_t i = 0; i < half; i += kLanes) {
     const int64_t n = min64(kLanes, half - i);

@@ -37,13 +37,11 @@ uint8_t pack_group(const float (&w)[kBfp16Group], int16_t* out) {
   return static_cast<uint8_t>(biased);
 }
 
-}  // namespace
-
-size_t bfp16_bytes(const Format&, int64_t rows, int64_t cols) {
+size_t bfp16_bytes(const Encoding&, int64_t rows, int64_t cols) {
   return size_t(ceil_div(rows, kPanelRows) * Bfp16Panels::of(cols).panel_bytes);
 }
 
-void pack_bfp16(const Format&, const RowSource& source, int64_t first_row, int64_t num_rows,
+void pack_bfp16(const Encoding&, const RowSource& source, int64_t first_row, int64_t num_rows,
                 std::byte* packed) {
   TERN_CHECK(first_row % kPanelRows == 0, "packing starts at a panel");
   const Bfp16Panels p = Bfp16Panels::of(source.cols());
@@ -79,5 +77,19 @@ void unpack_bfp16(const WeightView& w, int64_t row, float* out) {
     out[k] = float(integers[(k / 2 * kPanelRows + lane) * 2 + k % 2]) *
              power_of_two(exponents[k / kBfp16Group * kPanelRows + lane]);
 }
+
+constexpr Encoding kExample = Encoding::floats(DType::kBf16);
+
+}  // namespace
+
+constinit const Packing kBfp16Packing = {.name = "bfp16",
+                                         .type = "bf16",
+                                         .input = &kBfp16Input,
+                                         .computes = only(Compute::kDefault) | only(Compute::kFast),
+                                         .takes = [](const Encoding& e) { return e == kExample; },
+                                         .packed_bytes = bfp16_bytes,
+                                         .pack_rows = pack_bfp16,
+                                         .unpack_row = unpack_bfp16,
+                                         .examples = {&kExample, 1}};
 
 }  // namespace tern

@@ -14,7 +14,7 @@
 #pragma once
 
 #include "base/math.h"
-#include "kernels/formats/format.h"
+#include "kernels/formats/packing.h"
 
 namespace tern {
 
@@ -50,10 +50,5 @@ struct Bfp16Input {
     return reinterpret_cast<const float*>(row + scales_begin());
   }
 };
-
-size_t bfp16_bytes(const Format&, int64_t rows, int64_t cols);
-void pack_bfp16(const Format&, const RowSource& source, int64_t first_row, int64_t num_rows,
-                std::byte* packed);
-void unpack_bfp16(const WeightView& w, int64_t row, float* out);
 
 }  // namespace tern

@@ -5,13 +5,14 @@
 // the low half of one of the first four, the high half of the column 4 behind it. The four bytes
 // have columns 0, 2, 1, 3: masks and shifts of 16 bits then leave neighbours, (0, 1) and (2, 3), as
 // 16-bit numbers, and a 32-bit lane is what one row's dot product takes in one step. The last block
-// is padded with zero codes, which meet zero activations. Groups are whole blocks, but for the tail.
+// is padded with zero codes, which meet zero activations. Groups are whole blocks, but for the
+// tail.
 //
 // Scales: for every group, 16 f16 (a), then, where the format has an offset, 16 f16 (b).
 #pragma once
 
 #include "base/math.h"
-#include "kernels/formats/format.h"
+#include "kernels/formats/packing.h"
 
 namespace tern {
 
@@ -38,16 +39,16 @@ struct CodePanels {
     p.panel_bytes = round_up(p.num_blocks * kBlockBytes + p.num_groups * p.group_bytes, 64);
     return p;
   }
-  static CodePanels of(const Format& f, int64_t cols) {
-    return of(f.bits, f.group, f.offset, cols);
+  static CodePanels of(const Encoding& e, int64_t cols) {
+    return of(e.bits, e.group, e.offset, cols);
   }
 
   int64_t scales_begin() const { return num_blocks * kBlockBytes; }  ///< in a panel
 };
 
-/// How integer activations lie in a row: int16 in order, int8 with each four in the order of a lane,
-/// padded with zeros to whole 64 columns. Then for every group of columns its scale (f32), the sum
-/// of its integers (int32) and scale × sum (f32).
+/// How integer activations lie in a row: int16 in order, int8 with each four in the order of a
+/// lane, padded with zeros to whole 64 columns. Then for every group of columns its scale (f32),
+/// the sum of its integers (int32) and scale × sum (f32).
 struct IntInput {
   int64_t value_bytes;  ///< 1 (int8) or 2 (int16)
   int64_t num_values;   ///< of a row, with the padding
@@ -57,7 +58,7 @@ struct IntInput {
     return {value_bytes, round_up(cols, 64), ceil_div(cols, group)};
   }
   static IntInput of(const Format& f, int64_t cols) {
-    return of(f.input == InputType::kInt16 ? 2 : 1, f.group, cols);
+    return of(f.packing->input == &kInt16Input ? 2 : 1, f.encoding.group, cols);
   }
 
   int64_t groups_begin() const { return num_values * value_bytes; }
@@ -78,8 +79,5 @@ struct IntInput {
     return reinterpret_cast<const int8_t*>(row)[k / 4 * 4 + lane_order(k % 4)];
   }
 };
-
-/// Bytes between rows of activations as `f`'s kernels read them, where they are not f32.
-int64_t input_row_bytes(const Format& f, int64_t cols);
 
 }  // namespace tern

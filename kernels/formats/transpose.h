@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/formats/format.h"
+#include "kernels/formats/packing.h"
 
 namespace tern {
 

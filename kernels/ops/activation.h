@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tensor.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -20,6 +21,12 @@ struct GatedActivation {
     Activation activation = Activation::kSilu;
     MatView<float> y;  ///< [tokens, intermediate]; may be gate or up
   };
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.rows(a.gate);
+    v.rows(a.up);
+    v.rows(a.y, Access::kWrite);
+  }
 
   /// Largest |y - reference|: per unit of |reference| + 1e-30 for silu, of |gate · up| + 1e-30 for
   /// gelu_tanh. Finite for every finite input.

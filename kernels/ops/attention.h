@@ -1,43 +1,12 @@
-// Causal attention of a step's tokens over paged keys and values, and the write that puts them
-// there.
+// Attention of a step's tokens over paged keys and values, and the write that puts them there.
 #pragma once
 
 #include "base/tensor.h"
+#include "kernels/formats/kv_format.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
-
-/// One layer of the KV cache, f32. Positions lie in blocks; a block is `block_size` tokens, a
-/// multiple of kKvLanes. Keys are transposed within groups of kKvLanes positions, so that one
-/// vector holds one dimension of 16 keys and no score needs a horizontal sum:
-///   keys   [block][kv_head][block_size / kKvLanes][head_dim][kKvLanes]
-///   values [block][kv_head][block_size][head_dim]
-constexpr int64_t kKvLanes = 16;
-
-struct KvLayerView {
-  float* keys = nullptr;
-  float* values = nullptr;
-  int64_t num_blocks = 0;
-  int64_t block_size = 0;
-  int64_t num_kv_heads = 0;
-  int64_t head_dim = 0;
-
-  int64_t head_stride() const { return block_size * head_dim; }
-  int64_t block_stride() const { return num_kv_heads * head_stride(); }
-
-  /// Element (dimension 0) of the key of `kv_head` at `slot` = block * block_size + offset; the
-  /// next dimension is kKvLanes further.
-  float* key(int64_t slot, int64_t kv_head) const {
-    const int64_t offset = slot % block_size;
-    return keys + slot / block_size * block_stride() + kv_head * head_stride() +
-           offset / kKvLanes * kKvLanes * head_dim + offset % kKvLanes;
-  }
-  /// The value of `kv_head` at `slot`, contiguous.
-  float* value(int64_t slot, int64_t kv_head) const {
-    return values + slot / block_size * block_stride() + kv_head * head_stride() +
-           slot % block_size * head_dim;
-  }
-};
 
 /// Stores the step's keys and values: kv[slot_mapping[t]] = (k[t], v[t]).
 struct KvWrite {
@@ -50,20 +19,33 @@ struct KvWrite {
         nullptr;  ///< [tokens], distinct, each in [0, num_blocks * block_size)
     KvLayerView kv;
   };
+  using Layout = KvFormat;
+  static const KvFormat* layout(const Args& a) { return a.kv.format; }
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.rows(a.k);
+    v.rows(a.v);
+    v.array(a.slot_mapping, a.k.rows);
+    v.array(a.kv.keys, a.kv.bytes(), Access::kUpdate);
+    v.array(a.kv.values, a.kv.bytes(), Access::kUpdate);
+  }
 
   /// Exact.
   static constexpr double kTolerance = 0;
 };
 
-/// y[t] = softmax(cap(scale * q[t] · K)) V over the positions 0 … position of t (the last
-/// `window` of them where there is one), per head; query heads
-/// share KV heads in groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
+/// y[t] = softmax(cap(scale * q[t] · K)) V over the positions [0, visible_end[t]) of the row's
+/// sequence (the last `window` of them where there is one), per head; query heads share KV heads in
+/// groups (GQA): head h reads KV head h / (num_heads / num_kv_heads).
 /// cap(s) = softcap tanh(s / softcap), or s itself where softcap is 0.
 ///
-/// Reads stored keys and values only. Each output's bits depend on its own query and its own
-/// sequence's positions 0 … position, whatever the chunk, the batch, the block table or the number
-/// of threads: one chain a score over head_dim, exact maximum, a sum of weights in a fixed order of
-/// absolute positions, one chain an output over absolute positions.
+/// Causal attention is visible_end = position + 1; where all rows of a sequence have its length, it
+/// is bidirectional.
+///
+/// Reads stored keys and values only. Each output's bits depend on its own query and on the
+/// positions that it sees, whatever the chunk, the batch, the block table or the number of threads:
+/// one chain a score over head_dim, exact maximum, a sum of weights in a fixed order of absolute
+/// positions, one chain an output over absolute positions.
 struct Attention {
   static constexpr std::string_view kName = "attention";
 
@@ -77,23 +59,29 @@ struct Attention {
     int64_t num_seqs = 0;
     const int32_t* cu_seqlens_q =
         nullptr;  ///< [num_seqs + 1]: rows of q of sequence s are [s], [s+1]
-    const int32_t* context_lens =
-        nullptr;  ///< [num_seqs]: positions stored, this step's included; the
-                  ///< last row of sequence s stands at context_lens[s] - 1
+    /// [tokens]: positions that a row sees, from 1 to those stored of its sequence, this step's
+    /// included; from row to row of a sequence it does not fall.
+    const int32_t* visible_end = nullptr;
     MatView<const int32_t> block_table;  ///< [num_seqs, blocks]: block ids by position / block_size
-    MatView<float>
-        scratch;       ///< [threads of the pool, scratch_cols(...)]: uninitialised, any content
+    /// As many bytes as the kernel asks for (Kernel::scratch_bytes), aligned to 64, of any content.
+    std::byte* scratch = nullptr;
     MatView<float> y;  ///< [tokens, num_heads * head_dim]; must not overlap q
+
+    /// No row sees more: what the block table has room for. Known without reading arrays.
+    int64_t max_context_len() const { return block_table.cols * kv.block_size; }
   };
+  using Layout = KvFormat;
+  static const KvFormat* layout(const Args& a) { return a.kv.format; }
 
-  /// Queries (a row's heads, then the next row's) that a thread takes together, to load each key
-  /// and value once for all of them.
-  static constexpr int64_t kQueryTile = 8;
-
-  /// Columns that `scratch` needs where no context is longer than `max_context_len`: the scores of
-  /// a query tile.
-  static constexpr int64_t scratch_cols(int64_t max_context_len) {
-    return kQueryTile * ((max_context_len + kKvLanes - 1) / kKvLanes * kKvLanes);
+  /// Not `scratch`, which is as large as each kernel wants it.
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.rows(a.q);
+    v.array(a.kv.keys, a.kv.bytes(), Access::kRead);
+    v.array(a.kv.values, a.kv.bytes(), Access::kRead);
+    v.array(a.cu_seqlens_q, a.num_seqs + 1);
+    v.array(a.visible_end, a.q.rows);
+    v.rows(a.block_table);
+    v.rows(a.y, Access::kWrite);
   }
 
   /// Largest |y - reference| per unit of max |v| over the positions seen.

@@ -1,7 +1,8 @@
 // y[t] = scale · table[token_ids[t]]: the embedding look-up.
 #pragma once
 
-#include "base/row_source.h"
+#include "base/tensor.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -11,10 +12,18 @@ struct Embed {
 
   struct Args {
     const int32_t* token_ids = nullptr;  ///< [tokens], each in [0, vocabulary)
-    const RowSource* table = nullptr;    ///< [vocabulary, hidden], in place in its file
+    WeightView table;                    ///< [vocabulary, hidden]
     float scale = 1;
     MatView<float> y;  ///< [tokens, hidden]; tokens may be 0
   };
+  using Layout = Packing;
+  static const Packing* layout(const Args& a) { return a.table.format.packing; }
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.array(a.token_ids, a.y.rows);
+    v.weights(a.table);
+    v.rows(a.y, Access::kWrite);
+  }
 
   /// Exact: one rounding of the product.
   static constexpr double kTolerance = 0;

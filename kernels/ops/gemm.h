@@ -2,13 +2,14 @@
 #pragma once
 
 #include "base/tensor.h"
-#include "kernels/formats/format.h"
+#include "kernels/formats/packing.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
 
-/// Activations [rows, cols] in the type that a weight format is multiplied with: f32, or what
-/// QuantizeInput made of it for that format.
+/// Activations [rows, cols] as a packing's kernels read them: f32, or what QuantizeInput made of it
+/// in the packing's input layout.
 struct InputView {
   const std::byte* data = nullptr;
   int64_t rows = 0;
@@ -27,11 +28,21 @@ struct Gemm {
   static constexpr std::string_view kName = "gemm";
 
   struct Args {
-    InputView x;                  ///< [tokens, in], as format(w.format).input says; tokens may be 0
-    WeightView w;                 ///< [out, in], packed
+    InputView x;   ///< [tokens, in], as w.format.packing->input says; tokens may be 0
+    WeightView w;  ///< [out, in], packed
     const float* bias = nullptr;  ///< [out], or null
     MatView<float> y;             ///< [tokens, out]; must not overlap x
   };
+
+  using Layout = Packing;
+  static const Packing* layout(const Args& a) { return a.w.format.packing; }
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.array(a.x.data, a.x.rows * a.x.stride);
+    v.weights(a.w);
+    v.array(a.bias, a.w.rows);
+    v.rows(a.y, Access::kWrite);
+  }
 
   /// Largest |y - reference| per unit of sum |x||w| + |bias|, where |w| of a format with offsets
   /// counts |a c| + |b|. Accumulation is fp32, one chain an output in the order of `in`, of columns

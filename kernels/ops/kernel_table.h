@@ -2,6 +2,7 @@
 // the same table.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -12,13 +13,39 @@ namespace tern {
 /// What the plain kernel of every operation is called: the meaning, not something to run.
 constexpr std::string_view kReferenceName = "ref";
 
+/// Of an operation with an operand that lies in memory in one of several ways (Op::Layout): what
+/// says how. `void` for all others.
+template <class Op>
+struct LayoutOf {
+  using Type = void;
+};
+template <class Op>
+requires requires {
+  typename Op::Layout;
+}
+struct LayoutOf<Op> {
+  using Type = typename Op::Layout;
+};
+
 template <class Op>
 struct Kernel {
+  using Layout = typename LayoutOf<Op>::Type;
+
   std::string_view name;  ///< "bf16_avx512": what differs from its siblings
   Device device = Device::kCpu;
-  Isa isa = Isa::kScalar;                                ///< CPU only: what it needs
-  bool (*supports)(const typename Op::Args&) = nullptr;  ///< shapes, formats; reads no data
+  Isa isa = Isa::kScalar;          ///< CPU only: what it needs
+  const Layout* layout = nullptr;  ///< the one that it reads; null = all
   void (*run)(const typename Op::Args&, const Exec&) = nullptr;
+
+  /// Bytes of Args::scratch that a run on `ex` needs; null = none. Reads no data.
+  size_t (*scratch_bytes)(const typename Op::Args&, const Exec& ex) = nullptr;
+
+  /// By shapes and layouts; reads no data.
+  bool supports(const typename Op::Args& args) const {
+    if constexpr (requires { Op::layout(args); })
+      return layout == nullptr || layout == Op::layout(args);
+    return true;
+  }
 };
 
 template <class Op>
@@ -29,8 +56,14 @@ class KernelTable {
 
   /// The preferred kernel for `args` on `ex`, or null where none supports them.
   const Kernel<Op>* select(const typename Op::Args& args, const Exec& ex) const {
+    return find(ex, [&](const Kernel<Op>& k) { return k.supports(args); });
+  }
+
+  /// The preferred kernel on `ex` of which fits(kernel) is true, or null.
+  template <class Fits>
+  const Kernel<Op>* find(const Exec& ex, const Fits& fits) const {
     for (auto k = kernels_.rbegin(); k != kernels_.rend(); ++k)
-      if (k->device == ex.device && k->isa <= ex.isa && k->supports(args)) return &*k;
+      if (k->device == ex.device && k->isa <= ex.isa && fits(*k)) return &*k;
     return nullptr;
   }
 
@@ -39,11 +72,5 @@ class KernelTable {
  private:
   std::vector<Kernel<Op>> kernels_;
 };
-
-/// For kernels that take every argument their operation allows.
-template <class Op>
-bool supports_all(const typename Op::Args&) {
-  return true;
-}
 
 }  // namespace tern

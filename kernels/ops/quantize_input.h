@@ -1,8 +1,9 @@
-// Activations, brought into the type that a weight format is multiplied with.
+// Activations, brought into the layout in which a packing's kernels read them.
 #pragma once
 
 #include "base/tensor.h"
-#include "kernels/formats/format.h"
+#include "kernels/formats/packing.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -15,10 +16,20 @@ struct QuantizeInput {
   static constexpr std::string_view kName = "quantize_input";
 
   struct Args {
-    MatView<const float> x;                ///< [tokens, in]; tokens may be 0
-    FormatId format = FormatId::kBf16Dot;  ///< of the weights; its input is not f32
-    std::byte* out = nullptr;              ///< [tokens, input_row_bytes(format, in)], aligned to 64
+    MatView<const float> x;               ///< [tokens, in]; tokens may be 0
+    const InputLayout* layout = nullptr;  ///< not plain
+    int32_t group = 0;                    ///< of the weights, where layout->per_group
+    std::byte* out = nullptr;             ///< [tokens, row_bytes()], aligned to 64
+
+    int64_t row_bytes() const { return layout->row_bytes(x.cols, group); }
   };
+  using Layout = InputLayout;
+  static const InputLayout* layout(const Args& a) { return a.layout; }
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.rows(a.x);
+    v.array(a.out, a.x.rows * a.row_bytes(), Access::kWrite);
+  }
 
   /// Exact: every instruction set gives the same bytes.
   static constexpr double kTolerance = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tensor.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -16,6 +17,12 @@ struct RmsNorm {
     float eps = 1e-5f;
     MatView<float> y;  ///< [tokens, groups × width]; may be x itself
   };
+
+  static void arrays(Args& a, ArrayVisitor& v) {
+    v.rows(a.x);
+    v.array(a.gain, a.width);
+    v.rows(a.y, Access::kWrite);
+  }
 
   /// Largest |y - reference| per unit of |reference|.
   static constexpr double kTolerance = 1e-5;

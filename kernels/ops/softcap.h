@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/tensor.h"
+#include "kernels/ops/arrays.h"
 #include "kernels/ops/kernel_table.h"
 
 namespace tern {
@@ -13,6 +14,8 @@ struct Softcap {
     float cap = 0;     ///< > 0
     MatView<float> x;  ///< [rows, cols], in place
   };
+
+  static void arrays(Args& a, ArrayVisitor& v) { v.rows(a.x, Access::kUpdate); }
 
   /// Largest |x - reference| per unit of |reference| + 1e-30.
   static constexpr double kTolerance = 5e-7;

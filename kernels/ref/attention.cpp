@@ -4,13 +4,15 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/formats/kv_panels.h"
+
 namespace tern {
 namespace {
 
-/// One query head of a row that stands at position length - 1 of sequence `seq`.
+/// One query head of a row of sequence `seq` that sees `length` positions.
 void attend(const Attention::Args& a, int64_t seq, int64_t row, int64_t head, int64_t length) {
   const int64_t begin = a.window > 0 ? std::max<int64_t>(0, length - a.window) : 0;
-  const KvLayerView& kv = a.kv;
+  const KvPanels kv = KvPanels::of(a.kv);
   const int64_t kv_head = head / (a.num_heads / kv.num_kv_heads);
   const float* q = a.q.row(row) + head * kv.head_dim;
   const auto slot = [&](int64_t p) {
@@ -42,17 +44,18 @@ void attention_ref(const Attention::Args& a, const Exec&) {
     const int64_t begin = a.cu_seqlens_q[seq], end = a.cu_seqlens_q[seq + 1];
     for (int64_t row = begin; row < end; ++row)
       for (int64_t head = 0; head < a.num_heads; ++head)
-        attend(a, seq, row, head, a.context_lens[seq] - (end - 1 - row));
+        attend(a, seq, row, head, a.visible_end[row]);
   }
 }
 
 void kv_write_ref(const KvWrite::Args& a, const Exec&) {
+  const KvPanels kv = KvPanels::of(a.kv);
   for (int64_t t = 0; t < a.k.rows; ++t)
-    for (int64_t head = 0; head < a.kv.num_kv_heads; ++head)
-      for (int64_t d = 0; d < a.kv.head_dim; ++d) {
-        const int64_t column = head * a.kv.head_dim + d;
-        a.kv.key(a.slot_mapping[t], head)[d * kKvLanes] = a.k.row(t)[column];
-        a.kv.value(a.slot_mapping[t], head)[d] = a.v.row(t)[column];
+    for (int64_t head = 0; head < kv.num_kv_heads; ++head)
+      for (int64_t d = 0; d < kv.head_dim; ++d) {
+        const int64_t column = head * kv.head_dim + d;
+        kv.key(a.slot_mapping[t], head)[d * kKvLanes] = a.k.row(t)[column];
+        kv.value(a.slot_mapping[t], head)[d] = a.v.row(t)[column];
       }
 }
 

@@ -1,44 +1,29 @@
 #include "kernels/ref/register.h"
 
+#include "kernels/formats/kv_panels.h"
+
 namespace tern {
-namespace {
 
-template <class Op>
-void add_ref_row(KernelTable<Op>& table, void (*run)(const typename Op::Args&, const Exec&)) {
-  table.add({kReferenceName, Device::kCpu, Isa::kScalar, supports_all<Op>, run});
-}
-
-}  // namespace
-
-void register_ref(KernelTable<Gemm>& table) {
-  add_ref_row(table, gemm_ref);
-}
-void register_ref(KernelTable<QuantizeInput>& table) {
-  add_ref_row(table, quantize_input_ref);
-}
-void register_ref(KernelTable<RmsNorm>& table) {
-  add_ref_row(table, rmsnorm_ref);
-}
-void register_ref(KernelTable<Rope>& table) {
-  add_ref_row(table, rope_ref);
-}
-void register_ref(KernelTable<GatedActivation>& table) {
-  add_ref_row(table, gated_activation_ref);
-}
-void register_ref(KernelTable<Softcap>& table) {
-  add_ref_row(table, softcap_ref);
-}
-void register_ref(KernelTable<Add>& table) {
-  add_ref_row(table, add_ref);
-}
-void register_ref(KernelTable<Embed>& table) {
-  add_ref_row(table, embed_ref);
-}
-void register_ref(KernelTable<KvWrite>& table) {
-  add_ref_row(table, kv_write_ref);
-}
-void register_ref(KernelTable<Attention>& table) {
-  add_ref_row(table, attention_ref);
+void register_ref(KernelRegistry& registry, Device device) {
+  const auto add = [device](auto& table, auto run) {
+    table.add({.name = kReferenceName, .device = device, .run = run});
+  };
+  // A row a packing, for a packing is chosen by the kernels that there are.
+  for (const Packing* p : packings())
+    registry.gemm.add({.name = kReferenceName, .device = device, .layout = p, .run = gemm_ref});
+  add(registry.quantize_input, quantize_input_ref);
+  add(registry.rmsnorm, rmsnorm_ref);
+  add(registry.rope, rope_ref);
+  add(registry.gated_activation, gated_activation_ref);
+  add(registry.softcap, softcap_ref);
+  add(registry.add, add_ref);
+  add(registry.embed, embed_ref);
+  add(registry.gather_rows, gather_rows_ref);
+  add(registry.gather_cols, gather_cols_ref);
+  registry.kv_write.add(
+      {.name = kReferenceName, .device = device, .layout = &kKvPanels, .run = kv_write_ref});
+  registry.attention.add(
+      {.name = kReferenceName, .device = device, .layout = &kKvPanels, .run = attention_ref});
 }
 
 }  // namespace tern

@@ -1,27 +1,11 @@
-// Enters the reference of each operation into its table.
+// Enters the reference of every operation into its table.
 #pragma once
 
-#include "kernels/ops/activation.h"
-#include "kernels/ops/add.h"
-#include "kernels/ops/attention.h"
-#include "kernels/ops/embed.h"
-#include "kernels/ops/gemm.h"
-#include "kernels/ops/quantize_input.h"
-#include "kernels/ops/rmsnorm.h"
-#include "kernels/ops/rope.h"
-#include "kernels/ops/softcap.h"
+#include "kernels/ops/kernel_registry.h"
 
 namespace tern {
 
-void register_ref(KernelTable<Gemm>& table);
-void register_ref(KernelTable<QuantizeInput>& table);
-void register_ref(KernelTable<RmsNorm>& table);
-void register_ref(KernelTable<Rope>& table);
-void register_ref(KernelTable<GatedActivation>& table);
-void register_ref(KernelTable<Softcap>& table);
-void register_ref(KernelTable<Add>& table);
-void register_ref(KernelTable<Embed>& table);
-void register_ref(KernelTable<KvWrite>& table);
-void register_ref(KernelTable<Attention>& table);
+/// As kernels of `device`, whose memory the calling thread can use as its own.
+void register_ref(KernelRegistry& registry, Device device);
 
 }  // namespace tern

@@ -5,7 +5,7 @@ namespace tern {
 void rope_ref(const Rope::Args& a, const Exec&) {
   const int64_t half = a.cos_sin.cols / 2;
   for (int64_t t = 0; t < a.x.rows; ++t) {
-    const float* cosines = a.cos_sin.row(a.positions[t]);
+    const float* cosines = a.angles(t);
     const float* sines = cosines + half;
     for (int64_t head = 0; head < a.x.cols; head += a.head_dim) {
       float* x = a.x.row(t) + head;

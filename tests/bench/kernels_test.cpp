@@ -31,6 +31,8 @@ const std::map<std::string, std::string> kTinyShapes{{"gemm", "3x33x130"},
                                                      {"softcap", "1x40"},
                                                      {"add", "2x33"},
                                                      {"embed", "2x24"},
+                                                     {"gather_rows", "2x24"},
+                                                     {"gather_cols", "2x24"},
                                                      {"kv_write", "3x2x8"},
                                                      {"attention", "2x3x20"}};
 
@@ -58,16 +60,16 @@ std::set<std::string> formats_of(const Kernel<Op>&) {
 template <>
 std::set<std::string> formats_of(const Kernel<Gemm>& k) {
   std::set<std::string> names;
-  for (const Format& f : formats())
-    if (k.supports({.x = {nullptr, 1, 64, 0}, .w = {nullptr, f.id, 64, 64}}))
-      names.insert(std::string(f.name));
+  for (const Format& f : example_formats())
+    if (k.supports({.w = {.format = f}})) names.insert(f.name());
   return names;
 }
 template <>
 std::set<std::string> formats_of(const Kernel<QuantizeInput>& k) {
   std::set<std::string> names;
-  for (const Format& f : formats())
-    if (f.input != InputType::kF32 && k.supports({.format = f.id})) names.emplace(f.name);
+  for (const Format& f : example_formats())
+    if (!f.packing->input->is_plain() && k.supports({.layout = f.packing->input}))
+      names.insert(f.name());
   return names;
 }
 
@@ -116,9 +118,10 @@ TEST_CASE("one instruction set, one format alone", "[bench][kernels]") {
 TEST_CASE("weights take turns until they are more than caches hold", "[bench][kernels]") {
   ThreadPool pool(1);
   const Cases<Gemm> cases = cases_of(kernels().gemm);
+  REQUIRE(cases.formats.front()->name() == "f32");
   const size_t bytes = 64 * 256 * 4;
   CaseContext context{pool, 10 * bytes, nullptr};
-  const Case<Gemm> c = *cases.make(&format(FormatId::kF32), {1, 64, 256}, context);
+  const Case<Gemm> c = *cases.make(cases.formats.front(), {1, 64, 256}, context);
   std::set<const std::byte*> weights;
   for (const Gemm::Args& a : c.args) weights.insert(a.w.data);
   CHECK(weights.size() == 10);
@@ -143,24 +146,15 @@ TEST_CASE("a format is measured against what it is multiplied with", "[bench][ke
   const bool as_bytes = cpu_info().best_isa == Isa::kNeon;  // int16 activations of codes
   for (const Format* f : cases.formats) {
     const Work work = (*cases.make(f, {2, 16, 128}, context)).work;
-    CAPTURE(f->name);
-    switch (f->input) {
-      case InputType::kF32:
-        CHECK(work.arithmetic == Arithmetic::kF32Fma);
-        break;
-      case InputType::kBf16:
-        CHECK(work.arithmetic == Arithmetic::kBf16Dot);
-        break;
-      case InputType::kInt16:
-        CHECK(work.arithmetic == (as_bytes ? Arithmetic::kInt8Dot : Arithmetic::kInt16Dot));
-        break;
-      case InputType::kBfp16:
-        CHECK(work.arithmetic == Arithmetic::kInt16Dot);
-        break;
-      case InputType::kInt8:
-        CHECK(work.arithmetic == Arithmetic::kInt8Dot);
-    }
-    CHECK(work.products == (as_bytes && f->input == InputType::kInt16 ? 2 : 1));
+    CAPTURE(f->name());
+    const std::map<const InputLayout*, Arithmetic> expected{
+        {&kF32Input, Arithmetic::kF32Fma},
+        {&kBf16Input, Arithmetic::kBf16Dot},
+        {&kInt16Input, as_bytes ? Arithmetic::kInt8Dot : Arithmetic::kInt16Dot},
+        {&kBfp16Input, Arithmetic::kInt16Dot},
+        {&kInt8Input, Arithmetic::kInt8Dot}};
+    CHECK(work.arithmetic == expected.at(f->packing->input));
+    CHECK(work.products == (as_bytes && f->packing->input == &kInt16Input ? 2 : 1));
   }
 }
 

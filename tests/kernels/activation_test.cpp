@@ -23,7 +23,7 @@ void check_parity(Activation activation, const GuardMatrix& gate, const GuardMat
     const double product = double(gate.view().row(r)[c]) * up.view().row(r)[c];
     return GatedActivation::kGeluTanhTolerance * (std::abs(product) + 1e-30);
   };
-  for (const Kernel<GatedActivation>& k : kernels().gated_activation.all()) {
+  for (const TestedKernel<GatedActivation>& k : tested_kernels(kernels().gated_activation)) {
     CAPTURE(k.name, int(activation), rows, cols);
     y.poison();
     k.run(args(gate.read(), up.read(), y.view()), {});
@@ -90,7 +90,7 @@ TEST_CASE("a gated activation row has the same bits in any batch, on any threads
   gate.fill(Values::kOutliers, 1);
   up.fill(Values::kPlain, 2);
   bool have_first = false;
-  for (const Kernel<GatedActivation>& k : kernels().gated_activation.all()) {
+  for (const TestedKernel<GatedActivation>& k : tested_kernels(kernels().gated_activation)) {
     for (int64_t row = 0; row < rows; ++row)
       k.run({.gate = {gate.read().row(row), 1, cols, cols},
              .up = {up.read().row(row), 1, cols, cols},

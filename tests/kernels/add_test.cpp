@@ -14,7 +14,7 @@ TEST_CASE("every add kernel equals the reference", "[add]") {
       start.fill(values, 2);
       copy(start.read(), expected.view());
       add_ref({.x = x.read(), .y = expected.view()}, {});
-      for (const Kernel<Add>& k : kernels().add.all())
+      for (const TestedKernel<Add>& k : tested_kernels(kernels().add))
         for (ThreadPool* pool :
              {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
           CAPTURE(k.name, rows, cols, int(values), num_threads(pool));
@@ -34,7 +34,7 @@ TEST_CASE("every add kernel scales", "[add]") {
     start.fill(Values::kOutliers, 2);
     copy(start.read(), expected.view());
     add_ref({.x = x.read(), .scale = scale, .y = expected.view()}, {});
-    for (const Kernel<Add>& k : kernels().add.all()) {
+    for (const TestedKernel<Add>& k : tested_kernels(kernels().add)) {
       CAPTURE(k.name, scale);
       y.poison();
       copy(start.read(), y.view());

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "kernels/formats/kv_panels.h"
 #include "tests/kernels/kernel_test.h"
 
 using namespace tern;
@@ -11,6 +12,7 @@ struct Model {
   int64_t num_heads, num_kv_heads, head_dim;
   int64_t window = 0;
   float softcap = 0;
+  bool is_bidirectional = false;  // rows see what stands behind them, too
 
   int64_t q_cols() const { return num_heads * head_dim; }
   int64_t kv_cols() const { return num_kv_heads * head_dim; }
@@ -35,8 +37,8 @@ class Step {
         keys_(num_blocks_ * block_size * m.kv_cols()),
         values_(num_blocks_ * block_size * m.kv_cols()),
         block_table_(int64_t(chunks_.size()) * most_blocks_),
-        context_lens_(int64_t(chunks_.size())),
         cu_seqlens_(int64_t(chunks_.size()) + 1),
+        visible_end_(count_rows()),
         q_(count_rows(), m.q_cols(), 3) {
     fill_block_table(table_seed);
     for (size_t s = 0; s < chunks_.size(); ++s) store(s, values);
@@ -47,27 +49,24 @@ class Step {
   Attention::Args args() const {
     return {
         .q = q_.read(),
-        .kv = kv(),
+        .kv = layer(),
         .num_heads = model_.num_heads,
         .scale = 1 / std::sqrt(float(model_.head_dim)),
         .softcap = model_.softcap,
         .window = model_.window,
         .num_seqs = int64_t(chunks_.size()),
         .cu_seqlens_q = cu_seqlens_.data(),
-        .context_lens = context_lens_.data(),
+        .visible_end = visible_end_.data(),
         .block_table = {block_table_.data(), int64_t(chunks_.size()), most_blocks_, most_blocks_}};
   }
 
   /// The outputs; also checks that nothing was written out of place.
-  GuardMatrix run(const Kernel<Attention>& k, ThreadPool* pool = nullptr) const {
+  GuardMatrix run(const TestedKernel<Attention>& k, ThreadPool* pool = nullptr) const {
     Attention::Args a = args();
     GuardMatrix y(a.q.rows, a.q.cols, 5);
-    GuardMatrix scratch(num_threads(pool), Attention::scratch_cols(longest()));
-    a.scratch = scratch.view();
     a.y = y.view();
     k.run(a, on_pool(pool));
     REQUIRE(y.intact());
-    REQUIRE(scratch.intact());
     return y;
   }
 
@@ -112,10 +111,16 @@ class Step {
     most_blocks_ = ceil_div(longest(), block_size_) + 1;
     return n;
   }
-  KvLayerView kv() const {
-    return {keys_.data(), values_.data(),      num_blocks_,
-            block_size_,  model_.num_kv_heads, model_.head_dim};
+  KvLayerView layer() const {
+    return {.format = &kKvPanels,
+            .keys = reinterpret_cast<std::byte*>(keys_.data()),
+            .values = reinterpret_cast<std::byte*>(values_.data()),
+            .num_blocks = num_blocks_,
+            .block_size = block_size_,
+            .num_kv_heads = model_.num_kv_heads,
+            .head_dim = model_.head_dim};
   }
+  KvPanels kv() const { return KvPanels::of(layer()); }
   int64_t slot(int64_t s, int64_t p) const {
     return block_table_[s * most_blocks_ + p / block_size_] * block_size_ + p % block_size_;
   }
@@ -135,7 +140,6 @@ class Step {
 
   void store(int64_t s, Values values) {
     const Chunk& c = chunks_[s];
-    context_lens_[s] = int32_t(c.end);
     cu_seqlens_[0] = 0;
     cu_seqlens_[s + 1] = cu_seqlens_[s] + int32_t(c.end - c.begin);
     for (int64_t p = 0; p < c.end; ++p)
@@ -146,6 +150,8 @@ class Step {
           kv().value(slot(s, p), head)[d] = random_value(values, 200 + c.id, i);
         }
     for (int64_t p = c.begin; p < c.end; ++p)
+      visible_end_[cu_seqlens_[s] + p - c.begin] = int32_t(model_.is_bidirectional ? c.end : p + 1);
+    for (int64_t p = c.begin; p < c.end; ++p)
       for (int64_t i = 0; i < model_.q_cols(); ++i)
         q_.view().row(cu_seqlens_[s] + p - c.begin)[i] =
             random_value(values, 300 + c.id, p * model_.q_cols() + i);
@@ -155,7 +161,7 @@ class Step {
   std::vector<Chunk> chunks_;
   int64_t block_size_, most_blocks_ = 0, num_blocks_;
   GuardBuffer<float> keys_, values_;
-  GuardBuffer<int32_t> block_table_, context_lens_, cu_seqlens_;
+  GuardBuffer<int32_t> block_table_, cu_seqlens_, visible_end_;
   GuardMatrix q_;
 };
 
@@ -170,7 +176,7 @@ void check_parity(const Model& m, const Step& step) {
       for (int64_t h = 0; h < m.num_heads; ++h)
         limit.push_back((Attention::kTolerance + Attention::kSoftcapTolerance * m.softcap) *
                         step.largest_value(s, h / (m.num_heads / m.num_kv_heads)));
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     CAPTURE(k.name, m.num_heads, m.num_kv_heads, m.head_dim, m.window, m.softcap, a.q.rows,
             a.kv.block_size);
     const GuardMatrix y = step.run(k);
@@ -181,7 +187,8 @@ void check_parity(const Model& m, const Step& step) {
 }
 
 /// Rows of all positions of sequence `id`, each computed alone: what any other way must reproduce.
-GuardMatrix decode_alone(const Kernel<Attention>& k, const Model& m, uint64_t id, int64_t length) {
+GuardMatrix decode_alone(const TestedKernel<Attention>& k, const Model& m, uint64_t id,
+                         int64_t length) {
   GuardMatrix all(length, m.q_cols());
   for (int64_t p = 0; p < length; ++p) {
     const Step step(m, {{id, p, p + 1}}, 16, 1);
@@ -224,6 +231,22 @@ TEST_CASE("every attention kernel agrees with the reference", "[attention]") {
     }
 }
 
+TEST_CASE("rows may see what stands behind them", "[attention]") {
+  for (Model m : {Model{2, 1, 16}, Model{6, 2, 64}, Model{4, 2, 33, 9}, Model{2, 2, 40, 0, 5}}) {
+    m.is_bidirectional = true;
+    check_parity(m, Step(m, {{0, 0, 1}, {1, 0, 37}, {2, 16, 48}}, 16, 1));
+    // All rows of a sequence see the same: equal queries have equal outputs.
+    Step step(m, {{0, 0, 37}}, 16, 1);
+    step.set_queries(0.25f);
+    for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
+      const GuardMatrix y = step.run(k);
+      CAPTURE(k.name, m.head_dim);
+      for (int64_t r = 1; r < 37; ++r)
+        REQUIRE(std::equal(y.read().row(r), y.read().row(r) + m.q_cols(), y.read().row(0)));
+    }
+  }
+}
+
 TEST_CASE("attention kernels agree with the reference in long contexts", "[attention]") {
   const Model m =
       GENERATE(Model{2, 2, 64}, Model{12, 1, 40}, Model{4, 1, 40, 0, 50}, Model{2, 2, 64, 700, 5});
@@ -246,7 +269,7 @@ TEST_CASE("an attention row has the same bits in any chunk, batch, block table a
       {{1, 1, 17}, {0, 17, 33}, {2, 30, 70}},
       {{2, 0, 3}, {2, 3, 10}, {0, 64, 65}, {1, 10, 63}},
       {{0, 33, 69}, {1, 5, 5}, {1, 15, 16}, {2, 16, 17}, {0, 31, 32}}};
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     std::vector<GuardMatrix> alone;
     for (uint64_t id : {0, 1, 2}) alone.push_back(decode_alone(k, m, id, length));
     for (size_t i = 0; i < steps.size(); ++i)
@@ -263,7 +286,7 @@ TEST_CASE("an attention row has the same bits in any chunk, batch, block table a
 TEST_CASE("an attention row has the same bits in long contexts", "[attention]") {
   const Model m{4, 2, 64};
   const int64_t length = 700;
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     const Step whole(m, {{0, 0, length}}, 32, 1);
     const GuardMatrix y = whole.run(k);
     for (const int64_t position : {127, 128, 129, 255, 256, 400, 639, 640, 699})
@@ -283,7 +306,7 @@ TEST_CASE("what later positions hold never reaches an earlier row", "[attention]
   const Model m =
       GENERATE(Model{1, 1, 16}, Model{2, 2, 33}, Model{6, 2, 64}, Model{6, 2, 64, 0, 4});
   const float poison = GENERATE(NAN, INFINITY, -INFINITY, 3e38f);
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     Step step(m, {{0, 0, 37}}, 16, 1);
     const GuardMatrix clean = step.run(k);
     for (const int64_t first : {36, 33, 32, 20, 1}) {
@@ -301,7 +324,7 @@ TEST_CASE("what lies before the window never reaches a row", "[attention]") {
   const Model m =
       GENERATE(Model{2, 2, 33, 5}, Model{6, 2, 64, 16}, Model{4, 1, 16, 20}, Model{6, 2, 33, 9, 3});
   const float poison = GENERATE(NAN, INFINITY, -INFINITY, 3e38f);
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     Step step(m, {{0, 40, 67}}, 16, 1);
     const GuardMatrix clean = step.run(k);
     for (const int64_t end : {1, 16, 17, 30, 41 - int(m.window)}) {
@@ -318,14 +341,14 @@ TEST_CASE("attention keeps the sign of an underflow in every chunk", "[attention
   // Adding 0 times the positive values of positions 4 to 7, which share its tile, would make that
   // +0.
   const Model m{1, 1, 16};
-  const auto run = [&](const Kernel<Attention>& k, Chunk chunk) {
+  const auto run = [&](const TestedKernel<Attention>& k, Chunk chunk) {
     Step step(m, {chunk}, 16, 1);
     step.set_queries(1);
     for (int64_t p = 0; p < chunk.end; ++p)
       step.overwrite(0, p, p == 0 ? 1.0f : -1.0f, p == 0 ? 0.0f : p <= 3 ? -1e-45f : 1.0f);
     return step.run(k);
   };
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     if (!has_fma(k)) continue;  // a product that is rounded by itself leaves +0 when added to +0
     const GuardMatrix y = run(k, {0, 0, 8}), z = run(k, {0, 3, 4});
     CAPTURE(k.name);
@@ -340,7 +363,7 @@ TEST_CASE("attention kernels with fma agree in every bit", "[attention]") {
   for (const Model& m : kModels) {
     const Step step(m, {{0, 0, 40}, {1, 300, 301}, {2, 47, 50}}, 16, 1);
     std::vector<GuardMatrix> first;
-    for (const Kernel<Attention>& k : kernels().attention.all()) {
+    for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
       if (!has_fma(k)) continue;
       GuardMatrix y = step.run(k);
       CAPTURE(k.name, m.head_dim);
@@ -353,7 +376,7 @@ TEST_CASE("attention kernels with fma agree in every bit", "[attention]") {
 TEST_CASE("a softcap bounds the scores", "[attention]") {
   // Scores of 4096 and 0 would leave the second position no weight; capped to 2 it keeps e^-2 of
   // the first one's.
-  for (const Kernel<Attention>& k : kernels().attention.all()) {
+  for (const TestedKernel<Attention>& k : tested_kernels(kernels().attention)) {
     Step step({1, 1, 16, 0, 2}, {{0, 1, 2}}, 16, 1);
     step.set_queries(64);
     step.overwrite(0, 0, 16, 1);

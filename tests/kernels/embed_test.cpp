@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/gemm_case.h"
 
 using namespace tern;
 
@@ -25,11 +25,13 @@ void check(DType dtype, int64_t rows, int64_t hidden, Values values, T (*convert
   for (int64_t t = 0; t < rows; ++t) ids[t] = int32_t((kVocabulary - 1 + t * 7) % kVocabulary);
   GuardMatrix expected(rows, hidden), y(rows, hidden, 5);
   const auto rows_of_table = make_dense_rows({table.data(), dtype, 2, {kVocabulary, hidden, 1, 1}});
-  Embed::Args a{
-      .token_ids = ids.data(), .table = rows_of_table.get(), .scale = scale, .y = expected.view()};
+  Embed::Args a{.token_ids = ids.data(),
+                .table = source_rows(*rows_of_table),
+                .scale = scale,
+                .y = expected.view()};
   embed_ref(a, {});
   a.y = y.view();
-  for (const Kernel<Embed>& k : kernels().embed.all())
+  for (const TestedKernel<Embed>& k : tested_kernels(kernels().embed))
     for (ThreadPool* pool :
          {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
       CAPTURE(k.name, dtype_name(dtype), rows, hidden, int(values), num_threads(pool));
@@ -40,7 +42,31 @@ void check(DType dtype, int64_t rows, int64_t hidden, Values values, T (*convert
     }
 }
 
+/// The packed table gives what its packing unpacks.
+void check_packed(const Format& format, int64_t rows, int64_t hidden) {
+  const Weight table(format, kVocabulary, hidden, Values::kPlain, 1);
+  GuardBuffer<int32_t> ids(rows);
+  for (int64_t t = 0; t < rows; ++t) ids[t] = int32_t((kVocabulary - 1 + t * 7) % kVocabulary);
+  GuardMatrix y(rows, hidden, 5);
+  std::vector<float> expected(hidden);
+  for (const TestedKernel<Embed>& k : tested_kernels(kernels().embed)) {
+    CAPTURE(k.name, format.name(), rows, hidden);
+    y.poison();
+    k.run({.token_ids = ids.data(), .table = table.view, .y = y.view()}, {});
+    for (int64_t t = 0; t < rows; ++t) {
+      format.packing->unpack_row(table.view, ids[t], expected.data());
+      REQUIRE(std::equal(expected.begin(), expected.end(), y.read().row(t)));
+    }
+    REQUIRE(y.intact());
+  }
+}
+
 }  // namespace
+
+TEST_CASE("embed reads tables that are packed", "[embed]") {
+  for (const Format& format : example_formats())
+    for (const int64_t hidden : {1, 33, 577}) check_packed(format, 5, hidden);
+}
 
 TEST_CASE("every embed kernel equals the reference", "[embed]") {
   const Values values = GENERATE(Values::kOutliers, Values::kTiny, Values::kLarge);

@@ -10,10 +10,7 @@ namespace tern {
 class RandomRows final : public RowSource {
  public:
   RandomRows(const Format& f, int64_t rows, int64_t cols, Values values, uint64_t seed)
-      : RowSource(rows, cols,
-                  {.bits = f.bits, .group = f.group, .symmetric = f.bits > 0 && !f.offset}, 0),
-        values_(values),
-        seed_(seed) {}
+      : RowSource(rows, cols, f.encoding, 0), values_(values), seed_(seed) {}
 
   void read(int64_t row, float* out) const override {
     for (int64_t k = 0; k < cols(); ++k) out[k] = random_value(values_, seed_, row * cols() + k);
@@ -40,29 +37,28 @@ struct Weight {
   GuardBuffer<std::byte> bytes;
   WeightView view;
 
-  Weight(FormatId id, int64_t rows, int64_t cols, Values values, uint64_t seed)
-      : bytes(format(id).packed_bytes(format(id), rows, cols), 64),
-        view{bytes.data(), id, rows, cols} {
-    const RandomRows source(format(id), rows, cols, values, seed);
-    format(id).pack_rows(format(id), source, 0, rows, bytes.data());
+  Weight(const Format& f, int64_t rows, int64_t cols, Values values, uint64_t seed)
+      : bytes(f.packed_bytes(rows, cols), 64), view{bytes.data(), f, rows, cols} {
+    const RandomRows source(f, rows, cols, values, seed);
+    f.packing->pack_rows(f.encoding, source, 0, rows, bytes.data());
     bytes.make_read_only();
   }
 };
 
-/// `x` as the kernels of format `id` read it.
+/// `x` as the kernels of `f` read it.
 struct Input {
   std::vector<std::byte> bytes;
   InputView view;
 
-  Input(FormatId id, MatView<const float> x) {
-    const Format& f = format(id);
-    if (f.input == InputType::kF32) {
+  Input(const Format& f, MatView<const float> x) {
+    if (f.packing->input->is_plain()) {
       view = f32_input(x);
       return;
     }
-    const int64_t stride = input_row_bytes(f, x.cols);
+    const int64_t stride = f.input_row_bytes(x.cols);
     bytes.resize(x.rows * stride);
-    quantize_input_ref({.x = x, .format = id, .out = bytes.data()}, {});
+    quantize_input_ref(
+        {.x = x, .layout = f.packing->input, .group = f.encoding.group, .out = bytes.data()}, {});
     view = {bytes.data(), x.rows, x.cols, stride};
   }
 };

@@ -14,6 +14,7 @@
 #include "base/tensor.h"
 #include "base/thread_pool.h"
 #include "kernels/registry.h"
+#include "tests/kernels/tested_kernel.h"
 #include "tests/support/guard_buffer.h"
 
 namespace tern {
@@ -120,8 +121,8 @@ inline Exec on_pool(ThreadPool* pool) {
 
 /// The instruction sets that have an fma must agree in every bit; scalar rounds twice.
 template <class Op>
-bool has_fma(const Kernel<Op>& k) {
-  return k.isa >= Isa::kAvx2;
+bool has_fma(const TestedKernel<Op>& k) {
+  return k.kernel.device == Device::kCpu && k.kernel.isa >= Isa::kAvx2;
 }
 
 }  // namespace tern

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "kernels/formats/kv_panels.h"
 #include "tests/kernels/kernel_test.h"
 
 using namespace tern;
@@ -16,15 +17,17 @@ void check(int64_t rows, int64_t num_kv_heads, int64_t head_dim, int64_t block_s
   for (int64_t t = 0; t < rows; ++t) slots[t] = (num_slots - 1 + t * 11) % num_slots;
 
   GuardMatrix expected_keys(1, size), expected_values(1, size), keys(1, size), values(1, size);
-  KvLayerView kv{expected_keys.view().data,
-                 expected_values.view().data,
-                 num_blocks,
-                 block_size,
-                 num_kv_heads,
-                 head_dim};
+  const auto bytes = [](GuardMatrix& m) { return reinterpret_cast<std::byte*>(m.view().data); };
+  KvLayerView kv{.format = &kKvPanels,
+                 .keys = bytes(expected_keys),
+                 .values = bytes(expected_values),
+                 .num_blocks = num_blocks,
+                 .block_size = block_size,
+                 .num_kv_heads = num_kv_heads,
+                 .head_dim = head_dim};
   kv_write_ref({.k = k.read(), .v = v.read(), .slot_mapping = slots.data(), .kv = kv}, {});
-  kv.keys = keys.view().data, kv.values = values.view().data;
-  for (const Kernel<KvWrite>& kernel : kernels().kv_write.all())
+  kv.keys = bytes(keys), kv.values = bytes(values);
+  for (const TestedKernel<KvWrite>& kernel : tested_kernels(kernels().kv_write))
     for (ThreadPool* pool :
          {static_cast<ThreadPool*>(nullptr), pools()[0].get(), pools()[1].get()}) {
       CAPTURE(kernel.name, rows, num_kv_heads, head_dim, block_size, num_threads(pool));
@@ -50,7 +53,7 @@ TEST_CASE("every kv_write kernel equals the reference", "[kv_write]") {
 }
 
 TEST_CASE("the views of keys and values name each element once", "[kv_write]") {
-  const KvLayerView kv{nullptr, nullptr, 3, 32, 2, 5};
+  const KvPanels kv{nullptr, nullptr, 32, 2, 5};
   std::vector<int> keys(3 * kv.block_stride()), values(keys.size());
   for (int64_t slot = 0; slot < 96; ++slot)
     for (int64_t head = 0; head < 2; ++head)

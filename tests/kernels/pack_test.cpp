@@ -20,7 +20,7 @@ constexpr Shape kShapes[] = {{16, 64},  {1, 1},    {15, 31},  {17, 33}, {32, 7},
 
 /// Weight (row, k) of a dense panel format, one at a time.
 void pack_dense_scalar(const Format& f, const RowSource& source, std::byte* packed) {
-  const int64_t cols = source.cols(), step = f.id == FormatId::kBf16Dot ? 2 : 1;
+  const int64_t cols = source.cols(), step = f.packing == &kBf16DotPacking ? 2 : 1;
   const int64_t panel = kPanelRows * round_up(cols, step);
   std::vector<float> row(cols);
   for (int64_t r = 0; r < source.rows(); ++r) {
@@ -28,15 +28,15 @@ void pack_dense_scalar(const Format& f, const RowSource& source, std::byte* pack
     for (int64_t k = 0; k < cols; ++k) {
       const int64_t at =
           r / kPanelRows * panel + (k / step * kPanelRows + r % kPanelRows) * step + k % step;
-      if (f.type == "f32") reinterpret_cast<float*>(packed)[at] = row[k];
-      if (f.type == "f16") reinterpret_cast<F16*>(packed)[at] = to_f16(row[k]);
-      if (f.type == "bf16") reinterpret_cast<Bf16*>(packed)[at] = to_bf16(row[k]);
+      if (f.packing->type == "f32") reinterpret_cast<float*>(packed)[at] = row[k];
+      if (f.packing->type == "f16") reinterpret_cast<F16*>(packed)[at] = to_f16(row[k]);
+      if (f.packing->type == "bf16") reinterpret_cast<Bf16*>(packed)[at] = to_bf16(row[k]);
     }
   }
 }
 
 void pack_codes_scalar(const Format& f, const RowSource& source, std::byte* packed) {
-  const CodePanels p = CodePanels::of(f, source.cols());
+  const CodePanels p = CodePanels::of(f.encoding, source.cols());
   std::vector<uint8_t> codes(source.cols());
   std::vector<float> a(p.num_groups), b(p.num_groups);
   for (int64_t r = 0; r < source.rows(); ++r) {
@@ -51,7 +51,7 @@ void pack_codes_scalar(const Format& f, const RowSource& source, std::byte* pack
     for (int64_t g = 0; g < p.num_groups; ++g) {
       F16* scales = reinterpret_cast<F16*>(panel + p.scales_begin() + g * p.group_bytes);
       scales[lane] = to_f16(a[g]);
-      if (f.offset) scales[kPanelRows + lane] = to_f16(b[g]);
+      if (f.encoding.offset) scales[kPanelRows + lane] = to_f16(b[g]);
     }
   }
 }
@@ -81,8 +81,7 @@ void pack_bfp16_scalar(const RowSource& source, std::byte* packed) {
 
 class RandomCodes final : public RowSource {
  public:
-  RandomCodes(const Format& f, Shape shape)
-      : RowSource(shape.rows, shape.cols, {.bits = f.bits, .group = f.group}, 0) {}
+  RandomCodes(const Format& f, Shape shape) : RowSource(shape.rows, shape.cols, f.encoding, 0) {}
 
   void read(int64_t, float*) const override { TERN_CHECK(false, "packed as codes"); }
   void read_codes(int64_t row, uint8_t* codes, float* a, float* b) const override {
@@ -123,16 +122,17 @@ struct DenseWeights {
 
 /// Packs `source` in ranges of `rows_per_call` and compares every byte.
 void check_packing(const Format& f, const RowSource& source, int64_t rows_per_call) {
-  const size_t size = f.packed_bytes(f, source.rows(), source.cols());
+  const size_t size = f.packed_bytes(source.rows(), source.cols());
   REQUIRE(size > 0);
   GuardBuffer<std::byte> packed(size, 64);
   std::memset(packed.data(), 0xa5, size);  // packing writes every byte
   for (int64_t r = 0; r < source.rows(); r += rows_per_call)
-    f.pack_rows(f, source, r, std::min(rows_per_call, source.rows() - r), packed.data());
+    f.packing->pack_rows(f.encoding, source, r, std::min(rows_per_call, source.rows() - r),
+                         packed.data());
   std::vector<std::byte> expected(size);
-  if (f.bits > 0)
+  if (f.encoding.is_codes())
     pack_codes_scalar(f, source, expected.data());
-  else if (f.id == FormatId::kBfp16)
+  else if (f.packing == &kBfp16Packing)
     pack_bfp16_scalar(source, expected.data());
   else
     pack_dense_scalar(f, source, expected.data());
@@ -142,18 +142,18 @@ void check_packing(const Format& f, const RowSource& source, int64_t rows_per_ca
 }  // namespace
 
 TEST_CASE("every format packs codes and floats as one weight at a time would", "[kernels][pack]") {
-  const Format& f = GENERATE(from_range(formats()));
+  const Format f = GENERATE(from_range(example_formats()));
   const Shape shape = GENERATE(from_range(std::begin(kShapes), std::end(kShapes)));
   const int64_t rows_per_call = GENERATE(16, 1024);
-  CAPTURE(f.name, shape.rows, shape.cols, rows_per_call);
-  if (f.bits > 0) return check_packing(f, RandomCodes(f, shape), rows_per_call);
+  CAPTURE(f.name(), shape.rows, shape.cols, rows_per_call);
+  if (f.encoding.is_codes()) return check_packing(f, RandomCodes(f, shape), rows_per_call);
   const DType dtype = GENERATE(DType::kF32, DType::kF16, DType::kBf16);
   CAPTURE(dtype_name(dtype));
   check_packing(f, *DenseWeights(dtype, shape).rows, rows_per_call);
 }
 
 TEST_CASE("stacked rows pack as the matrix that they make", "[kernels][pack]") {
-  const Format& f = format(FormatId::kBf16);
+  const Format f{&kBf16Packing, Encoding::floats(DType::kBf16)};
   const DenseWeights first(DType::kBf16, {20, 70}), second(DType::kBf16, {29, 70});
   std::vector<std::unique_ptr<RowSource>> parts;
   for (const DenseWeights* w : {&first, &second})

@@ -17,7 +17,7 @@ void check_parity(int64_t rows, int64_t width, Values values, float eps, int64_t
   const auto limit = [&](int64_t r, int64_t c) {
     return RmsNorm::kTolerance * std::abs(expected.view().row(r)[c]) + 0x1p-147;  // subnormal y
   };
-  for (const Kernel<RmsNorm>& k : kernels().rmsnorm.all()) {
+  for (const TestedKernel<RmsNorm>& k : tested_kernels(kernels().rmsnorm)) {
     CAPTURE(k.name, rows, groups, width, int(values), eps);
     y.poison();
     a.x = x.read(), a.y = y.view();
@@ -51,7 +51,7 @@ TEST_CASE("a rmsnorm row has the same bits in any batch, on any threads and with
   x.fill(Values::kOutliers, 1);
   gain.fill(Values::kPlain, 2);
   bool have_first = false;
-  for (const Kernel<RmsNorm>& k : kernels().rmsnorm.all()) {
+  for (const TestedKernel<RmsNorm>& k : tested_kernels(kernels().rmsnorm)) {
     for (int64_t row = 0; row < rows; ++row)
       k.run({.x = {x.read().row(row), 1, cols, cols},
              .gain = gain.view().data,

@@ -48,7 +48,7 @@ void check_parity(int64_t rows, Heads h, Values values) {
     const float* pair = x.read().row(r) + c - i + i % half;
     return Rope::kTolerance * (std::abs(double(pair[0])) + std::abs(double(pair[half]))) + 0x1p-148;
   };
-  for (const Kernel<Rope>& k : kernels().rope.all()) {
+  for (const TestedKernel<Rope>& k : tested_kernels(kernels().rope)) {
     CAPTURE(k.name, rows, h.num_heads, h.head_dim, h.rotary, int(values));
     y.poison();
     copy(x.read(), y.view());
@@ -76,6 +76,36 @@ TEST_CASE("every rope kernel agrees with the reference", "[rope]") {
       for (const Values values : kAllValues) check_parity(rows, h, values);
 }
 
+TEST_CASE("a rope row takes the angles of its variant", "[rope]") {
+  const int64_t rows = 7, cols = 2 * 16, positions_each = kPositions / 2;
+  const GuardMatrix cos_sin = angles(16);
+  GuardBuffer<int32_t> at(rows), variants(rows), moved(rows);
+  for (int64_t t = 0; t < rows; ++t) {
+    at[t] = int32_t(t * 13 % positions_each), variants[t] = int32_t(t % 2);
+    moved[t] = at[t] + variants[t] * int32_t(positions_each);
+  }
+  GuardMatrix x(rows, cols), expected(rows, cols), y(rows, cols);
+  x.fill(Values::kPlain, 1);
+  for (const TestedKernel<Rope>& k : tested_kernels(kernels().rope)) {
+    CAPTURE(k.name);
+    copy(x.read(), expected.view());
+    k.run({.x = expected.view(),
+           .positions = moved.data(),
+           .head_dim = 16,
+           .cos_sin = cos_sin.read()},
+          {});
+    copy(x.read(), y.view());
+    k.run({.x = y.view(),
+           .positions = at.data(),
+           .head_dim = 16,
+           .cos_sin = cos_sin.read(),
+           .variants = variants.data(),
+           .variant_rows = positions_each},
+          {});
+    REQUIRE(first_difference(y.read(), expected.read()) == "");
+  }
+}
+
 TEST_CASE("a rope row has the same bits in any batch, on any threads and with every fma",
           "[rope]") {
   const int64_t rows = 90, cols = 4 * 66;
@@ -84,7 +114,7 @@ TEST_CASE("a rope row has the same bits in any batch, on any threads and with ev
   GuardMatrix x(rows, cols), alone(rows, cols), first(rows, cols), y(rows, cols);
   x.fill(Values::kOutliers, 1);
   bool have_first = false;
-  for (const Kernel<Rope>& k : kernels().rope.all()) {
+  for (const TestedKernel<Rope>& k : tested_kernels(kernels().rope)) {
     copy(x.read(), alone.view());
     for (int64_t row = 0; row < rows; ++row)
       k.run({.x = {alone.view().row(row), 1, cols, cols},

@@ -15,7 +15,7 @@ void check_parity(const GuardMatrix& x, float cap) {
   const auto limit = [&](int64_t r, int64_t c) {
     return Softcap::kTolerance * (std::abs(double(expected.view().row(r)[c])) + 1e-30);
   };
-  for (const Kernel<Softcap>& k : kernels().softcap.all())
+  for (const TestedKernel<Softcap>& k : tested_kernels(kernels().softcap))
     for (ThreadPool* pool : {static_cast<ThreadPool*>(nullptr), pools()[1].get()}) {
       CAPTURE(k.name, rows, cols, cap, num_threads(pool));
       y.poison();
@@ -48,7 +48,7 @@ TEST_CASE("softcap keeps the last bits of small values and the sign of large one
 }
 
 TEST_CASE("softcap lets infinity become the cap and keeps NaN", "[softcap]") {
-  for (const Kernel<Softcap>& k : kernels().softcap.all()) {
+  for (const TestedKernel<Softcap>& k : tested_kernels(kernels().softcap)) {
     std::vector<float> x{INFINITY, -INFINITY, NAN};
     k.run({.cap = 30, .x = {x.data(), 1, 3, 3}}, {});
     CAPTURE(k.name);
@@ -62,7 +62,7 @@ TEST_CASE("softcap kernels with fma agree in every bit", "[softcap]") {
   GuardMatrix x(9, 577), y(9, 577), first(9, 577);
   x.fill(Values::kOutliers, 1);
   bool have_first = false;
-  for (const Kernel<Softcap>& k : kernels().softcap.all()) {
+  for (const TestedKernel<Softcap>& k : tested_kernels(kernels().softcap)) {
     if (!has_fma(k)) continue;
     copy(x.read(), y.view());
     k.run({.cap = 5, .x = y.view()}, {});

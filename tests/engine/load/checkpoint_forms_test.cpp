@@ -54,7 +54,7 @@ std::vector<float> logits(const std::string& directory, const std::string& compu
       load_weights(directory, *config, 48, {compute, 1, cpu_info().best_isa}, {});
   INFO(loaded.status().message());
   REQUIRE(loaded.ok());
-  const auto scorer = *Scorer::create(*loaded, cpu_info().best_isa, {.max_len = 40});
+  const auto scorer = *Scorer::create(*loaded, {"f32", 1, cpu_info().best_isa}, {.max_len = 40});
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 40; ++i) tokens.push_back(3 + i * 37 % 300);
   std::vector<float> all;

@@ -150,7 +150,7 @@ std::vector<float> logits_of(const std::string& model, const ModelConfig& config
   const auto loaded = load_weights(model, config, kLength, {"f32", 2, *isa}, {});
   INFO(loaded.status().message());
   REQUIRE(loaded.ok());
-  const auto scorer = Scorer::create(*loaded, *isa, {.max_len = kLength, .chunk = 32});
+  const auto scorer = Scorer::create(*loaded, {"f32", 2, *isa}, {.max_len = kLength, .chunk = 32});
   REQUIRE(scorer.ok());
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < kLength; ++i) ids.push_back((i * 37 + 11) % config.vocab_size);

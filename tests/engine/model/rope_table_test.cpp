@@ -8,7 +8,7 @@ using namespace tern;
 
 namespace {
 
-constexpr int32_t kHeadDim = 16;
+constexpr int32_t kHeadDim = 16, kRotaryDim = 12;
 
 RopeConfig longrope() {
   return {.type = RopeType::kLongrope,
@@ -20,23 +20,15 @@ RopeConfig longrope() {
           .original_max_position_embeddings = 20};
 }
 
-Workspace make_workspace() {
-  return Workspace(*Buffer::allocate(1 << 16));
-}
-
-/// The cosines and sines of one token at `position`, of a sequence of `variant`.
+/// The cosines and sines of one token at `position`, of a sequence of `variant`: what (1, 0)
+/// becomes when it is turned.
 std::vector<float> angles_at(const RopeTable& table, int32_t position, int32_t variant) {
-  Workspace ws = make_workspace();
-  const std::vector<int32_t> positions{position}, variants{variant}, cu_seqlens{0, 1}, length{1};
-  const RopeRows rope = table.rows_of({.token_ids = positions,
-                                       .positions = positions,
-                                       .cu_seqlens_q = cu_seqlens,
-                                       .context_lens = length,
-                                       .rope_variants = variants},
-                                      ws);
-  REQUIRE(rope.rows[0] < rope.cos_sin.rows);
-  const float* row = rope.cos_sin.row(rope.rows[0]);
-  return {row, row + rope.cos_sin.cols};
+  const std::vector<int32_t> positions{position}, variants{variant};
+  std::vector<float> x(kHeadDim, 0.0f);
+  std::fill_n(x.begin(), kRotaryDim / 2, 1.0f);
+  table.turn({.token_ids = positions, .positions = positions, .rope_variants = variants},
+             {x.data(), 1, kHeadDim, kHeadDim}, kHeadDim, {});
+  return {x.begin(), x.begin() + kRotaryDim};
 }
 
 }  // namespace
@@ -88,23 +80,26 @@ TEST_CASE("a sequence takes the long factors where it leaves the original contex
   CHECK(RopeTable::create({}, kHeadDim, 100)->variant(100) == 0);
 }
 
-TEST_CASE("each token of a step has the row of its sequence's variant", "[model][rope]") {
+TEST_CASE("each token of a step is turned by its sequence's variant", "[model][rope]") {
   const RopeTable table = *RopeTable::create(longrope(), kHeadDim, 100);
-  const std::vector<int32_t> positions{4, 5, 6, 19, 0, 1}, variants{1, 0, 1};
-  const std::vector<int32_t> cu_seqlens{0, 3, 4, 6}, lengths{7, 20, 2};
-  const StepBatch batch{.token_ids = positions,
-                        .positions = positions,
-                        .cu_seqlens_q = cu_seqlens,
-                        .context_lens = lengths,
-                        .rope_variants = variants};
-  Workspace ws = make_workspace();
-  const RopeRows rope = table.rows_of(batch, ws);
-  CHECK(ws.peak_bytes() <= RopeTable::workspace_bytes({.max_tokens = 6}));
-  CHECK(std::vector<int32_t>(rope.rows, rope.rows + 6) ==
-        std::vector<int32_t>{24, 25, 26, 19, 20, 21});
-
-  Workspace untouched = make_workspace();
+  const std::vector<int32_t> positions{4, 5, 6, 19, 0, 1}, variants{1, 1, 1, 0, 1, 1};
+  const StepBatch batch{.token_ids = positions, .positions = positions, .rope_variants = variants};
+  std::vector<float> x(6 * kHeadDim, 0.5f);
+  table.turn(batch, {x.data(), 6, kHeadDim, kHeadDim}, kHeadDim, {});
+  // Alone, with no other variant in its step.
+  for (int t = 0; t < 6; ++t) {
+    std::vector<float> row(kHeadDim, 0.5f);
+    const std::span<const int32_t> position(&positions[t], 1), variant(&variants[t], 1);
+    table.turn({.token_ids = position, .positions = position, .rope_variants = variant},
+               {row.data(), 1, kHeadDim, kHeadDim}, kHeadDim, {});
+    CHECK(std::equal(row.begin(), row.end(), x.begin() + t * kHeadDim));
+  }
+  // Position 4 differs by variant, and a table that has one variant asks for none.
+  std::vector<float> row(kHeadDim, 0.5f);
+  const std::vector<int32_t> at{4}, first{0};
+  table.turn({.token_ids = at, .positions = at, .rope_variants = first},
+             {row.data(), 1, kHeadDim, kHeadDim}, kHeadDim, {});
+  CHECK(!std::equal(row.begin(), row.end(), x.begin()));
   const RopeTable plain = *RopeTable::create({}, kHeadDim, 100);
-  CHECK(plain.rows_of(batch, untouched).rows == positions.data());
-  CHECK(untouched.peak_bytes() == 0);
+  plain.turn({.token_ids = at, .positions = at}, {row.data(), 1, kHeadDim, kHeadDim}, kHeadDim, {});
 }
