@@ -6,44 +6,72 @@
 #include <functional>
 
 #include "base/rng.h"
+#include "engine/decode/token_mask.h"
 
 namespace tern {
 namespace {
 
 constexpr float kMasked = -HUGE_VALF;
 
-// Only the last token of a bad word is masked, and only where the answer ends with the others.
-void mask_bad_words(const std::vector<std::vector<int32_t>>& words, std::span<const int32_t> answer,
-                    std::span<float> logits) {
-  for (const std::vector<int32_t>& word : words) {
-    const size_t before = word.size() - 1;
-    if (before > answer.size()) continue;
-    if (std::equal(word.begin(), word.end() - 1, answer.end() - before))
-      logits[word.back()] = kMasked;
-  }
+// Whether the answer, `output` and then `drafts`, ends with `word` but its last token.
+bool is_begun(const std::vector<int32_t>& word, std::span<const int32_t> output,
+              std::span<const int32_t> drafts) {
+  const size_t before = word.size() - 1;
+  const size_t from_drafts = std::min(before, drafts.size()), from_output = before - from_drafts;
+  return from_output <= output.size() &&
+         std::equal(word.begin(), word.begin() + from_output, output.end() - from_output) &&
+         std::equal(word.begin() + from_output, word.end() - 1, drafts.end() - from_drafts);
 }
 
-// Touches the tokens that have occurred, no others.
-void penalize(const SamplingParams& p, const TokenCounts& counts, std::span<float> logits) {
+float penalized(const SamplingParams& p, float logit, int64_t num_outputs) {
+  if (logit == kMasked) return logit;
+  float x = logit >= 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
+  x -= p.frequency_penalty * float(num_outputs);
+  if (num_outputs > 0) x -= p.presence_penalty;
+  return std::clamp(x, -FLT_MAX, FLT_MAX);  // a tiny repetition_penalty overflows
+}
+
+// Touches the tokens that have occurred, no others. There are few drafts: they are counted as they
+// stand.
+void penalize(const SamplingParams& p, const TokenCounts& counts, std::span<const int32_t> drafts,
+              std::span<float> logits) {
   for (const TokenCounts::Entry& entry : counts.entries()) {
+    const auto in_drafts = std::count(drafts.begin(), drafts.end(), entry.token_id);
     float& logit = logits[entry.token_id];
-    if (logit == kMasked) continue;
-    float x = logit >= 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
-    x -= p.frequency_penalty * float(entry.num_outputs);
-    if (entry.num_outputs > 0) x -= p.presence_penalty;
-    logit = std::clamp(x, -FLT_MAX, FLT_MAX);  // a tiny repetition_penalty overflows
+    logit = penalized(p, logit, entry.num_outputs + in_drafts);
+  }
+  for (auto draft = drafts.begin(); draft != drafts.end(); ++draft) {
+    const bool is_counted = std::find(drafts.begin(), draft, *draft) != draft ||
+                            std::any_of(counts.entries().begin(), counts.entries().end(),
+                                        [&](const auto& e) { return e.token_id == *draft; });
+    if (is_counted) continue;
+    logits[*draft] = penalized(p, logits[*draft], std::count(draft, drafts.end(), *draft));
   }
 }
 
-bool changes_logits(const SamplingParams& p, uint64_t position) {
-  return p.has_penalties() || !p.logit_bias.empty() || !p.allowed_token_ids.empty() ||
-         !p.bad_word_token_ids.empty() || position < uint64_t(p.min_tokens);
+bool has_mask(const SamplingParams& p, const SampleHistory& history) {
+  return !history.allowed.empty() || !p.allowed_token_ids.empty() ||
+         !p.bad_word_token_ids.empty() || history.position < uint64_t(p.min_tokens);
+}
+
+// The logits of the tokens that `mask` allows, and of the others kMasked.
+void copy_allowed(std::span<const float> logits, std::span<const uint32_t> mask, float* out) {
+  for (size_t word = 0; word < mask.size(); ++word) {
+    const size_t first = 32 * word, count = std::min<size_t>(32, logits.size() - first);
+    const uint32_t bits = mask[word];
+    if (bits == ~0u) {
+      std::copy_n(logits.begin() + first, count, out + first);
+      continue;
+    }
+    for (size_t i = 0; i < count; ++i) out[first + i] = bits >> i & 1 ? logits[first + i] : kMasked;
+  }
 }
 
 }  // namespace
 
-Sampler::Sampler(int32_t vocab_size, Isa isa) : passes_(row_passes(isa)), falling_(vocab_size) {
+Sampler::Sampler(int32_t vocab_size, Isa isa) : passes_(&row_passes(isa)), falling_(vocab_size) {
   const auto num_blocks = size_t(WeighLogits::num_blocks(vocab_size));
+  mask_.reserve(mask_words(vocab_size));
   adjusted_.reserve(vocab_size);
   weights_.reserve(num_blocks * WeighLogits::kBlock);
   block_sums_.reserve(num_blocks);
@@ -56,13 +84,13 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingPar
                                 const SampleHistory& history) {
   const auto count = static_cast<int64_t>(logits.size());
   LargestLogit largest;
-  if (count > 0) largest = passes_.find_largest(logits.data(), count);
+  if (count > 0) largest = passes_->find_largest(logits.data(), count);
   if (!largest.finite)
     return Status(Code::kInternal, "numeric fault: the model's logits are not finite",
                   {.reason = "NUMERIC_FAULT"});
-  if (changes_logits(params, history.position)) {
+  if (has_mask(params, history) || params.has_penalties() || !params.logit_bias.empty()) {
     logits = adjust(logits, params, history);
-    largest = passes_.find_largest(logits.data(), count);
+    largest = passes_->find_largest(logits.data(), count);
     if (largest.value == kMasked)
       return invalid_argument(
           "allowed_token_ids, bad_words and min_tokens leave no token to continue with");
@@ -73,14 +101,14 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingPar
   weights_.resize(num_blocks * WeighLogits::kBlock);
   block_sums_.resize(num_blocks);
   block_largest_.resize(num_blocks);
-  passes_.weigh({.logits = logits.data(),
-                 .count = count,
-                 .largest = largest.value,
-                 .scale = 1.0 / params.temperature,
-                 .min_weight = params.min_p,
-                 .weights = weights_.data(),
-                 .block_sum = block_sums_.data(),
-                 .block_largest = block_largest_.data()});
+  passes_->weigh({.logits = logits.data(),
+                  .count = count,
+                  .largest = largest.value,
+                  .scale = 1.0 / params.temperature,
+                  .min_weight = params.min_p,
+                  .weights = weights_.data(),
+                  .block_sum = block_sums_.data(),
+                  .block_largest = block_largest_.data()});
   total_ = 0;
   for (const double sum : block_sums_) total_ += sum;
   return draw(params, history.position);
@@ -88,18 +116,36 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingPar
 
 std::span<const float> Sampler::adjust(std::span<const float> logits, const SamplingParams& params,
                                        const SampleHistory& history) {
-  if (params.allowed_token_ids.empty()) {
-    adjusted_.assign(logits.begin(), logits.end());
+  adjusted_.resize(logits.size());
+  if (has_mask(params, history)) {
+    mask_.resize(mask_words(static_cast<int64_t>(logits.size())));
+    fill_mask(params, history);
+    copy_allowed(logits, mask_, adjusted_.data());
   } else {
-    adjusted_.assign(logits.size(), kMasked);
-    for (const int32_t id : params.allowed_token_ids) adjusted_[id] = logits[id];
+    std::copy(logits.begin(), logits.end(), adjusted_.begin());
   }
-  mask_bad_words(params.bad_word_token_ids, history.output_token_ids, adjusted_);
   for (const LogitBias& entry : params.logit_bias) adjusted_[entry.token_id] += entry.bias;
-  if (history.position < uint64_t(params.min_tokens))
-    for (const int32_t id : history.end_token_ids) adjusted_[id] = kMasked;
-  if (params.has_penalties() && history.counts) penalize(params, *history.counts, adjusted_);
+  if (params.has_penalties() && history.counts)
+    penalize(params, *history.counts, history.draft_token_ids, adjusted_);
   return adjusted_;
+}
+
+void Sampler::fill_mask(const SamplingParams& params, const SampleHistory& history) {
+  const std::span<const uint32_t> allowed = history.allowed;
+  if (!params.allowed_token_ids.empty()) {
+    std::fill(mask_.begin(), mask_.end(), 0u);
+    for (const int32_t id : params.allowed_token_ids)
+      if (allowed.empty() || allows(allowed, id)) allow(mask_, id);
+  } else if (allowed.empty()) {
+    std::fill(mask_.begin(), mask_.end(), ~0u);
+  } else {
+    std::copy_n(allowed.begin(), mask_.size(), mask_.begin());
+  }
+  for (const std::vector<int32_t>& word : params.bad_word_token_ids)
+    if (is_begun(word, history.output_token_ids, history.draft_token_ids))
+      forbid(mask_, word.back());
+  if (history.position < uint64_t(params.min_tokens))
+    for (const int32_t id : history.end_token_ids) forbid(mask_, id);
 }
 
 int32_t Sampler::draw(const SamplingParams& params, uint64_t position) {

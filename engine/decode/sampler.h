@@ -18,8 +18,10 @@ namespace tern {
 struct SampleHistory {
   uint64_t position = 0;                      ///< index of the token in the answer
   std::span<const int32_t> output_token_ids;  ///< the answer so far: for bad words
+  std::span<const int32_t> draft_token_ids;   ///< taken to follow it, up to this token
   std::span<const int32_t> end_token_ids;     ///< masked while position < min_tokens
-  const TokenCounts* counts = nullptr;        ///< for the penalties
+  const TokenCounts* counts = nullptr;        ///< without drafts; for the penalties
+  std::span<const uint32_t> allowed;  ///< [mask_words(vocab_size)], see Constraint; empty = all
 };
 
 /// Scratch for one thread; reused from call to call. One thread.
@@ -39,6 +41,7 @@ class Sampler {
  private:
   std::span<const float> adjust(std::span<const float> logits, const SamplingParams& params,
                                 const SampleHistory& history);
+  void fill_mask(const SamplingParams& params, const SampleHistory& history);
   int32_t draw(const SamplingParams& params, uint64_t position);
   int32_t draw_by_id(double uniform) const;
   int32_t draw_from_top_p(float top_p, double uniform);
@@ -46,7 +49,8 @@ class Sampler {
   bool keep_top_k(size_t k);
   void gather(float least);
 
-  const RowPasses& passes_;
+  const RowPasses* passes_;
+  std::vector<uint32_t> mask_;  // see token_mask.h
   std::vector<float> adjusted_;
   // Of the row: e^((logit - largest) / temperature), as WeighLogits leaves it.
   std::vector<float> weights_;
