@@ -33,24 +33,23 @@ class Drafting final : public DecodeStrategy {
   }
 
   // As if each row was a step of its own, as long as the drafts are what comes.
-  Result<Commit> commit(DecodeState& state, const ComputedRows& rows,
-                        Sampler& sampler) const override {
+  Result<Commit> commit(DecodeState& state, const SampledRows& rows) const override {
     const std::span<const int32_t> drafts = rows.draft_token_ids;
     std::vector<int32_t> output(rows.output_token_ids.begin(), rows.output_token_ids.end());
     Commit all;
-    for (int64_t row = 0; row < rows.logits.rows; ++row) {
-      Result<Commit> one = autoregressive_->commit(
-          state,
-          {.output_token_ids = output,
-           .draft_token_ids = {},
-           .logits = {rows.logits.row(row), 1, rows.logits.cols, rows.logits.stride}},
-          sampler);
+    for (size_t row = 0; row < rows.token_ids.size(); ++row) {
+      Result<Commit> one =
+          autoregressive_->commit(state, {.output_token_ids = output,
+                                          .draft_token_ids = {},
+                                          .statuses = rows.statuses.subspan(row, 1),
+                                          .token_ids = rows.token_ids.subspan(row, 1),
+                                          .logprobs = rows.logprobs.subspan(row, 1)});
       if (!one.ok() && row == 0) return one;
       if (!one.ok()) break;  // the next step meets it
       const int32_t token = one->token_ids[0];
       output.push_back(token);
       append(*std::move(one), all);
-      if (all.finished || size_t(row) == drafts.size() || token != drafts[row]) break;
+      if (all.finished || row == drafts.size() || token != drafts[row]) break;
     }
     // The last token is not kept, though it may have been drafted: a step is to compute it.
     const size_t num_kept = all.token_ids.size() - 1;
