@@ -26,9 +26,35 @@ class CountingSink final : public TokenSink {
   Status status;
 };
 
+// Keeps how long each step's forward pass and its sampling took.
+class TimedRunner final : public ModelRunner {
+ public:
+  explicit TimedRunner(ModelRunner& runner) : runner_(runner) {}
+
+  MatView<const float> execute(const StepBatch& batch) override { return runner_.execute(batch); }
+  void launch(const StepBatch& batch, std::span<const RowRequest> rows) override {
+    runner_.launch(batch, rows);
+  }
+  StepOutput& wait() override {
+    StepOutput& output = runner_.wait();
+    forward_seconds = output.forward_time.count();
+    sampling_seconds = output.sampling_time.count();
+    return output;
+  }
+  void bind_thread() override { runner_.bind_thread(); }
+  int32_t rope_variant(int64_t num_positions) const override {
+    return runner_.rope_variant(num_positions);
+  }
+
+  double forward_seconds = 0, sampling_seconds = 0;  // of the last step
+
+ private:
+  ModelRunner& runner_;
+};
+
 struct Series {
   std::vector<double> tokens_per_s;  // one a repeat
-  std::vector<double> step_seconds;
+  std::vector<double> step_seconds, forward_seconds, sampling_seconds;
   // Where kernels are timed: those of the step that spent least beyond them, and how much that was.
   KernelLog::Entries kernels;
   double beyond_kernels = 1e9;
@@ -45,6 +71,7 @@ struct Run {
   const BenchStepOptions& options;
   int32_t vocab_size;
   KernelLog& log;
+  const TimedRunner& runner;
   uint64_t next_id = 1;
 
   // One batch from submission to its last token. Prefill ends when every sequence has a token.
@@ -72,6 +99,8 @@ struct Run {
       log.clear();
       loop.step();
       series.step_seconds.push_back(seconds_since(step_start));
+      series.forward_seconds.push_back(runner.forward_seconds);
+      series.sampling_seconds.push_back(runner.sampling_seconds);
       const double beyond = series.step_seconds.back() - kernel_seconds(log.entries());
       if (beyond >= series.beyond_kernels) continue;
       series.beyond_kernels = beyond;
@@ -85,7 +114,10 @@ struct Run {
     for (int32_t i = 0; i < options.prefill; ++i)
       r.prompt_token_ids.push_back(static_cast<int32_t>(
           random_bits(options.seed, RngStream::kTest, id << 20 | uint64_t(i)) % vocab_size));
-    r.sampling.temperature = 0;
+    r.sampling.temperature = options.temperature;
+    r.sampling.top_p = options.top_p;
+    r.sampling.top_k = options.top_k;
+    r.sampling.seed = id;
     r.sampling.max_tokens = options.decode;
     r.sampling.ignore_eos = true;
     r.bypass_prefix_cache = true;
@@ -102,6 +134,11 @@ void add_profile(const Series& s, json& row) {
                               {"us", entry.seconds * 1e6}});
   row["kernels_us"] = kernel_seconds(s.kernels) * 1e6;
   row["beyond_kernels_us"] = s.beyond_kernels * 1e6;
+}
+
+void add_times(const Series& s, json& row) {
+  row["forward_ms"] = median(s.forward_seconds) * 1e3;
+  row["sampling_ms"] = median(s.sampling_seconds) * 1e3;
 }
 
 /// Every step reads all weights once.
@@ -124,7 +161,11 @@ Status check(const BenchStepOptions& o) {
     return invalid_argument("--prefill >= 1, --decode >= 2, --repeat >= 1 and --batch are needed");
   for (const int32_t b : o.batch)
     if (b < 1 || b > 4096) return invalid_argument("--batch: must be from 1 to 4096");
-  return {};
+  SamplingParams sampling;
+  sampling.temperature = o.temperature;
+  sampling.top_p = o.top_p;
+  sampling.top_k = o.top_k;
+  return sampling.validate();
 }
 
 }  // namespace
@@ -148,10 +189,11 @@ Result<json> bench_step(const BenchStepOptions& options,
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(parts.scheduler));
   const SteadyClock clock;
   const DecodeStrategies strategies(parts.assets.tokenizer.get(), parts.assets.info.eos_token_ids);
-  EngineLoop loop(std::move(scheduler), *parts.runner, strategies, parts.assets.info.vocab_size,
-                  clock, nullptr);
+  TimedRunner runner(*parts.runner);
+  EngineLoop loop(std::move(scheduler), runner, strategies, parts.assets.info.vocab_size, clock,
+                  nullptr);
 
-  Run run{loop, options, parts.assets.info.vocab_size, log};
+  Run run{loop, options, parts.assets.info.vocab_size, log, runner};
   Series discard;  // the first pass touches all memory
   TERN_TRY(run.measure(options.batch.front(), discard, discard));
   std::map<int32_t, std::pair<Series, Series>> series;
@@ -171,6 +213,7 @@ Result<json> bench_step(const BenchStepOptions& options,
   for (const auto& [batch, phases] : series) {
     rows.push_back(to_row("prefill", batch, phases.first));
     rows.push_back(to_row("decode", batch, phases.second));
+    add_times(phases.second, rows.back());
     if (options.profile) add_profile(phases.second, rows.back());
     if (options.dram)
       add_dram_share(double(parts.assets.info.weight_bytes), median(dram_gb_per_s), rows.back());

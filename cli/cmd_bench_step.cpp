@@ -15,13 +15,18 @@ void print(const nlohmann::json& r) {
   std::printf("%s (%s) on %s, %s, %d threads\n", r["model"].get<std::string>().c_str(),
               r["format"].get<std::string>().c_str(), r["cpu"].get<std::string>().c_str(),
               r["isa"].get<std::string>().c_str(), r["threads"].get<int>());
-  std::printf("%-8s %6s %14s %14s %10s %10s\n", "phase", "batch", "tokens/s", "best", "p50 ms",
-              "min ms");
-  for (const auto& row : r["rows"])
-    std::printf("%-8s %6d %14.1f %14.1f %10.3f %10.3f\n", row["phase"].get<std::string>().c_str(),
+  std::printf("%-8s %6s %14s %14s %10s %10s %10s %10s\n", "phase", "batch", "tokens/s", "best",
+              "p50 ms", "min ms", "forward", "sampling");
+  for (const auto& row : r["rows"]) {
+    std::printf("%-8s %6d %14.1f %14.1f %10.3f %10.3f", row["phase"].get<std::string>().c_str(),
                 row["batch"].get<int>(), row["tokens_per_s"].get<double>(),
                 row["best_tokens_per_s"].get<double>(), row["p50_ms"].get<double>(),
                 row["min_ms"].get<double>());
+    if (row.contains("sampling_ms"))
+      std::printf(" %10.3f %10.3f", row["forward_ms"].get<double>(),
+                  row["sampling_ms"].get<double>());
+    std::printf("\n");
+  }
   if (r.contains("dram_gb_per_s")) {
     std::printf("\nmemory is read at %.1f GB/s\n", r["dram_gb_per_s"].get<double>());
     for (const auto& row : r["rows"])
@@ -61,6 +66,9 @@ void add_bench_step(CLI::App& app, Action& action) {
   command->add_option("--batch", o->batch, "Batch sizes: 1,4,16")->delimiter(',');
   command->add_option("--repeat", o->repeat, "Rounds over all batch sizes");
   command->add_option("--seed", o->seed, "Of the random prompts");
+  command->add_option("--temperature", o->temperature, "Of every sequence; 0 = greedy");
+  command->add_option("--top-p", o->top_p, "Of every sequence; 1 = off");
+  command->add_option("--top-k", o->top_k, "Of every sequence; 0 = off");
   command->add_flag("--profile", o->profile, "Time every kernel of the decode steps too");
   command->add_flag("--dram", o->dram, "Measure memory too, and the share of it that decode gets");
   command->add_flag("--json", *as_json, "Print one JSON document");

@@ -32,24 +32,15 @@ class Autoregressive final : public DecodeStrategy {
     return state;
   }
 
-  Result<Commit> commit(DecodeState& state, const ComputedRows& rows,
-                        Sampler& sampler) const override {
-    const std::span<const float> row(rows.logits.row(0), size_t(rows.logits.cols));
-    TERN_ASSIGN(const int32_t id, sampler.sample(row, state.params,
-                                                 {.position = uint64_t(state.num_output_tokens),
-                                                  .output_token_ids = rows.output_token_ids,
-                                                  .end_token_ids = state.end_token_ids,
-                                                  .counts = &state.counts}));
+  Result<Commit> commit(DecodeState& state, const SampledRows& rows) const override {
+    TERN_TRY(rows.statuses[0]);
+    const int32_t id = rows.token_ids[0];
     ++state.num_output_tokens;
     state.counts.add_output(id);
+    if (state.constraint) state.constraint->accept(id);
     Commit commit;
     commit.token_ids = {id};
-    if (state.params.wants_logprobs()) {
-      TERN_ASSIGN(TokenLogprobs logprobs,
-                  compute_logprobs(row, id, state.params.logprobs.value_or(0),
-                                   state.params.logprob_token_ids));
-      commit.logprobs.push_back(std::move(logprobs));
-    }
+    if (state.params.wants_logprobs()) commit.logprobs.push_back(std::move(rows.logprobs[0]));
     const bool ends = ends_by_token(state, id, commit);
     if (!ends || state.params.include_stop_str_in_output) commit.text = shown_text(state, id);
     commit.finished = ends || state.num_output_tokens >= state.params.max_tokens;

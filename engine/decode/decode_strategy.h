@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/status.h"
-#include "base/tensor.h"
 #include "base/utf8.h"
+#include "engine/decode/constraint.h"
 #include "engine/decode/finish_reason.h"
 #include "engine/decode/logprobs.h"
-#include "engine/decode/sampler.h"
+#include "engine/decode/row_sampler.h"
 #include "engine/decode/sampling_params.h"
 #include "engine/decode/stop.h"
 #include "engine/text/tokenizer.h"
@@ -29,19 +29,32 @@ struct DecodeState {
   std::vector<int32_t> end_token_ids;  ///< that end the answer; only where min_tokens masks them
   TokenCounts counts;                  ///< only where there are penalties
   int32_t num_output_tokens = 0;
+  std::unique_ptr<Constraint> constraint;  ///< null = none; has accepted the answer so far
+  std::vector<uint32_t> mask_bits;         ///< of the step's rows, where there is a constraint
 };
 
-/// What a step has computed of one answer, as far as its last known token and the drafts behind it.
-struct ComputedRows {
+/// What a step computes of one answer, as far as its last known token and the drafts behind it.
+struct PlannedRows {
   std::span<const int32_t> output_token_ids;  ///< the answer so far
 
-  /// Those of the demanded drafts that were computed, from the first on: a step without room for
-  /// all leaves some out.
+  /// Those of the demanded drafts that are computed, from the first on: a step without room for all
+  /// leaves some out.
   std::span<const int32_t> draft_token_ids;
 
-  /// [num_outputs, vocab_size], of the last rows: the demanded ones without those of drafts that
-  /// were left out.
-  MatView<const float> logits;
+  /// The rows of the step's logits that are the answer's: the demanded ones, without those of
+  /// drafts that were left out. The last one is that of the last draft, or known token.
+  int32_t first_row = 0, num_rows = 0;
+  int32_t vocab_size = 0;
+};
+
+/// What came of the answer's RowRequests, in their order.
+struct SampledRows {
+  std::span<const int32_t> output_token_ids;  ///< as planned
+  std::span<const int32_t> draft_token_ids;   ///< as planned
+  std::span<const Status> statuses;           ///< kInternal on a numeric fault, kInvalidArgument
+                                              ///< where the request's masks leave no token
+  std::span<const int32_t> token_ids;         ///< where the status is ok
+  std::span<TokenLogprobs> logprobs;          ///< to move from, where the request wants them
 };
 
 /// What one step gave a request.
@@ -76,11 +89,15 @@ class DecodeStrategy {
     (void)state, (void)seq, (void)demand;
   }
 
-  /// Turns what was computed into tokens and text, once the last known token was. kInternal on a
-  /// numeric fault, kInvalidArgument where the request's masks leave no token: only this request
-  /// ends.
-  virtual Result<Commit> commit(DecodeState& state, const ComputedRows& rows,
-                                Sampler& sampler) const = 0;
+  /// Appends what is wanted of the planned rows, which may depend on the drafts; called for a step
+  /// that computes the last known token. As long as no strategy says otherwise: of each row the
+  /// token that would follow it, were all drafts before it right.
+  virtual void request_rows(DecodeState& state, const PlannedRows& rows,
+                            std::vector<RowRequest>& requests) const;
+
+  /// Turns what was sampled into tokens and text. A status of `rows` that is not ok: only this
+  /// request ends.
+  virtual Result<Commit> commit(DecodeState& state, const SampledRows& rows) const = 0;
 };
 
 /// One token a step. `tokenizer` may be null (then there is no text); `eos_token_ids` end an answer

@@ -3,167 +3,232 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <functional>
 
 #include "base/rng.h"
+#include "engine/decode/token_mask.h"
 
 namespace tern {
 namespace {
 
 constexpr float kMasked = -HUGE_VALF;
 
-struct Largest {
-  float value;
-  int32_t id;   // the lowest that has it
-  bool finite;  // all values are numbers
-};
-
-// In lanes, so that the compiler can use vectors: it runs over the whole vocabulary of every row.
-Largest find_largest(std::span<const float> v) {
-  constexpr size_t kLanes = 16;
-  float best[kLanes];
-  int32_t bad[kLanes] = {};
-  std::fill_n(best, kLanes, -FLT_MAX);
-  const size_t whole = v.size() / kLanes * kLanes;
-  for (size_t i = 0; i < whole; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      const float x = v[i + lane];
-      best[lane] = x > best[lane] ? x : best[lane];
-      bad[lane] |= !(std::abs(x) <= FLT_MAX);
-    }
-  }
-  Largest largest{-FLT_MAX, 0, true};
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    largest.value = std::max(largest.value, best[lane]);
-    largest.finite &= !bad[lane];
-  }
-  for (size_t i = whole; i < v.size(); ++i) {
-    largest.value = std::max(largest.value, v[i]);
-    largest.finite &= std::abs(v[i]) <= FLT_MAX;
-  }
-  if (largest.finite)
-    largest.id = static_cast<int32_t>(std::find(v.begin(), v.end(), largest.value) - v.begin());
-  return largest;
+// Whether the answer, `output` and then `drafts`, ends with `word` but its last token.
+bool is_begun(const std::vector<int32_t>& word, std::span<const int32_t> output,
+              std::span<const int32_t> drafts) {
+  const size_t before = word.size() - 1;
+  const size_t from_drafts = std::min(before, drafts.size()), from_output = before - from_drafts;
+  return from_output <= output.size() &&
+         std::equal(word.begin(), word.begin() + from_output, output.end() - from_output) &&
+         std::equal(word.begin() + from_output, word.end() - 1, drafts.end() - from_drafts);
 }
 
-// Only the last token of a bad word is masked, and only where the answer ends with the others.
-void mask_bad_words(const std::vector<std::vector<int32_t>>& words, std::span<const int32_t> answer,
-                    std::span<float> logits) {
-  for (const std::vector<int32_t>& word : words) {
-    const size_t before = word.size() - 1;
-    if (before > answer.size()) continue;
-    if (std::equal(word.begin(), word.end() - 1, answer.end() - before))
-      logits[word.back()] = kMasked;
-  }
+float penalized(const SamplingParams& p, float logit, int64_t num_outputs) {
+  if (logit == kMasked) return logit;
+  float x = logit >= 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
+  x -= p.frequency_penalty * float(num_outputs);
+  if (num_outputs > 0) x -= p.presence_penalty;
+  return std::clamp(x, -FLT_MAX, FLT_MAX);  // a tiny repetition_penalty overflows
 }
 
-// Touches the tokens that have occurred, no others.
-void penalize(const SamplingParams& p, const TokenCounts& counts, std::span<float> logits) {
+// Touches the tokens that have occurred, no others. There are few drafts: they are counted as they
+// stand.
+void penalize(const SamplingParams& p, const TokenCounts& counts, std::span<const int32_t> drafts,
+              std::span<float> logits) {
   for (const TokenCounts::Entry& entry : counts.entries()) {
+    const auto in_drafts = std::count(drafts.begin(), drafts.end(), entry.token_id);
     float& logit = logits[entry.token_id];
-    if (logit == kMasked) continue;
-    float x = logit >= 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
-    x -= p.frequency_penalty * float(entry.num_outputs);
-    if (entry.num_outputs > 0) x -= p.presence_penalty;
-    logit = std::clamp(x, -FLT_MAX, FLT_MAX);  // a tiny repetition_penalty overflows
+    logit = penalized(p, logit, entry.num_outputs + in_drafts);
+  }
+  for (auto draft = drafts.begin(); draft != drafts.end(); ++draft) {
+    const bool is_counted = std::find(drafts.begin(), draft, *draft) != draft ||
+                            std::any_of(counts.entries().begin(), counts.entries().end(),
+                                        [&](const auto& e) { return e.token_id == *draft; });
+    if (is_counted) continue;
+    logits[*draft] = penalized(p, logits[*draft], std::count(draft, drafts.end(), *draft));
   }
 }
 
-bool changes_logits(const SamplingParams& p, uint64_t position) {
-  return p.has_penalties() || !p.logit_bias.empty() || !p.allowed_token_ids.empty() ||
-         !p.bad_word_token_ids.empty() || position < uint64_t(p.min_tokens);
+bool has_mask(const SamplingParams& p, const SampleHistory& history) {
+  return !history.allowed.empty() || !p.allowed_token_ids.empty() ||
+         !p.bad_word_token_ids.empty() || history.position < uint64_t(p.min_tokens);
+}
+
+// The logits of the tokens that `mask` allows, and of the others kMasked.
+void copy_allowed(std::span<const float> logits, std::span<const uint32_t> mask, float* out) {
+  for (size_t word = 0; word < mask.size(); ++word) {
+    const size_t first = 32 * word, count = std::min<size_t>(32, logits.size() - first);
+    const uint32_t bits = mask[word];
+    if (bits == ~0u) {
+      std::copy_n(logits.begin() + first, count, out + first);
+      continue;
+    }
+    for (size_t i = 0; i < count; ++i) out[first + i] = bits >> i & 1 ? logits[first + i] : kMasked;
+  }
 }
 
 }  // namespace
 
-Sampler::Sampler(int32_t vocab_size) {
+Sampler::Sampler(int32_t vocab_size, Isa isa) : passes_(&row_passes(isa)), falling_(vocab_size) {
+  const auto num_blocks = size_t(WeighLogits::num_blocks(vocab_size));
+  mask_.reserve(mask_words(vocab_size));
   adjusted_.reserve(vocab_size);
+  weights_.reserve(num_blocks * WeighLogits::kBlock);
+  block_sums_.reserve(num_blocks);
+  block_largest_.reserve(num_blocks);
+  sorted_largest_.reserve(num_blocks);
   candidates_.reserve(vocab_size);
 }
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
                                 const SampleHistory& history) {
-  Largest largest = find_largest(logits);
-  if (logits.empty() || !largest.finite)
+  const auto count = static_cast<int64_t>(logits.size());
+  LargestLogit largest;
+  if (count > 0) largest = passes_->find_largest(logits.data(), count);
+  if (!largest.finite)
     return Status(Code::kInternal, "numeric fault: the model's logits are not finite",
                   {.reason = "NUMERIC_FAULT"});
-  if (changes_logits(params, history.position)) {
+  if (has_mask(params, history) || params.has_penalties() || !params.logit_bias.empty()) {
     logits = adjust(logits, params, history);
-    const auto best = std::max_element(logits.begin(), logits.end());  // the first of equals
-    largest = {*best, static_cast<int32_t>(best - logits.begin()), true};
+    largest = passes_->find_largest(logits.data(), count);
     if (largest.value == kMasked)
       return invalid_argument(
           "allowed_token_ids, bad_words and min_tokens leave no token to continue with");
   }
   if (params.is_greedy()) return largest.id;
 
-  keep_candidates(logits, params, largest.value);
-  double total = 0;
-  for (const Candidate& c : candidates_) total += c.probability;
-  double rest = random_uniform(params.seed, RngStream::kSample, history.position) * total;
-  for (const Candidate& c : candidates_) {
-    rest -= c.probability;
-    if (rest < 0) return c.id;
-  }
-  return candidates_.back().id;  // rounding ate the last of the mass
+  const auto num_blocks = size_t(WeighLogits::num_blocks(count));
+  weights_.resize(num_blocks * WeighLogits::kBlock);
+  block_sums_.resize(num_blocks);
+  block_largest_.resize(num_blocks);
+  passes_->weigh({.logits = logits.data(),
+                  .count = count,
+                  .largest = largest.value,
+                  .scale = 1.0 / params.temperature,
+                  .min_weight = params.min_p,
+                  .weights = weights_.data(),
+                  .block_sum = block_sums_.data(),
+                  .block_largest = block_largest_.data()});
+  total_ = 0;
+  for (const double sum : block_sums_) total_ += sum;
+  return draw(params, history.position);
 }
 
 std::span<const float> Sampler::adjust(std::span<const float> logits, const SamplingParams& params,
                                        const SampleHistory& history) {
-  if (params.allowed_token_ids.empty()) {
-    adjusted_.assign(logits.begin(), logits.end());
+  adjusted_.resize(logits.size());
+  if (has_mask(params, history)) {
+    mask_.resize(mask_words(static_cast<int64_t>(logits.size())));
+    fill_mask(params, history);
+    copy_allowed(logits, mask_, adjusted_.data());
   } else {
-    adjusted_.assign(logits.size(), kMasked);
-    for (const int32_t id : params.allowed_token_ids) adjusted_[id] = logits[id];
+    std::copy(logits.begin(), logits.end(), adjusted_.begin());
   }
-  mask_bad_words(params.bad_word_token_ids, history.output_token_ids, adjusted_);
   for (const LogitBias& entry : params.logit_bias) adjusted_[entry.token_id] += entry.bias;
-  if (history.position < uint64_t(params.min_tokens))
-    for (const int32_t id : history.end_token_ids) adjusted_[id] = kMasked;
-  if (params.has_penalties() && history.counts) penalize(params, *history.counts, adjusted_);
+  if (params.has_penalties() && history.counts)
+    penalize(params, *history.counts, history.draft_token_ids, adjusted_);
   return adjusted_;
 }
 
-bool Sampler::more_probable(const Candidate& a, const Candidate& b) {
-  return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
+void Sampler::fill_mask(const SamplingParams& params, const SampleHistory& history) {
+  const std::span<const uint32_t> allowed = history.allowed;
+  if (!params.allowed_token_ids.empty()) {
+    std::fill(mask_.begin(), mask_.end(), 0u);
+    for (const int32_t id : params.allowed_token_ids)
+      if (allowed.empty() || allows(allowed, id)) allow(mask_, id);
+  } else if (allowed.empty()) {
+    std::fill(mask_.begin(), mask_.end(), ~0u);
+  } else {
+    std::copy_n(allowed.begin(), mask_.size(), mask_.begin());
+  }
+  for (const std::vector<int32_t>& word : params.bad_word_token_ids)
+    if (is_begun(word, history.output_token_ids, history.draft_token_ids))
+      forbid(mask_, word.back());
+  if (history.position < uint64_t(params.min_tokens))
+    for (const int32_t id : history.end_token_ids) forbid(mask_, id);
 }
 
-void Sampler::keep_candidates(std::span<const float> logits, const SamplingParams& params,
-                              float largest) {
-  candidates_.clear();
-  const double scale = 1.0 / params.temperature;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    // In double and rounded once: the same bits whichever exp the machine's libm picks.
-    const float p = float(std::exp((double(logits[i]) - largest) * scale));
-    if (p >= params.min_p && p > 0) candidates_.push_back({p, static_cast<int32_t>(i)});
-  }
-  const bool filtered_by_k = params.top_k > 0 && size_t(params.top_k) < candidates_.size();
-  if (filtered_by_k) {
-    const auto end = candidates_.begin() + params.top_k;
-    std::nth_element(candidates_.begin(), end, candidates_.end(), more_probable);
-    candidates_.resize(params.top_k);
-    std::sort(candidates_.begin(), candidates_.end(), more_probable);
-  }
-  if (params.top_p < 1.0f) keep_top_p(params.top_p, filtered_by_k);
+int32_t Sampler::draw(const SamplingParams& params, uint64_t position) {
+  const double uniform = random_uniform(params.seed, RngStream::kSample, position);
+  if (params.top_k > 0 && keep_top_k(size_t(params.top_k)))
+    return draw_from_candidates(params.top_p, uniform);
+  return params.top_p < 1.0f ? draw_from_top_p(params.top_p, uniform) : draw_by_id(uniform);
 }
 
-// Sorts no more than it keeps, in runs that grow: most distributions need one run.
-void Sampler::keep_top_p(float top_p, bool sorted) {
-  double total = 0;
-  for (const Candidate& c : candidates_) total += c.probability;
-  size_t num_sorted = sorted ? candidates_.size() : 0, run = 64, kept = 0;
-  double mass = 0;
-  while (kept < candidates_.size() && (kept == 0 || mass < top_p * total)) {
-    if (kept == num_sorted) {
-      const auto begin = candidates_.begin() + kept;
-      num_sorted = std::min(num_sorted + run, candidates_.size());
-      run *= 4;
-      const auto end = candidates_.begin() + num_sorted;
-      if (end != candidates_.end()) std::nth_element(begin, end, candidates_.end(), more_probable);
-      std::sort(begin, end, more_probable);
+int32_t Sampler::draw_by_id(double uniform) const {
+  double rest = uniform * total_;
+  size_t end = 0;  // of the last block that has something to draw
+  for (size_t block = 0; block < block_sums_.size(); ++block) {
+    if (block_sums_[block] == 0) continue;
+    const size_t first = block * WeighLogits::kBlock;
+    end = first + WeighLogits::kBlock;
+    if (rest >= block_sums_[block]) {
+      rest -= block_sums_[block];
+      continue;
     }
-    mass += candidates_[kept++].probability;
+    for (size_t i = first; i < end; ++i) {
+      rest -= weights_[i];
+      if (rest < 0) return static_cast<int32_t>(i);
+    }
+    rest = 0;  // rounding ate the last of the block's mass: the draw is the next id
   }
-  candidates_.resize(kept);
+  while (weights_[end - 1] == 0) --end;
+  return static_cast<int32_t>(end - 1);
+}
+
+int32_t Sampler::draw_from_top_p(float top_p, double uniform) {
+  // All weights below this together cannot be what top_p leaves out; half of it, for rounding.
+  const double least = 0.5 * (1.0 - top_p) * total_ / double(weights_.size());
+  falling_.assign(weights_, block_largest_, float(least));
+  const double kept = falling_.find(top_p * total_, false).sum;
+  return falling_.find(uniform * kept, true).candidate.id;
+}
+
+// `candidates_` is sorted.
+int32_t Sampler::draw_from_candidates(float top_p, double uniform) {
+  double total = 0, kept = 0;
+  for (const Candidate& c : candidates_) total += c.weight;
+  size_t count = 0;
+  while (count < candidates_.size() && (count == 0 || top_p >= 1.0f || kept < top_p * total))
+    kept += candidates_[count++].weight;
+  double rest = uniform * kept;
+  for (size_t i = 0; i < count; ++i) {
+    rest -= candidates_[i].weight;
+    if (rest < 0) return candidates_[i].id;
+  }
+  return candidates_[count - 1].id;  // rounding ate the last of the mass
+}
+
+// Sorts the k most probable into `candidates_`; false where there are no more than k.
+bool Sampler::keep_top_k(size_t k) {
+  // The k-th largest of the blocks' largest is a bound: k weights at least reach it.
+  float bound = 0;
+  if (k <= block_largest_.size()) {
+    sorted_largest_ = block_largest_;
+    const auto kth = sorted_largest_.begin() + (k - 1);
+    std::nth_element(sorted_largest_.begin(), kth, sorted_largest_.end(), std::greater<>());
+    bound = *kth;
+  }
+  gather(bound);
+  if (candidates_.size() <= k && bound > 0) gather(0);  // are there others at all?
+  if (candidates_.size() <= k) return false;
+  const auto end = candidates_.begin() + static_cast<int64_t>(k);
+  std::nth_element(candidates_.begin(), end, candidates_.end(), comes_before);
+  candidates_.resize(k);
+  std::sort(candidates_.begin(), candidates_.end(), comes_before);
+  return true;
+}
+
+// All weights above 0 that reach `least`, by id.
+void Sampler::gather(float least) {
+  candidates_.clear();
+  for (size_t block = 0; block < block_largest_.size(); ++block) {
+    if (block_largest_[block] < least) continue;
+    const size_t first = block * WeighLogits::kBlock;
+    for (size_t i = first; i < first + WeighLogits::kBlock; ++i)
+      if (weights_[i] >= least && weights_[i] > 0)
+        candidates_.push_back({weights_[i], static_cast<int32_t>(i)});
+  }
 }
 
 }  // namespace tern

@@ -5,7 +5,10 @@
 #include <span>
 #include <vector>
 
+#include "base/cpu_info.h"
 #include "base/status.h"
+#include "engine/decode/falling_weights.h"
+#include "engine/decode/row_passes.h"
 #include "engine/decode/sampling_params.h"
 #include "engine/decode/token_counts.h"
 
@@ -15,15 +18,17 @@ namespace tern {
 struct SampleHistory {
   uint64_t position = 0;                      ///< index of the token in the answer
   std::span<const int32_t> output_token_ids;  ///< the answer so far: for bad words
+  std::span<const int32_t> draft_token_ids;   ///< taken to follow it, up to this token
   std::span<const int32_t> end_token_ids;     ///< masked while position < min_tokens
-  const TokenCounts* counts = nullptr;        ///< for the penalties
+  const TokenCounts* counts = nullptr;        ///< without drafts; for the penalties
+  std::span<const uint32_t> allowed;  ///< [mask_words(vocab_size)], see Constraint; empty = all
 };
 
 /// Scratch for one thread; reused from call to call. One thread.
 class Sampler {
  public:
-  /// For vocabularies up to `vocab_size`.
-  explicit Sampler(int32_t vocab_size);
+  /// For vocabularies up to `vocab_size`. `isa`, which this CPU must have, changes no token.
+  explicit Sampler(int32_t vocab_size, Isa isa = cpu_info().default_isa);
 
   /// The next token. Masks, logit_bias and penalties change a copy of the logits. Then greedy: the
   /// lowest id among the largest. Else temperature → min_p → top_k → top_p → a draw that is a
@@ -34,18 +39,25 @@ class Sampler {
                          const SampleHistory& history);
 
  private:
-  struct Candidate {
-    float probability;  ///< not normalised: the largest is 1
-    int32_t id;
-  };
-
-  static bool more_probable(const Candidate& a, const Candidate& b);  // of equals the lower id
   std::span<const float> adjust(std::span<const float> logits, const SamplingParams& params,
                                 const SampleHistory& history);
-  void keep_candidates(std::span<const float> logits, const SamplingParams& params, float largest);
-  void keep_top_p(float top_p, bool sorted);
+  void fill_mask(const SamplingParams& params, const SampleHistory& history);
+  int32_t draw(const SamplingParams& params, uint64_t position);
+  int32_t draw_by_id(double uniform) const;
+  int32_t draw_from_top_p(float top_p, double uniform);
+  int32_t draw_from_candidates(float top_p, double uniform);
+  bool keep_top_k(size_t k);
+  void gather(float least);
 
+  const RowPasses* passes_;
+  std::vector<uint32_t> mask_;  // see token_mask.h
   std::vector<float> adjusted_;
+  // Of the row: e^((logit - largest) / temperature), as WeighLogits leaves it.
+  std::vector<float> weights_;
+  std::vector<double> block_sums_;
+  std::vector<float> block_largest_, sorted_largest_;
+  double total_ = 0;  // of the weights, block by block
+  FallingWeights falling_;
   std::vector<Candidate> candidates_;
 };
 

@@ -30,6 +30,7 @@ struct EngineLoop::Answer {
   DecodeState decode;
   Sequence* sequence = nullptr;  // the scheduler's, once it has it
   int32_t num_outputs = 1;       // of the sequence's demand, what its strategy has asked for
+  int32_t num_requested = 0;     // prompt tokens whose log-probabilities the step computes
   int32_t num_reported = 0;      // prompt tokens whose log-probabilities the sink has, where wanted
   bool is_admitted = false;
   TimePoint admitted_at;
@@ -52,7 +53,6 @@ EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner
       clock_(clock),
       observer_(observer),
       builder_(scheduler_->config()),
-      sampler_(vocab_size),
       capacity_(scheduler_->config()),
       predictor_(scheduler_->config()) {}
 
@@ -272,8 +272,17 @@ void EngineLoop::run_step(const StepPlan& plan) {
   events_.clear();
   prefilled_.clear();
   result_.sequences.resize(plan.sequences.size());  // not cleared: their vectors keep their memory
-  const MatView<const float> logits = runner_.execute(builder_.build(plan));
-  int64_t row = 0;
+  row_requests_.clear();
+  first_requests_.clear();
+  int32_t row = 0;
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    first_requests_.push_back(row_requests_.size());
+    request_rows(scheduled, row);
+    row += scheduled.num_outputs;
+  }
+  first_requests_.push_back(row_requests_.size());
+  runner_.launch(builder_.build(plan), row_requests_);
+  StepOutput& output = runner_.wait();
   for (size_t i = 0; i < plan.sequences.size(); ++i) {
     const ScheduledSequence& scheduled = plan.sequences[i];
     SequenceResult& result = result_.sequences[i];
@@ -281,53 +290,81 @@ void EngineLoop::run_step(const StepPlan& plan) {
     result.num_kept = scheduled.num_tokens - scheduled.num_draft;
     result.token_ids.clear();
     result.finished = false;
-    const int64_t rows = scheduled.num_outputs;
-    take_logits(scheduled, {rows ? logits.row(row) : nullptr, rows, logits.cols, logits.stride},
-                result);
-    row += rows;
+    take_output(scheduled, output, {first_requests_[i], first_requests_[i + 1]}, result);
   }
 }
 
-void EngineLoop::take_logits(const ScheduledSequence& scheduled, MatView<const float> logits,
-                             SequenceResult& out) {
+// The answer's own rows are the last of the sequence's.
+PlannedRows EngineLoop::plan_rows(const ScheduledSequence& scheduled, const Answer& answer,
+                                  int32_t first_row) const {
+  const Sequence& seq = *scheduled.sequence;
+  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
+  const auto num_left_out = static_cast<int32_t>(drafts.size()) - scheduled.num_draft;
+  const int32_t rows = std::max(answer.num_outputs - num_left_out, 0);
+  TERN_CHECK(rows <= scheduled.num_outputs, "a plan gives the logits that were asked for");
+  return {.output_token_ids = {seq.token_ids.begin() + seq.num_prompt_tokens, seq.token_ids.end()},
+          .draft_token_ids = {drafts.data(), size_t(scheduled.num_draft)},
+          .first_row = first_row + scheduled.num_outputs - rows,
+          .num_rows = rows,
+          .vocab_size = vocab_size_};
+}
+
+void EngineLoop::request_rows(const ScheduledSequence& scheduled, int32_t first_row) {
+  Answer& answer = *answers_.at(scheduled.sequence->id);
+  const size_t before = row_requests_.size();
+  if (answer.reports_prompt()) request_prompt_rows(scheduled, answer, first_row);
+  answer.num_requested = static_cast<int32_t>(row_requests_.size() - before);
+  const LiveRequest& request = *answer.request;
+  if (!scheduled.produces_token() || request.submission.request.prompt_only) return;
+  request.strategy->request_rows(answer.decode, plan_rows(scheduled, answer, first_row),
+                                 row_requests_);
+}
+
+// Rows of the prompt: each tells of the token after it, the last one of none of the prompt.
+void EngineLoop::request_prompt_rows(const ScheduledSequence& scheduled, const Answer& answer,
+                                     int32_t first_row) {
+  const Sequence& seq = *scheduled.sequence;
+  const int32_t first_position =
+      seq.num_computed_tokens + scheduled.num_tokens - scheduled.num_outputs + 1;
+  const int32_t end = std::min(first_position + scheduled.num_outputs, answer.usage.prompt_tokens);
+  for (int32_t position = first_position; position < end; ++position)
+    row_requests_.push_back({.row = first_row + position - first_position,
+                             .known_token_id = seq.token_ids[size_t(position)],
+                             .num_logprobs = *answer.decode.params.prompt_logprobs});
+}
+
+void EngineLoop::take_output(const ScheduledSequence& scheduled, StepOutput& output,
+                             RequestRange requests, SequenceResult& out) {
   const Sequence& seq = *scheduled.sequence;
   Answer& answer = *answers_.at(seq.id);
   if (answer.reports_prompt()) {
-    if (const Status status = report_prompt(answer, scheduled, logits); !status.ok()) {
+    const RequestRange of_prompt{requests.begin, requests.begin + size_t(answer.num_requested)};
+    if (const Status status = report_prompt(answer, seq, output, of_prompt); !status.ok()) {
       out.finished = true;
       events_.emplace_back(out.id, TokenEvent{.finished = FinishedEvent{.status = status}});
       return;
     }
   }
   if (!scheduled.produces_token()) return;  // an unfinished prefill
-  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
-  const auto num_left_out = static_cast<int32_t>(drafts.size()) - scheduled.num_draft;
-  const int64_t rows = std::max(answer.num_outputs - num_left_out, 0);
-  TERN_CHECK(rows <= logits.rows, "a plan gives the logits that were asked for");
-  const ComputedRows computed{
-      .output_token_ids = {seq.token_ids.begin() + seq.num_prompt_tokens, seq.token_ids.end()},
-      .draft_token_ids = {drafts.data(), size_t(scheduled.num_draft)},
-      .logits = {rows ? logits.row(logits.rows - rows) : nullptr, rows, logits.cols,
-                 logits.stride}};
-  events_.emplace_back(out.id, commit_tokens(answer, computed, out));
+  const PlannedRows planned = plan_rows(scheduled, answer, 0);
+  const size_t first = requests.begin + size_t(answer.num_requested);
+  const size_t count = requests.end - first;
+  const SampledRows rows{.output_token_ids = planned.output_token_ids,
+                         .draft_token_ids = planned.draft_token_ids,
+                         .statuses = {output.statuses.data() + first, count},
+                         .token_ids = {output.token_ids.data() + first, count},
+                         .logprobs = {output.logprobs.data() + first, count}};
+  events_.emplace_back(out.id, commit_tokens(answer, rows, out));
 }
 
-// Rows of the prompt: each tells of the token after it, the last one of none of the prompt.
-Status EngineLoop::report_prompt(Answer& answer, const ScheduledSequence& scheduled,
-                                 MatView<const float> logits) {
-  const std::vector<int32_t>& tokens = scheduled.sequence->token_ids;
+Status EngineLoop::report_prompt(Answer& answer, const Sequence& seq, StepOutput& output,
+                                 RequestRange requests) {
   const int32_t first = answer.num_reported;
   std::vector<TokenLogprobs> logprobs;
-  if (first == 0) logprobs.push_back({.chosen = {.token_id = tokens[0]}});
-  const int32_t first_row_position =
-      scheduled.sequence->num_computed_tokens + scheduled.num_tokens - scheduled.num_outputs;
-  for (int64_t row = 0; row < logits.rows; ++row) {
-    const int64_t position = first_row_position + row + 1;
-    if (position == answer.usage.prompt_tokens) break;
-    TERN_ASSIGN(TokenLogprobs of_token,
-                compute_logprobs({logits.row(row), size_t(logits.cols)}, tokens[position],
-                                 *answer.decode.params.prompt_logprobs));
-    logprobs.push_back(std::move(of_token));
+  if (first == 0) logprobs.push_back({.chosen = {.token_id = seq.token_ids[0]}});
+  for (size_t i = requests.begin; i < requests.end; ++i) {
+    TERN_TRY(output.statuses[i]);
+    logprobs.push_back(std::move(output.logprobs[i]));
   }
   if (logprobs.empty()) return {};
   answer.num_reported += static_cast<int32_t>(logprobs.size());
@@ -335,8 +372,7 @@ Status EngineLoop::report_prompt(Answer& answer, const ScheduledSequence& schedu
   return {};
 }
 
-TokenEvent EngineLoop::commit_tokens(Answer& answer, const ComputedRows& rows,
-                                     SequenceResult& out) {
+TokenEvent EngineLoop::commit_tokens(Answer& answer, const SampledRows& rows, SequenceResult& out) {
   TokenEvent event{.index = answer.index};
   if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
     prefilled_.push_back(answer.request->submission.id);
@@ -345,7 +381,7 @@ TokenEvent EngineLoop::commit_tokens(Answer& answer, const ComputedRows& rows,
     event.finished.emplace();
     return event;
   }
-  Result<Commit> commit = answer.request->strategy->commit(answer.decode, rows, sampler_);
+  Result<Commit> commit = answer.request->strategy->commit(answer.decode, rows);
   if (const auto failure = fail_point("engine.token")) commit = *failure;
   if (!commit.ok()) {
     out.finished = true;

@@ -92,6 +92,9 @@ class EngineLoop {
  private:
   struct LiveRequest;
   struct Answer;
+  struct RequestRange {  // of row_requests_ and of the step's output
+    size_t begin, end;
+  };
 
   void add_answer(LiveRequest& request, int32_t index);
   Status schedule_answer(Answer& answer);
@@ -102,11 +105,16 @@ class EngineLoop {
   void expire_pauses(TimePoint now);
   void notice_admissions(const StepPlan& plan, TimePoint now);
   void run_step(const StepPlan& plan);
-  void take_logits(const ScheduledSequence& scheduled, MatView<const float> logits,
+  void request_rows(const ScheduledSequence& scheduled, int32_t first_row);
+  void request_prompt_rows(const ScheduledSequence& scheduled, const Answer& answer,
+                           int32_t first_row);
+  PlannedRows plan_rows(const ScheduledSequence& scheduled, const Answer& answer,
+                        int32_t first_row) const;
+  void take_output(const ScheduledSequence& scheduled, StepOutput& output, RequestRange requests,
                    SequenceResult& out);
-  Status report_prompt(Answer& answer, const ScheduledSequence& scheduled,
-                       MatView<const float> logits);
-  TokenEvent commit_tokens(Answer& answer, const ComputedRows& rows, SequenceResult& out);
+  Status report_prompt(Answer& answer, const Sequence& seq, StepOutput& output,
+                       RequestRange requests);
+  TokenEvent commit_tokens(Answer& answer, const SampledRows& rows, SequenceResult& out);
   void observe_step(const StepPlan& plan, TimePoint began);
   void note_sent(Answer& answer, const TokenEvent& event, TimePoint now);
   void send_events();
@@ -119,13 +127,14 @@ class EngineLoop {
   const Clock& clock_;
   LoopObserver* const observer_;
   BatchBuilder builder_;
-  Sampler sampler_;
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
   std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
   std::set<std::pair<TimePoint, uint64_t>> pauses_;                // their ends, by request
 
   // Of the step in progress; kept for their memory.
+  std::vector<RowRequest> row_requests_;
+  std::vector<size_t> first_requests_;  // by plan index, and the end
   StepResult result_;
   std::vector<std::pair<uint64_t, TokenEvent>> events_;
   std::vector<uint64_t> prefilled_;  // requests whose first answer has its first token

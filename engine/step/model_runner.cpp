@@ -18,6 +18,18 @@ size_t logits_bytes(const Model& model, const StepLimits& limits) {
 
 }  // namespace
 
+void ModelRunner::launch(const StepBatch& batch, std::span<const RowRequest> rows) {
+  const auto start = std::chrono::steady_clock::now();
+  const MatView<const float> logits = execute(batch);
+  const auto computed = std::chrono::steady_clock::now();
+  if (!sampler_)
+    sampler_ = std::make_unique<RowSampler>(static_cast<int32_t>(logits.cols),
+                                            cpu_info().default_isa, nullptr);
+  sampler_->sample(logits, rows, output_);
+  output_.forward_time = computed - start;
+  output_.sampling_time = std::chrono::steady_clock::now() - computed;
+}
+
 Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<const Model> model,
                                                              std::shared_ptr<ThreadPool> pool,
                                                              const RunnerOptions& options) {
@@ -45,7 +57,8 @@ Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<con
 ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
                              const Exec& ex, KvCache kv, Workspace workspace, Buffer logits,
                              Buffer host_logits, bool populate)
-    : model_(std::move(model)),
+    : ModelRunner(std::make_unique<RowSampler>(model->vocab_size(), ex.isa, pool.get())),
+      model_(std::move(model)),
       pool_(std::move(pool)),
       ex_(ex),
       kv_(std::move(kv)),

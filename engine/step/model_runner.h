@@ -10,19 +10,32 @@
 #include "base/thread_pool.h"
 #include "base/workspace.h"
 #include "engine/cache/kv_cache.h"
+#include "engine/decode/row_sampler.h"
 #include "engine/model/model.h"
 #include "engine/model/step_batch.h"
 #include "engine/step/stage_batch.h"
 
 namespace tern {
 
-/// One thread.
+/// Computes steps, one at a time. One thread.
 class ModelRunner {
  public:
+  /// Samples on the calling thread, by host memory's logits.
+  ModelRunner() = default;
   virtual ~ModelRunner() = default;
 
-  /// Logits of batch.logits_rows, [logits_rows, vocab_size]; valid until the next call.
+  /// Logits of batch.logits_rows, [logits_rows, vocab_size], in host memory; valid until the next
+  /// call.
   virtual MatView<const float> execute(const StepBatch& batch) = 0;
+
+  /// Begins a step: its forward pass, and then what `rows` want of its logits. All arguments live
+  /// until wait() has returned. A device may sample itself, and return before it is through; here
+  /// execute() gives the logits and the host samples them, before launch() returns.
+  virtual void launch(const StepBatch& batch, std::span<const RowRequest> rows);
+
+  /// The output of the step that was launched, by request; its log-probabilities may be moved from.
+  /// Valid until the next launch().
+  virtual StepOutput& wait() { return output_; }
 
   /// Called once by the thread that will call execute(), before it does.
   virtual void bind_thread() {}
@@ -32,6 +45,14 @@ class ModelRunner {
     (void)num_positions;
     return 0;
   }
+
+ protected:
+  /// Samples by `sampler`.
+  explicit ModelRunner(std::unique_ptr<RowSampler> sampler) : sampler_(std::move(sampler)) {}
+
+ private:
+  std::unique_ptr<RowSampler> sampler_;  // made when the vocabulary's size is known
+  StepOutput output_;
 };
 
 struct RunnerOptions {

@@ -98,6 +98,14 @@ def test_bench():
         assert ("dram_share" in row) == (row["phase"] == "decode"), row
         if row["phase"] == "decode":
             assert abs(row["dram_share"] * document["dram_gb_per_s"] / row["gb_per_s"] - 1) < 1e-6, row
+    sampled = run("bench", "step", "--model", MODEL, "--prefill", "4", "--decode", "8", "--batch", "2", "--repeat", "1",
+                  "--temperature", "0.8", "--top-p", "0.9", "--top-k", "50", "--json")
+    for row in json.loads(sampled.stdout)["rows"]:
+        assert ("sampling_ms" in row) == ("forward_ms" in row) == (row["phase"] == "decode"), row
+        if row["phase"] == "decode":
+            assert 0 < row["sampling_ms"] and 0 < row["forward_ms"] < row["p50_ms"] * 2, row
+    refused = run("bench", "step", "--model", MODEL, "--top-p", "1.5")
+    assert refused.returncode == 2 and "top_p" in refused.stderr, refused
 
 
 def test_prompts(daemon):

@@ -36,6 +36,27 @@ struct Told {
   int32_t stop_token = -1;
 };
 
+// What a step of one row gives.
+Result<Commit> one_step(const DecodeStrategy& strategy, DecodeState& state,
+                        const std::vector<int32_t>& output, MatView<const float> logits,
+                        RowSampler& sampler) {
+  std::vector<RowRequest> requests;
+  strategy.request_rows(state,
+                        {.output_token_ids = output,
+                         .draft_token_ids = {},
+                         .first_row = 0,
+                         .num_rows = 1,
+                         .vocab_size = int32_t(logits.cols)},
+                        requests);
+  StepOutput out;
+  sampler.sample(logits, requests, out);
+  return strategy.commit(state, {.output_token_ids = output,
+                                 .draft_token_ids = {},
+                                 .statuses = out.statuses,
+                                 .token_ids = out.token_ids,
+                                 .logprobs = out.logprobs});
+}
+
 // The answer to a model that wants `words` one after the other, and then the end of sequence. The
 // next best is always <mark>: it comes where the end is masked.
 Told answer(const std::vector<std::string>& words, SamplingParams params,
@@ -50,7 +71,7 @@ Told answer(const std::vector<std::string>& words, SamplingParams params,
   params.logprobs = 0;
   if (params.max_tokens == 0) params.max_tokens = 50;
   DecodeState state = strategy->start(params, {});
-  Sampler sampler(tokenizer.vocab_size());
+  RowSampler sampler(tokenizer.vocab_size(), cpu_info().default_isa, nullptr);
   Told told;
   std::string lengths;
   while (!told.reason) {
@@ -59,12 +80,8 @@ Told answer(const std::vector<std::string>& words, SamplingParams params,
     logits[kMark] = 5;
     logits[size_t(position < wanted.size() ? wanted[position] : kEos)] = 10;
     const int64_t vocab_size = int64_t(logits.size());
-    const Result<Commit> commit =
-        strategy->commit(state,
-                         {.output_token_ids = told.token_ids,
-                          .draft_token_ids = {},
-                          .logits = {logits.data(), 1, vocab_size, vocab_size}},
-                         sampler);
+    const Result<Commit> commit = one_step(*strategy, state, told.token_ids,
+                                           {logits.data(), 1, vocab_size, vocab_size}, sampler);
     REQUIRE(commit.ok());
     told.text += commit->text;
     told.token_ids.insert(told.token_ids.end(), commit->token_ids.begin(), commit->token_ids.end());
@@ -223,13 +240,13 @@ TEST_CASE("special tokens give no text, but those that are shown do", "[decode][
   const auto answer = [&](SamplingParams params) {
     params.temperature = 0;
     params.max_tokens = 3;
-    Sampler sampler(4);
+    RowSampler sampler(4, cpu_info().default_isa, nullptr);
     DecodeState state = strategy->start(params, {});
     std::string text;
     for (const int32_t id : {2, 0, 3}) {
       std::vector<float> logits(4, 0.0f);
       logits[size_t(id)] = 1;
-      const auto commit = strategy->commit(state, {{}, {}, {logits.data(), 1, 4, 4}}, sampler);
+      const auto commit = one_step(*strategy, state, {}, {logits.data(), 1, 4, 4}, sampler);
       REQUIRE(commit.ok());
       text += commit->text;
     }

@@ -9,6 +9,8 @@
 
 #include "base/rng.h"
 #include "tests/engine/decode/distribution.h"
+#include "tests/engine/decode/hostile_rows.h"
+#include "tests/engine/decode/reference_sampler.h"
 
 using namespace tern;
 
@@ -257,6 +259,56 @@ TEST_CASE("logits that are no numbers end the request, not the process", "[decod
       const Result<int32_t> token = sampler.sample(logits, p, {});
       REQUIRE(!token.ok());
       CHECK(token.status().code() == Code::kInternal);
+    }
+  }
+}
+
+namespace {
+
+/// Every way to cut a distribution down, and none.
+std::vector<SamplingParams> filters() {
+  std::vector<SamplingParams> all;
+  for (const float temperature : {1.0f, 0.3f, 2.0f})
+    for (const int top_k : {0, 1, 5, 60, 4000})
+      for (const float top_p : {1.0f, 0.95f, 0.3f, 0.0f, 0.9999999f})
+        for (const float min_p : {0.0f, 0.02f}) {
+          SamplingParams& p = all.emplace_back();
+          p.temperature = temperature, p.top_k = top_k, p.top_p = top_p, p.min_p = min_p;
+        }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("draws are those of the reference, which sorts everything", "[decode][sampler]") {
+  for (const HostileRow& row : hostile_rows()) {
+    const bool is_large = row.logits.size() > 100000;
+    Sampler sampler(static_cast<int32_t>(row.logits.size()));
+    for (SamplingParams p : filters()) {
+      if (is_large && (p.temperature != 1 || p.min_p > 0)) continue;
+      for (uint64_t position = 0; position < (is_large ? 3 : 8); ++position) {
+        p.seed = position * 77;
+        CAPTURE(row.name, p.temperature, p.top_k, p.top_p, p.min_p, position);
+        REQUIRE(*sampler.sample(row.logits, p, {.position = position}) ==
+                reference_draw(row.logits, p, position));
+      }
+    }
+  }
+}
+
+TEST_CASE("every instruction set draws the same tokens", "[decode][sampler]") {
+  for (const HostileRow& row : hostile_rows()) {
+    if (row.logits.size() > 100000) continue;
+    const auto vocab_size = static_cast<int32_t>(row.logits.size());
+    Sampler base(vocab_size, Isa::kScalar);
+    for (const Isa isa : runnable_isas()) {
+      Sampler other(vocab_size, isa);
+      for (SamplingParams p : filters()) {
+        for (p.seed = 0; p.seed < 4; ++p.seed) {
+          CAPTURE(row.name, isa_name(isa), p.temperature, p.top_k, p.top_p, p.seed);
+          REQUIRE(*other.sample(row.logits, p, {}) == *base.sample(row.logits, p, {}));
+        }
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 set(dir ${CMAKE_CURRENT_LIST_DIR})
 property_test(interleavings tern_server_http ${dir}/interleavings_test.cpp ${dir}/world.cpp ${dir}/clients.cpp
-              ${dir}/watched_engine.cpp)
+              ${dir}/watched_engine.cpp ${dir}/shadow_runner.cpp ${dir}/drafting.cpp)
 catch_discover_tests(interleavings_property TEST_PREFIX "server: " PROPERTIES TIMEOUT 300)
 
 property_fault(interleavings "place in the queue kept" engine/serve/engine_core.cpp
@@ -23,3 +23,11 @@ property_fault(interleavings "second terminal event" engine/step/engine_loop.cpp
 property_fault(interleavings "resume lost" server/api/event_queue.cpp "call_.resume()" "{}")
 property_fault(interleavings "request without a client" server/http/answers.cpp
                "sink->call().cancel()" "sink->call()")
+property_fault(interleavings "rejected draft published" scheduler/scheduler.cpp
+               "publish_full_blocks(entry, seq.num_computed_tokens);"
+               "publish_full_blocks(entry, std::min({seq.num_computed_tokens + num_rejected, seq.num_tokens(), int32_t(seq.block_table.size()) * config.block_size}));")
+property_fault(interleavings "block of a rejected draft lost" scheduler/scheduler.cpp
+               "blocks.free(seq.block_table.back());" "{}")
+property_fault(interleavings "draft computed for a known token" engine/step/build_batch.cpp
+               "seq.token_at(position)"
+               "(position < seq.num_tokens() - 1 || seq.demand.draft_token_ids.empty() ? seq.token_at(position) : seq.demand.draft_token_ids[0])")

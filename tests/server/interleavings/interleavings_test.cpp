@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "tests/server/interleavings/drafting.h"
 #include "tests/server/interleavings/world.h"
 
 namespace tern {
@@ -61,7 +62,13 @@ TEST_CASE("random interleavings keep every rule, and replay to the same events",
                {"ended for a slow reader", c.slow_readers},
                {"gave way to a higher class", c.shed},
                {"numeric fault", c.poisoned},
-               {"ended by shutdown", c.shut_down}};
+               {"ended by shutdown", c.shut_down},
+               {"several tokens at once", c.several_tokens},
+               {"ended by a stop string", c.stop_strings},
+               {"told the prompt's log-probabilities", c.prompt_logprobs},
+               {"drafts computed", drafting_counts().computed},
+               {"drafts kept", drafting_counts().kept},
+               {"drafts rejected", drafting_counts().computed - drafting_counts().kept}};
   for (const auto& [what, times] : cases) {
     INFO(what << ": " << times << " times in " << count << " scenarios");
     CHECK(times > count / 100);

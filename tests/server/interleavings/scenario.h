@@ -21,6 +21,7 @@ struct Coverage {
   uint64_t deadline_queued = 0, deadline_running = 0;
   uint64_t pauses = 0, resumes = 0, slow_readers = 0;
   uint64_t poisoned = 0, shed = 0, shut_down = 0;
+  uint64_t several_tokens = 0, stop_strings = 0, prompt_logprobs = 0;
   uint64_t streams = 0, unary = 0, http = 0;
 };
 

@@ -1,58 +1,40 @@
 #include "tests/server/interleavings/watched_engine.h"
 
 #include <algorithm>
-#include <limits>
 
-#include "engine/step/sim_engine.h"
+#include "tests/server/interleavings/drafting.h"
 
 namespace tern {
-namespace {
-
-/// The simulated model, with a fault.
-class PoisonedRunner final : public ModelRunner {
- public:
-  PoisonedRunner(const WatchedConfig& config, Scenario& scenario)
-      : poison_(config.poison), sim_({}, config.scheduler.max_num_seqs, [&scenario](Seconds s) {
-          ++scenario.coverage.steps;
-          scenario.clock.advance(s);
-        }) {}
-
-  MatView<const float> execute(const StepBatch& batch) override {
-    const MatView<const float> logits = sim_.execute(batch);
-    poisoned_.clear();
-    for (int64_t r = 0; r < logits.rows; ++r) {
-      const int32_t row = batch.logits_rows[r];
-      if (batch.token_ids[row] != poison_.token_id || batch.positions[row] != poison_.position)
-        continue;
-      if (poisoned_.empty())
-        poisoned_.assign(logits.data, logits.data + logits.rows * logits.stride);
-      poisoned_[r * logits.stride] = std::numeric_limits<float>::quiet_NaN();
-    }
-    if (poisoned_.empty()) return logits;
-    return {poisoned_.data(), logits.rows, logits.cols, logits.stride};
-  }
-
- private:
-  const Poison poison_;
-  SimRunner sim_;
-  std::vector<float> poisoned_;
-};
-
-}  // namespace
-
-Solo solo_answer(const std::vector<int32_t>& prompt, int32_t max_tokens, const Poison& poison) {
+Solo solo_answer(const std::vector<int32_t>& prompt, const SamplingParams& params,
+                 const Poison& poison) {
   Solo solo;
+  SimContext context;
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    context.push(prompt[i]);
+    solo.prompt_is_likely.push_back(i + 1 < prompt.size() && context.next_token() == prompt[i + 1]);
+    if (params.prompt_logprobs && i + 1 < prompt.size())
+      solo.is_poisoned |= poison.hits(prompt[i], static_cast<int32_t>(i));
+  }
   int32_t token = prompt.back();
-  for (int32_t i = 0; i < max_tokens; ++i) {
-    const auto position = static_cast<int32_t>(prompt.size()) + i - 1;
-    solo.is_poisoned = token == poison.token_id && position == poison.position;
+  while (!solo.is_poisoned && solo.num_tokens < params.max_tokens) {
+    const auto position = static_cast<int32_t>(prompt.size()) + solo.num_tokens - 1;
+    solo.is_poisoned = poison.hits(token, position);
     if (solo.is_poisoned) break;
-    token = SimRunner::next_token(token, position);
+    token = context.next_token();
+    context.push(token);
+    solo.token_ids.push_back(token);
+    ++solo.num_tokens;
     if (token == SimRunner::kEos) {
       solo.reason = FinishReason::kEos;
       break;
     }
     solo.text += static_cast<char>(token);
+    for (const std::string& stop : params.stop) {
+      if (!solo.text.ends_with(stop)) continue;
+      solo.text.resize(solo.text.size() - stop.size());
+      solo.reason = FinishReason::kStopString;
+      return solo;
+    }
   }
   return solo;
 }
@@ -72,6 +54,21 @@ class WatchedEngine::Witness final : public TokenSink {
     sink_->on_admitted(cached_tokens);
   }
 
+  void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
+    expect(known_->wants_prompt && known_->answers[0].num_tokens == 0,
+           "the prompt is told before the answer, to who wants it");
+    expect(first == num_reported_, "log-probabilities of the prompt come in order, once");
+    for (const TokenLogprobs& of_token : logprobs) {
+      const int32_t i = num_reported_++;
+      expect(i < known_->num_prompt_tokens && of_token.chosen.token_id == known_->prompt[i],
+             "log-probabilities are of the prompt's tokens");
+      expect((of_token.chosen.rank == 1) == (i > 0 && known_->solo.prompt_is_likely[i - 1]),
+             "log-probabilities are of the token before");
+    }
+    engine_.scenario_.note(uint64_t(first));
+    sink_->on_prompt_logprobs(first, std::move(logprobs));
+  }
+
   void on_event(TokenEvent event) override {
     expect(engine_.is_turning_, "events come from the engine's thread alone");
     expect(event.index >= 0 && event.index < int32_t(known_->answers.size()),
@@ -79,6 +76,10 @@ class WatchedEngine::Witness final : public TokenSink {
     Known::Answer& answer = known_->answers[event.index];
     expect(!answer.has_ended, "nothing comes after the last event of an answer");
     expect(event.token_ids.empty() || !known_->is_out, "a paused request computes nothing");
+    expect(!known_->wants_prompt || event.token_ids.empty() ||
+               num_reported_ == known_->num_prompt_tokens,
+           "all of the prompt is told before the answer");
+    engine_.scenario_.coverage.several_tokens += event.token_ids.size() > 1;
     answer.text += event.text;
     answer.num_tokens += int32_t(event.token_ids.size());
     expect(known_->solo.text.starts_with(answer.text), "an answer is what it is alone");
@@ -101,12 +102,14 @@ class WatchedEngine::Witness final : public TokenSink {
     if (finished.status.ok()) {
       expect(!known_->solo.is_poisoned && answer.text == known_->solo.text, "an answer is whole");
       expect(finished.reason == known_->solo.reason, "an answer ends for its own reason");
+      engine_.scenario_.coverage.stop_strings += finished.reason == FinishReason::kStopString;
+      engine_.scenario_.coverage.prompt_logprobs += known_->wants_prompt;
       expect(finished.usage.completion_tokens == answer.num_tokens, "a counted token is told");
     } else if (known_->failure.ok()) {
       known_->failure = finished.status;
-      expect(
-          finished.status.detail()->reason != "NUMERIC_FAULT" || answer.text == known_->solo.text,
-          "a fault comes where it must");
+      expect(finished.status.detail()->reason != "NUMERIC_FAULT" ||
+                 answer.num_tokens == known_->solo.num_tokens,
+             "a fault comes where it must");
       engine_.check_end(*known_, finished.status);
       engine_.cover_end(*known_, finished.status);
     } else {
@@ -118,6 +121,7 @@ class WatchedEngine::Witness final : public TokenSink {
   WatchedEngine& engine_;
   const std::shared_ptr<Known> known_;
   const std::shared_ptr<TokenSink> sink_;
+  int32_t num_reported_ = 0;  // tokens of the prompt
 };
 
 std::unique_ptr<WatchedEngine> WatchedEngine::create(const WatchedConfig& config,
@@ -130,11 +134,14 @@ std::unique_ptr<WatchedEngine> WatchedEngine::create(const WatchedConfig& config
 WatchedEngine::WatchedEngine(const WatchedConfig& config, Scenario& scenario,
                              std::unique_ptr<Scheduler> scheduler)
     : EngineCore(make_sim_assets(config.scheduler.max_model_len), config.queue, scenario.clock,
-                 std::move(scheduler), std::make_unique<PoisonedRunner>(config, scenario)),
+                 std::move(scheduler),
+                 std::make_unique<ShadowRunner>(config.scheduler, config.poison, scenario),
+                 {&kDrafting, 1}),
       config_(config),
       scenario_(scenario) {}
 
 Result<uint64_t> WatchedEngine::submit(Request request, std::shared_ptr<TokenSink> sink) {
+  if (scenario_.one_in(2)) request.strategy = kDrafting.name;
   const std::shared_ptr<Known> known = describe(request);
   const Result<uint64_t> id =
       EngineCore::submit(std::move(request), std::make_shared<Witness>(*this, known, sink));
@@ -165,10 +172,12 @@ std::shared_ptr<Known> WatchedEngine::describe(const Request& request) const {
   auto known = std::make_shared<Known>();
   known->request_id = request.request_id;
   known->priority = request.priority;
+  known->prompt = request.prompt_token_ids;
+  known->wants_prompt = request.sampling.prompt_logprobs.has_value();
   known->num_prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
   known->deadline = request.deadline;
   known->answers.resize(request.sampling.n);
-  known->solo = solo_answer(request.prompt_token_ids, request.sampling.max_tokens, config_.poison);
+  known->solo = solo_answer(request.prompt_token_ids, request.sampling, config_.poison);
   known->is_aborted = aborting_.contains(request.request_id);  // the turn takes what came first
   known->kept_up = scenario_.clock.now();
   return known;

@@ -10,22 +10,22 @@
 #include <vector>
 
 #include "engine/serve/engine_core.h"
-#include "tests/server/interleavings/scenario.h"
+#include "tests/server/interleavings/shadow_runner.h"
 
 namespace tern {
-
-/// Rows of logits that are NaN: of the token `token_id` at `position`.
-struct Poison {
-  int32_t token_id = -1, position = -1;
-};
 
 /// What a request's answers are when nothing disturbs them.
 struct Solo {
   std::string text;
+  std::vector<int32_t> token_ids;
+  int32_t num_tokens = 0;
+  std::vector<bool>
+      prompt_is_likely;  ///< by position: the next token of the prompt is what follows
   FinishReason reason = FinishReason::kLength;
   bool is_poisoned = false;  ///< then the answer fails behind `text`
 };
-Solo solo_answer(const std::vector<int32_t>& prompt, int32_t max_tokens, const Poison& poison);
+Solo solo_answer(const std::vector<int32_t>& prompt, const SamplingParams& params,
+                 const Poison& poison);
 
 /// What the witness knows of an accepted request, independently of the engine.
 struct Known {
@@ -38,7 +38,9 @@ struct Known {
   uint64_t id = 0;
   std::string request_id;
   PriorityClass priority{};
+  std::vector<int32_t> prompt;
   int32_t num_prompt_tokens = 0;
+  bool wants_prompt = false;  // its log-probabilities
   std::optional<TimePoint> deadline;
   Solo solo;
   std::vector<Answer> answers;

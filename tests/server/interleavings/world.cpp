@@ -31,6 +31,8 @@ WatchedConfig World::draw_config(Scenario& s) {
   scheduler.num_blocks = static_cast<int32_t>(8 + s.draw(12));
   scheduler.max_num_seqs = static_cast<int32_t>(1 + s.draw(4));
   scheduler.max_num_batched_tokens = scheduler.max_num_seqs + static_cast<int32_t>(s.draw(12));
+  if (s.one_in(2))
+    scheduler.max_logits_rows = scheduler.max_num_seqs + static_cast<int32_t>(s.draw(10));
   scheduler.max_model_len = std::min(24, scheduler.num_blocks * scheduler.block_size);
   scheduler.enable_prefix_caching = !s.one_in(4);
   scheduler.max_preemptions = static_cast<int32_t>(s.draw(3));
@@ -99,16 +101,34 @@ void World::operate() {
   }
 }
 
+// A piece of the stream, perhaps with another end; or a conversation that goes on: a prompt of
+// before, a piece of its answer, and more.
+std::vector<int32_t> World::draw_prompt() {
+  std::vector<int32_t> prompt(stream_.begin(),
+                              stream_.begin() + 1 + scenario_.draw(scenario_.one_in(3) ? 12 : 5));
+  if (scenario_.one_in(3) && !last_prompt_.empty()) {
+    SimContext context(prompt = last_prompt_);
+    for (uint32_t left = scenario_.draw(8); left > 0 && prompt.size() < 18; --left) {
+      prompt.push_back(context.next_token());
+      context.push(prompt.back());
+    }
+  }
+  if (scenario_.one_in(2)) prompt.back() = static_cast<int32_t>('a' + scenario_.draw(6));
+  return last_prompt_ = prompt;
+}
+
 v1::GenerateRequest World::draw_request() {
   v1::GenerateRequest request;
   request.set_request_id(draw_name());
-  const uint32_t length = 1 + scenario_.draw(scenario_.one_in(3) ? 12 : 5);
-  for (uint32_t i = 0; i < length; ++i)
-    request.mutable_token_ids()->add_ids(static_cast<uint32_t>(stream_[i]));
-  if (scenario_.one_in(2))
-    request.mutable_token_ids()->set_ids(static_cast<int>(length - 1), 'a' + scenario_.draw(6));
+  for (const int32_t id : draw_prompt())
+    request.mutable_token_ids()->add_ids(static_cast<uint32_t>(id));
   v1::SamplingParams& sampling = *request.mutable_sampling();
   sampling.mutable_stopping()->set_max_tokens(1 + scenario_.draw(scenario_.one_in(12) ? 30 : 12));
+  if (scenario_.one_in(6)) {
+    std::string& stop = *sampling.mutable_stopping()->add_stop();
+    for (uint32_t length = 1 + scenario_.draw(2); length > 0; --length)
+      stop += static_cast<char>('a' + scenario_.draw(26));
+  }
   const bool several = scenario_.one_in(4);
   if (several) sampling.set_n(2 + scenario_.draw(2));
   // The simulated model is so sure of itself that a draw changes nothing.
@@ -119,6 +139,7 @@ v1::GenerateRequest World::draw_request() {
   if (scenario_.one_in(4)) request.mutable_response()->set_stream_interval(1 + scenario_.draw(3));
   if (scenario_.one_in(6)) request.mutable_response()->set_prefill_progress(true);
   if (scenario_.one_in(6)) request.mutable_cache()->set_bypass_read(true);
+  if (!several && scenario_.one_in(8)) request.mutable_response()->set_prompt_logprobs(0);
   return request;
 }
 

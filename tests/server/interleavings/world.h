@@ -29,6 +29,7 @@ class World {
 
   void operate();
   void submit();
+  std::vector<int32_t> draw_prompt();
   v1::GenerateRequest draw_request();
   void read(Guest& guest);
   void leave();
@@ -48,6 +49,7 @@ class World {
   Service service_;
   std::vector<Guest> guests_;
   std::vector<int32_t> stream_;  // prompts begin with a piece of it
+  std::vector<int32_t> last_prompt_;
   int32_t num_to_come_ = 0;
   bool is_draining_ = false;
 };

@@ -1,0 +1,12 @@
+#if defined(__x86_64__)
+
+#include "engine/decode/row_passes.inl"
+
+namespace tern {
+
+extern const RowPasses kAvx512RowPasses;
+constinit const RowPasses kAvx512RowPasses{find_largest, weigh};
+
+}  // namespace tern
+
+#endif
