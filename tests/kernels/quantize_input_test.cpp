@@ -30,7 +30,7 @@ FormatId any_quantized_format() {
 
 }  // namespace
 
-TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_input]") {
+TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_input][EC-17]") {
   const FormatId id = any_quantized_format();
   const Values values = GENERATE(from_range(kAllValues));
   for (const int64_t rows : {0, 1, 5, 40})
@@ -41,7 +41,7 @@ TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_
     }
 }
 
-TEST_CASE("integer activations are within half a step", "[quantize_input]") {
+TEST_CASE("integer activations are within half a step", "[quantize_input][EC-16]") {
   GuardMatrix x(1, 300);
   x.fill(Values::kOutliers, 3);
   const FormatId id = GENERATE(FormatId::kInt8G32, FormatId::kInt8G32A8);

@@ -517,7 +517,7 @@ uint64_t num_scenarios() {
 }
 
 TEST_CASE("random scenarios keep every rule, and replay to the same plans",
-          "[scheduler][property]") {
+          "[scheduler][property][EC-9][EC-10][EC-12][EC-14]") {
   const uint64_t count = num_scenarios();
   REQUIRE(count >= 1000);
   Coverage coverage, ignored;

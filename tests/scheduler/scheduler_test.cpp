@@ -134,7 +134,8 @@ void finish_step(Scheduler& scheduler, const StepPlan& plan) {
   scheduler.check_invariants();
 }
 
-TEST_CASE("decodes come first, a prefill takes the rest, nothing starts behind it", "[scheduler]") {
+TEST_CASE("decodes come first, a prefill takes the rest, nothing starts behind it",
+          "[scheduler][EC-11]") {
   SchedulerConfig config = small_config();
   config.max_num_batched_tokens = 6;
   const auto s = make(config);
@@ -192,7 +193,7 @@ TEST_CASE("a prefill short of blocks takes those there are before it preempts", 
   CHECK(run_all(*s) == Ids{1, 2});
 }
 
-TEST_CASE("the policy's next is never skipped for a smaller one", "[scheduler]") {
+TEST_CASE("the policy's next is never skipped for a smaller one", "[scheduler][EC-11]") {
   SchedulerConfig config = small_config();
   config.num_blocks = 4;
   const auto s = make(config);
@@ -225,7 +226,8 @@ TEST_CASE("priority decides admission, max_num_seqs limits it", "[scheduler]") {
   CHECK(summary(s->schedule(at(0))) == Summary{{2, 2}, {1, 2}});
 }
 
-TEST_CASE("a stored prefix is shared: whole blocks, never the last token", "[scheduler][prefix]") {
+TEST_CASE("a stored prefix is shared: whole blocks, never the last token",
+          "[scheduler][prefix][EC-13]") {
   const int32_t length = GENERATE(3, 4, 5, 7, 8, 9, 12);
   CAPTURE(length);
   const auto s = make(small_config());
@@ -260,7 +262,7 @@ TEST_CASE("running sequences share blocks, and answers are prefixes too", "[sche
   CHECK(s->stats().num_used_blocks == 4);
 }
 
-TEST_CASE("what is computed becomes visible at commit, not before", "[scheduler][prefix]") {
+TEST_CASE("what is computed becomes visible at commit, not before", "[scheduler][prefix][EC-13]") {
   const auto s = make(small_config());
   const Sequence* first = add(*s, sequence(1, tokens(6), 2));
   const Sequence* second = add(*s, sequence(2, tokens(6), 2));
@@ -271,7 +273,7 @@ TEST_CASE("what is computed becomes visible at commit, not before", "[scheduler]
   s->check_invariants();
 }
 
-TEST_CASE("only equal salts share, and a bypass reads nothing", "[scheduler][prefix]") {
+TEST_CASE("only equal salts share, and a bypass reads nothing", "[scheduler][prefix][EC-13]") {
   const auto s = make(small_config());
   const auto cached = [&](uint64_t id, const std::string& salt, bool bypass) {
     auto seq = sequence(id, tokens(9), 1);
@@ -355,7 +357,7 @@ struct Pressure {
 };
 
 TEST_CASE("the last of the policy's order gives way and resumes from the cache",
-          "[scheduler][preemption]") {
+          "[scheduler][preemption][EC-12]") {
   Pressure p;
   Scheduler& s = *p.scheduler;
   const StepPlan& plan = s.schedule(at(0));  // one block is left: sequence 1 takes it
@@ -436,7 +438,7 @@ TEST_CASE("who needs a block and is last itself gives way itself", "[scheduler][
   CHECK(summary(plan) == Summary{{1, 1}});
 }
 
-TEST_CASE("after max_preemptions all blocks are reserved", "[scheduler][preemption]") {
+TEST_CASE("after max_preemptions all blocks are reserved", "[scheduler][preemption][EC-12]") {
   SchedulerConfig config = small_config();
   config.max_preemptions = 1;
   Pressure p(config);
@@ -516,7 +518,7 @@ TEST_CASE("abort between two steps returns the blocks at once", "[scheduler][abo
 }
 
 TEST_CASE("abort in flight: plan and blocks stay until commit hands the sequence back",
-          "[scheduler][abort]") {
+          "[scheduler][abort][EC-2]") {
   const bool has_result = GENERATE(false, true);
   const auto s = make(small_config());
   add(*s, sequence(1, tokens(5), 3));

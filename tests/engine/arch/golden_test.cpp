@@ -127,7 +127,7 @@ void check_golden(const std::string& dir, const std::string& config_file, Isa is
 
 }  // namespace
 
-TEST_CASE("logits equal the reference implementation's on every instruction set", "[arch]") {
+TEST_CASE("logits equal the reference implementation's on every instruction set", "[arch][EC-15]") {
   int num_models = 0;
   for (const auto& entry : std::filesystem::directory_iterator(source_path("tests/data/golden"))) {
     ++num_models;

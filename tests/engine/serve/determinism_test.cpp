@@ -148,7 +148,7 @@ TEST_CASE("tokens do not depend on preemption", "[runtime][determinism]") {
   }
 }
 
-TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinism]") {
+TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinism][EC-21]") {
   for (const int threads : {1, 3}) {
     EngineConfig config = base_config();
     config.num_threads = threads;

@@ -53,7 +53,7 @@ TEST_CASE("a request that leaves the original context has the long factors from 
   CHECK(beyond == std::vector(far.begin(), far.begin() + beyond.size()));
 }
 
-TEST_CASE("requests share a prefix only under the same factors", "[runtime][longrope]") {
+TEST_CASE("requests share a prefix only under the same factors", "[runtime][longrope][EC-13]") {
   const auto plain = start(false);
   const auto engine = start(true);
   const auto check = [&](int32_t num_computed, int32_t cached_tokens) {

@@ -22,7 +22,8 @@ class CountingSink final : public TokenSink {
 
 }  // namespace
 
-TEST_CASE("a step of decodes allocates nothing but the events that it gives away", "[engine]") {
+TEST_CASE("a step of decodes allocates nothing but the events that it gives away",
+          "[engine][EC-25]") {
   EngineConfig config;
   config.model_dir = source_path("models/tern-stories");
   config.num_threads = 2;
