@@ -5,8 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/decode/param_ranges.h"
+
 namespace tern {
 namespace {
+
+using namespace param_range;
 
 constexpr double kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
@@ -33,20 +37,23 @@ constexpr ConfigKey kKeys[] = {
     {"sampling.temperature", SLOT(engine.sampling.temperature),
      "What counts where a request does not say it; auto: as the model's generation_config.json or, "
      "where it has none, its publisher proposes. 0: the most probable token.",
-     0, 2},
-    {"sampling.top_p", SLOT(engine.sampling.top_p), "Mass of the tokens that are drawn from.", 0,
-     1},
-    {"sampling.top_k", SLOT(engine.sampling.top_k), "Their number; 0: all.", 0, kMaxInt32},
+     kTemperature.lowest, kTemperature.highest},
+    {"sampling.top_p", SLOT(engine.sampling.top_p), "Mass of the tokens that are drawn from.",
+     kTopP.lowest, kTopP.highest},
+    {"sampling.top_k", SLOT(engine.sampling.top_k), "Their number; 0: all.", kTopK.lowest,
+     kTopK.highest},
     {"sampling.min_p", SLOT(engine.sampling.min_p), "Their least share of the most probable one's.",
-     0, 1},
+     kMinP.lowest, kMinP.highest},
     {"sampling.repetition_penalty", SLOT(engine.sampling.repetition_penalty),
-     "Of tokens of prompt and answer; 1: none.", 0.01, 10},
+     "Of tokens of prompt and answer; 1: none.", kLeastDefaultRepetitionPenalty,
+     kRepetitionPenalty.highest},
     {"sampling.presence_penalty", SLOT(engine.sampling.presence_penalty),
-     "Of tokens of the answer, once; 0: none.", -2, 2},
+     "Of tokens of the answer, once; 0: none.", kPresencePenalty.lowest, kPresencePenalty.highest},
     {"sampling.frequency_penalty", SLOT(engine.sampling.frequency_penalty),
-     "Of tokens of the answer, each time; 0: none.", -2, 2},
+     "Of tokens of the answer, each time; 0: none.", kFrequencyPenalty.lowest,
+     kFrequencyPenalty.highest},
     {"sampling.max_tokens", SLOT(engine.sampling.max_tokens),
-     "Of an answer; auto: what the context leaves.", 1, kMaxInt32},
+     "Of an answer; auto: what the context leaves.", 1, kMaxTokens.highest},
 
     {"engine.num_threads", SLOT(engine.num_threads),
      "Compute threads; 0: one a CPU (of the quota, where there is one), less one for I/O where "
@@ -359,7 +366,8 @@ std::string print_value(ConfigSlot slot) {
           [](bool* v) { return std::string(*v ? "true" : "false"); },
           [](int32_t* v) { return std::to_string(*v); },
           [](int64_t* v) { return std::to_string(*v); }, [](uint64_t* v) { return print_size(*v); },
-          [](Seconds* v) { return print_duration(*v); }, [](std::string* v) { return in_quotes(*v); },
+          [](Seconds* v) { return print_duration(*v); },
+          [](std::string* v) { return in_quotes(*v); },
           [](std::vector<std::string>* v) { return print_list(*v); },
           [](std::optional<float>* v) { return *v ? number(**v) : std::string(kAuto); },
           [](std::optional<int32_t>* v) { return *v ? std::to_string(**v) : std::string(kAuto); }},
