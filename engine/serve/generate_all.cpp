@@ -12,7 +12,7 @@ namespace {
 struct Gathering {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<Answer> answers;  // guarded by mutex
+  std::vector<GeneratedAnswer> answers;  // guarded by mutex
   size_t num_done = 0;          // guarded by mutex
 };
 
@@ -29,7 +29,7 @@ class Collector final : public TokenSink {
 
   void on_event(TokenEvent event) override {
     const std::lock_guard lock(gathering_->mutex);
-    Answer& answer = gathering_->answers[first_ + size_t(event.index)];
+    GeneratedAnswer& answer = gathering_->answers[first_ + size_t(event.index)];
     answer.text += event.text;
     answer.token_ids.insert(answer.token_ids.end(), event.token_ids.begin(), event.token_ids.end());
     append(std::move(event.logprobs), answer.logprobs);
@@ -50,8 +50,8 @@ class Collector final : public TokenSink {
 
 }  // namespace
 
-Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
-                                         const std::function<void(size_t)>& on_done) {
+Result<std::vector<GeneratedAnswer>> generate_all(Engine& engine, std::vector<Request> requests,
+                                                  const std::function<void(size_t)>& on_done) {
   const auto gathering = std::make_shared<Gathering>();
   std::vector<size_t> request_of;  // by answer
   for (size_t i = 0; i < requests.size(); ++i)

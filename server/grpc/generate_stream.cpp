@@ -60,6 +60,52 @@ std::optional<ApiError> submit(Call& call, ServingState& state,
   return error;
 }
 
+// Writes what an EventQueue gives as messages of tern.v1.
+class EventWriter {
+ public:
+  explicit EventWriter(const Call& call) : call_(call) {}
+
+  v1::GenerateEvent write(const StreamEvent& event) const {
+    v1::GenerateEvent out;
+    std::visit([&](const auto& one) { write(one, &out); }, event);
+    return out;
+  }
+
+ private:
+  void write(const RequestAccepted&, v1::GenerateEvent* out) const {
+    *out->mutable_accepted() = call_.request().accepted;
+  }
+
+  void write(const PrefillStarted& event, v1::GenerateEvent* out) const {
+    v1::PrefillProgress& progress = *out->mutable_prefill_progress();
+    progress.set_processed_tokens(event.cached_tokens);
+    progress.set_cached_tokens(event.cached_tokens);
+    progress.set_total_tokens(call_.request().accepted.prompt_tokens());
+  }
+
+  void write(const PromptTokens& event, v1::GenerateEvent* out) const {
+    v1::PromptLogprobs& prompt = *out->mutable_prompt_logprobs();
+    prompt.set_first(static_cast<uint32_t>(event.first));
+    to_wire(event.logprobs, call_.tokenizer(), prompt.mutable_logprobs());
+  }
+
+  void write(const AnswerDelta& event, v1::GenerateEvent* out) const {
+    v1::Delta& delta = *out->mutable_delta();
+    delta.set_index(static_cast<uint32_t>(event.index));
+    if (!event.text.empty()) delta.set_text(event.text);
+    delta.set_num_tokens(static_cast<uint32_t>(event.token_ids.size()));
+    if (call_.request().want_token_ids)
+      delta.mutable_token_ids()->Add(event.token_ids.begin(), event.token_ids.end());
+    to_wire(event.logprobs, call_.tokenizer(), delta.mutable_logprobs());
+  }
+
+  void write(const AnswerFinished& event, v1::GenerateEvent* out) const {
+    *out->mutable_finished() = to_wire(event.event, event.index);
+  }
+
+  const Call& call_;
+};
+
 grpc::Status to_grpc(const std::optional<ApiError>& error) {
   return error ? to_grpc(*error) : grpc::Status::OK;
 }
@@ -83,7 +129,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     const auto error = submit(*call_, state_, context, bytes, self, to_call);
     if (error) return Finish(to_grpc(*error));
     std::unique_lock lock(mutex_);
-    queue_.start();
+    queue_.start_with_accepted();
     busy_ = false;
     advance(lock);
   }
@@ -97,7 +143,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
     std::unique_lock lock(mutex_);
-    queue_.add_prompt_logprobs(first, logprobs);
+    queue_.add_prompt_logprobs(first, std::move(logprobs));
     post(lock);
   }
 
@@ -105,7 +151,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     std::optional<grpc::Status> status;
     if (event.finished && call_->finish(event)) status = to_grpc(call_->error());
     std::unique_lock lock(mutex_);
-    queue_.add(event);
+    queue_.add(std::move(event));
     status_ = std::move(status);
     post(lock, std::exchange(is_first_, false));
   }
@@ -143,11 +189,11 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // gRPC allows one write at a time, and Finish once, after the last write.
   void advance(std::unique_lock<std::mutex>& lock) {
     if (busy_) return;
-    const std::optional<v1::GenerateEvent> next = queue_.take(status_.has_value());
+    const std::optional<StreamEvent> next = queue_.take(status_.has_value());
     if (!next && !status_) return;
     busy_ = true;
     const bool last = status_ && queue_.empty();
-    if (next) buffer_ = to_buffer(*next);
+    if (next) buffer_ = to_buffer(EventWriter(*call_).write(*next));
     lock.unlock();  // busy_ keeps everyone else away from buffer_ and status_
     if (!next)
       Finish(*status_);

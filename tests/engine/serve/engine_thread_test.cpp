@@ -283,7 +283,7 @@ TEST_CASE("a paused request leaves the batch and goes on where it was", "[engine
   const auto slow = std::make_shared<WaitingSink>();
   Request r = endless("slow");
   r.sampling.max_tokens = 200;
-  const std::vector<Answer> alone = *generate_all(*engine, {r}, {});
+  const std::vector<GeneratedAnswer> alone = *generate_all(*engine, {r}, {});
   const Result<uint64_t> id = engine->submit(r, slow);
   REQUIRE(id.ok());
   slow->wait_for_tokens(3);

@@ -1,15 +1,15 @@
-#include "server/http/thread_pool.h"
+#include "server/http/handler_pool.h"
 
 #include <system_error>
 
 namespace tern::http {
 
-ThreadPool::ThreadPool(size_t max_threads) : max_threads_(max_threads) {
+HandlerPool::HandlerPool(size_t max_threads) : max_threads_(max_threads) {
   const std::lock_guard lock(mutex_);
   start_worker({});
 }
 
-void ThreadPool::start_worker(std::function<void()> task) {
+void HandlerPool::start_worker(std::function<void()> task) {
   Worker& worker = workers_.emplace_back();
   worker.task = std::move(task);
   try {
@@ -21,7 +21,7 @@ void ThreadPool::start_worker(std::function<void()> task) {
   }
 }
 
-void ThreadPool::run(std::function<void()> task) {
+void HandlerPool::run(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   if (!idle_.empty()) {
     Worker& worker = *idle_.back();
@@ -35,7 +35,7 @@ void ThreadPool::run(std::function<void()> task) {
   }
 }
 
-void ThreadPool::work(Worker& self) {
+void HandlerPool::work(Worker& self) {
   std::unique_lock lock(mutex_);
   while (true) {
     if (!self.task && !waiting_.empty()) {
@@ -56,7 +56,7 @@ void ThreadPool::work(Worker& self) {
   }
 }
 
-void ThreadPool::shutdown() {
+void HandlerPool::shutdown() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

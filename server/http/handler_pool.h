@@ -14,11 +14,11 @@ namespace tern::http {
 /// The thread that became idle last works first, and one is started where none is idle: a server
 /// that seldom has ten connections uses the stacks and allocator caches of ten threads, though it
 /// may have hundreds.
-class ThreadPool {
+class HandlerPool {
  public:
   /// `max_threads` > 0. Throws std::system_error where not even one thread can be started.
-  explicit ThreadPool(size_t max_threads);
-  ~ThreadPool() { shutdown(); }
+  explicit HandlerPool(size_t max_threads);
+  ~HandlerPool() { shutdown(); }
 
   /// Any thread. Runs `task`, which must not throw, as soon as a thread is free.
   void run(std::function<void()> task);
