@@ -7,9 +7,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "cli/support/diagnose.h"
 #include "cli/support/exit_code.h"
 #include "cli/support/output.h"
@@ -51,24 +51,24 @@ class Interrupts {
 
   /// A call begins or (null) ends: what an interrupt cancels.
   void set_call(grpc::ClientContext* call) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     call_ = call;
     if (call_ && interrupted_) call_->TryCancel();
   }
 
   /// Before a call: where interrupts end calls alone, those that came before are forgotten.
   void begin() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_busy_ = true;
     if (handlers_) interrupted_ = false;
   }
   void end() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_busy_ = false;
   }
 
   bool interrupted() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return interrupted_;
   }
 
@@ -79,7 +79,7 @@ class Interrupts {
     while (!stop.stop_requested()) {
       const int signal = sigtimedwait(&set, nullptr, &tick);
       if (signal < 0) continue;
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       const bool again = std::exchange(interrupted_, true);
       if (handlers_ ? signal == SIGTERM : again) end_process();
       if (call_) call_->TryCancel();
@@ -93,10 +93,10 @@ class Interrupts {
   }
 
   const std::optional<InterruptHandlers> handlers_;
-  mutable std::mutex mutex_;
-  bool is_busy_ = false;                 // guarded by mutex_
-  grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
-  bool interrupted_ = false;             // guarded by mutex_
+  mutable Mutex mutex_;
+  bool is_busy_ TERN_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* call_ TERN_GUARDED_BY(mutex_) = nullptr;
+  bool interrupted_ TERN_GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 

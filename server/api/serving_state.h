@@ -3,10 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "server/api/api_error.h"
 #include "server/api/convert.h"
 #include "server/api/refusal_log.h"
@@ -101,10 +101,11 @@ class ServingState {
   std::atomic<bool> closing_{false};
   std::atomic<bool> stuck_{false};
   RequestObserver* observer_ = nullptr;
-  mutable std::mutex mutex_;
-  std::string stage_ = "starting";                  // guarded by mutex_
-  double fraction_ = 0;                             // guarded by mutex_
-  std::vector<std::string> listen_, admin_listen_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::string stage_ TERN_GUARDED_BY(mutex_) = "starting";
+  double fraction_ TERN_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> listen_ TERN_GUARDED_BY(mutex_);
+  std::vector<std::string> admin_listen_ TERN_GUARDED_BY(mutex_);
 };
 
 }  // namespace tern

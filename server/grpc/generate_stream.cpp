@@ -1,8 +1,8 @@
 #include "server/grpc/generate_stream.h"
 
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "server/api/event_queue.h"
 #include "server/grpc/wire.h"
 
@@ -128,7 +128,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     // Events may come before submit() returns: they wait until Accepted is in front of them.
     const auto error = submit(*call_, state_, context, bytes, self, to_call);
     if (error) return Finish(to_grpc(*error));
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     queue_.start_with_accepted();
     busy_ = false;
     advance(lock);
@@ -136,13 +136,13 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Engine thread.
   void on_admitted(int32_t cached_tokens) override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     queue_.add_progress(cached_tokens);
     post(lock);
   }
 
   void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     queue_.add_prompt_logprobs(first, std::move(logprobs));
     post(lock);
   }
@@ -150,7 +150,7 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void on_event(TokenEvent event) override {
     std::optional<grpc::Status> status;
     if (event.finished && call_->finish(event)) status = to_grpc(call_->error());
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     queue_.add(std::move(event));
     status_ = std::move(status);
     post(lock, std::exchange(is_first_, false));
@@ -158,14 +158,14 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // A thread of the sender, or the engine's.
   void send() override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     posted_ = false;
     advance(lock);
   }
 
   // gRPC threads.
   void OnWriteDone(bool ok) override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     busy_ = false;
     if (!ok) queue_.drop();  // the client is gone; OnCancel ends the request
     advance(lock);
@@ -177,8 +177,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
  private:
-  // While busy_, the end of the write goes on.
-  void post(std::unique_lock<std::mutex>& lock, bool is_urgent = false) {
+  // While busy_, the end of the write goes on. Lets go of `lock`, which the checker does not see.
+  void post(MutexLock& lock, bool is_urgent = false) TERN_REQUIRES(mutex_) TERN_UNCHECKED {
     if (busy_ || posted_ || !(status_ || queue_.has_due())) return;
     posted_ = true;
     std::shared_ptr<GenerateStream> self = self_;  // there until busy_ and done
@@ -186,8 +186,9 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     is_urgent ? sender_.send_or_post(std::move(self)) : sender_.post(std::move(self));
   }
 
-  // gRPC allows one write at a time, and Finish once, after the last write.
-  void advance(std::unique_lock<std::mutex>& lock) {
+  // gRPC allows one write at a time, and Finish once, after the last write. Lets go of `lock`, as
+  // post() does.
+  void advance(MutexLock& lock) TERN_REQUIRES(mutex_) TERN_UNCHECKED {
     if (busy_) return;
     const std::optional<StreamEvent> next = queue_.take(status_.has_value());
     if (!next && !status_) return;
@@ -207,14 +208,14 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   std::shared_ptr<GenerateStream> self_;
-  std::mutex mutex_;
-  // Guarded by mutex_. While busy_, gRPC reads buffer_, or has been told to finish.
-  EventQueue queue_;
-  grpc::ByteBuffer buffer_;
-  std::optional<grpc::Status> status_;  // set by the engine's last event
-  bool busy_ = true;                    // until Accepted is queued
-  bool posted_ = false;                 // send() follows
-  bool is_first_ = true;                // no token has come yet
+  Mutex mutex_;
+  // While busy_, gRPC reads buffer_, or has been told to finish.
+  EventQueue queue_ TERN_GUARDED_BY(mutex_);
+  grpc::ByteBuffer buffer_ TERN_GUARDED_BY(mutex_);
+  std::optional<grpc::Status> status_ TERN_GUARDED_BY(mutex_);  // set by the engine's last event
+  bool busy_ TERN_GUARDED_BY(mutex_) = true;                    // until Accepted is queued
+  bool posted_ TERN_GUARDED_BY(mutex_) = false;                 // send() follows
+  bool is_first_ = true;  // no token has come yet; engine thread only
 };
 
 // A call that is answered in one message; owned like GenerateStream.

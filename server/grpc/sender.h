@@ -1,11 +1,11 @@
 // The threads that send what the engine has told of.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace tern {
 
@@ -35,13 +35,13 @@ class Sender {
  private:
   void run();
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  // Guarded by mutex_.
-  std::vector<std::shared_ptr<Source>> posted_;
-  size_t num_idle_;
-  int num_sent_here_ = 0;  // by send_or_post() since posted_ was last found empty
-  bool stopping_ = false;
+  Mutex mutex_;
+  CondVar wake_;
+  std::vector<std::shared_ptr<Source>> posted_ TERN_GUARDED_BY(mutex_);
+  size_t num_idle_ TERN_GUARDED_BY(mutex_);
+  // By send_or_post() since posted_ was last found empty.
+  int num_sent_here_ TERN_GUARDED_BY(mutex_) = 0;
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // last: they use the above
 };
 

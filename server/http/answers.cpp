@@ -1,20 +1,18 @@
 #include "server/http/answers.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
+#include "base/mutex.h"
 #include "server/api/event_queue.h"
 
 namespace tern::http {
 
 struct Answers::Mailbox {
-  std::mutex mutex;
-  std::condition_variable changed;
-  // Guarded by mutex, as the sinks' queues are.
-  int num_open = 0;  // prompts
-  std::optional<ApiError> error;
+  Mutex mutex;
+  CondVar changed;
+  int num_open TERN_GUARDED_BY(mutex) = 0;  // prompts
+  std::optional<ApiError> error TERN_GUARDED_BY(mutex);
 };
 
 // One prompt's: the engine holds it until its last event.
@@ -49,13 +47,13 @@ class Answers::Sink final : public TokenSink {
 
   // Engine thread.
   void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
-    std::lock_guard lock(mailbox_->mutex);
+    const MutexLock lock(mailbox_->mutex);
     queue_.add_prompt_logprobs(first, std::move(logprobs));
   }
 
   void on_event(TokenEvent event) override {
     const bool last = event.finished && call_.finish(event);
-    std::lock_guard lock(mailbox_->mutex);
+    const MutexLock lock(mailbox_->mutex);
     queue_.add(std::move(event));
     if (last) {
       --mailbox_->num_open;
@@ -75,7 +73,8 @@ class Answers::Sink final : public TokenSink {
   }
 
   Call call_;
-  EventQueue queue_;  // guarded by the mailbox's mutex
+  // Guarded by the mailbox's mutex, which clang cannot check: it is that of all sinks.
+  EventQueue queue_;
   const std::shared_ptr<Mailbox> mailbox_;
   const int32_t prompt_;
   std::vector<TokenLogprobs> prompt_logprobs_;  // of the thread that fetches
@@ -99,12 +98,12 @@ std::optional<ApiError> Answers::submit(ServingState& state,
       return to_call(request, engine, state.limits, out);
     };
     {
-      std::lock_guard lock(mailbox_->mutex);
+      const MutexLock lock(mailbox_->mutex);
       ++mailbox_->num_open;
     }
     if (auto error = sink->call().submit(convert, deadline, sink)) return error;
     {
-      std::lock_guard lock(mailbox_->mutex);
+      const MutexLock lock(mailbox_->mutex);
       sink->queue().start();
     }
     sinks_.push_back(std::move(sink));
@@ -113,9 +112,10 @@ std::optional<ApiError> Answers::submit(ServingState& state,
 }
 
 std::vector<ChoiceDelta> Answers::fetch(Seconds timeout) {
-  std::unique_lock lock(mailbox_->mutex);
-  mailbox_->changed.wait_for(lock, to_duration(timeout),
-                             [this] { return has_events() || mailbox_->num_open == 0; });
+  MutexLock lock(mailbox_->mutex);
+  const TimePoint until = std::chrono::steady_clock::now() + to_duration(timeout);
+  while (!has_events() && mailbox_->num_open > 0 && mailbox_->changed.wait_until(lock, until)) {
+  }
   std::vector<ChoiceDelta> deltas;
   for (const auto& sink : sinks_) sink->take_all(&deltas);
   return deltas;
@@ -128,12 +128,12 @@ bool Answers::has_events() const {
 }
 
 bool Answers::done() const {
-  std::lock_guard lock(mailbox_->mutex);
+  const MutexLock lock(mailbox_->mutex);
   return mailbox_->num_open == 0 && !has_events();
 }
 
 std::optional<ApiError> Answers::error() const {
-  std::lock_guard lock(mailbox_->mutex);
+  const MutexLock lock(mailbox_->mutex);
   return mailbox_->error;
 }
 

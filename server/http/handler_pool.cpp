@@ -5,7 +5,7 @@
 namespace tern::http {
 
 HandlerPool::HandlerPool(size_t max_threads) : max_threads_(max_threads) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   start_worker({});
 }
 
@@ -22,7 +22,7 @@ void HandlerPool::start_worker(std::function<void()> task) {
 }
 
 void HandlerPool::run(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!idle_.empty()) {
     Worker& worker = *idle_.back();
     idle_.pop_back();
@@ -36,7 +36,7 @@ void HandlerPool::run(std::function<void()> task) {
 }
 
 void HandlerPool::work(Worker& self) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
     if (!self.task && !waiting_.empty()) {
       self.task = std::move(waiting_.front());
@@ -51,18 +51,22 @@ void HandlerPool::work(Worker& self) {
       return;
     } else {
       idle_.push_back(&self);
-      self.wake.wait(lock, [&] { return self.task || stopping_; });
+      while (!self.task && !stopping_) self.wake.wait(lock);
     }
   }
 }
 
 void HandlerPool::shutdown() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     for (Worker& worker : workers_) worker.wake.notify_one();
   }
-  for (Worker& worker : workers_)  // no more are started
+  join_all();
+}
+
+void HandlerPool::join_all() {
+  for (Worker& worker : workers_)
     if (worker.thread.joinable()) worker.thread.join();
 }
 

@@ -1,13 +1,13 @@
 // Threads that each wait for what a client does, as many as are needed at once.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <list>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace tern::http {
 
@@ -30,20 +30,20 @@ class HandlerPool {
  private:
   struct Worker {
     std::function<void()> task;
-    std::condition_variable wake;
+    CondVar wake;
     std::thread thread;
   };
 
-  void start_worker(std::function<void()> task);
+  void start_worker(std::function<void()> task) TERN_REQUIRES(mutex_);
   void work(Worker& self);
+  void join_all() TERN_UNCHECKED;  // after the last worker was started
 
   const size_t max_threads_;
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::list<Worker> workers_;
-  std::vector<Worker*> idle_;
-  std::deque<std::function<void()>> waiting_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  std::list<Worker> workers_ TERN_GUARDED_BY(mutex_);
+  std::vector<Worker*> idle_ TERN_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> waiting_ TERN_GUARDED_BY(mutex_);
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tern::http

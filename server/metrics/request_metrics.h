@@ -2,13 +2,13 @@
 #pragma once
 
 #include <array>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/last_n.h"
+#include "base/mutex.h"
 #include "engine/step/step_histograms.h"
 #include "server/api/request_record.h"
 #include "server/metrics/labels.h"
@@ -111,12 +111,11 @@ class RequestMetrics final : public RequestObserver {
   };
 
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  // Guarded by mutex_.
-  RequestTotals totals_;
-  LastN<Sample> samples_{kMostSamples};
-  LastN<Refusal> refusals_{kMostSamples};
-  LastN<RecentEnd> ends_{kMostEnds};
+  mutable Mutex mutex_;
+  RequestTotals totals_ TERN_GUARDED_BY(mutex_);
+  LastN<Sample> samples_ TERN_GUARDED_BY(mutex_){kMostSamples};
+  LastN<Refusal> refusals_ TERN_GUARDED_BY(mutex_){kMostSamples};
+  LastN<RecentEnd> ends_ TERN_GUARDED_BY(mutex_){kMostEnds};
 };
 
 }  // namespace tern::metrics
