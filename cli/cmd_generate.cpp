@@ -150,8 +150,8 @@ void print_answers(const std::vector<ReceivedAnswer>& answers) {
   }
 }
 
-// Of the argument, --prompt-file or stdin, which is no terminal then and whose last line feed is
-// the shell's.
+// Takes the prompt from the argument, --prompt-file or stdin, which is no terminal then and whose
+// last line feed is the shell's.
 Result<std::string> read_prompt(const Options& options) {
   if (!options.prompt_file.empty()) return read_text(options.prompt_file);
   if (options.has_prompt && options.prompt.empty())

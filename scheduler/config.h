@@ -12,7 +12,7 @@ namespace tern {
 /// Which policy serves (scheduler/policy.h has the table), and what it is told.
 struct PolicyConfig {
   std::string name = "fcfs";
-  /// By PolicyKey::name. A key that is not there is at its fallback.
+  /// The values by PolicyKey::name. A key that is not there is at its fallback.
   std::map<std::string, int32_t, std::less<>> settings;
 
   bool operator==(const PolicyConfig&) const = default;

@@ -45,8 +45,8 @@ class Policy {
   virtual void remove(Sequence& seq) = 0;
 
   /// Whether `a` is to be served before `b`: a strict total order over live sequences in any state.
-  /// Of the running ones, its last is the first victim. Blind to preemptions: having been resumed
-  /// early makes a sequence no better than its neighbours.
+  /// The last of the running ones in this order is the first victim. The order is blind to
+  /// preemptions: having been resumed early makes a sequence no better than its neighbours.
   virtual bool before(const Sequence& a, const Sequence& b) const = 0;
 };
 

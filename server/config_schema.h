@@ -47,7 +47,7 @@ Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slo
 /// `from` and `to` are of one key.
 void copy_value(ConfigSlot from, ConfigSlot to);
 
-/// As parse_value() reads it; strings and lists quoted.
+/// Writes a value as parse_value() reads it, strings and lists in quotes.
 std::string print_value(ConfigSlot slot);
 
 /// "[1, 4096]", "a, b" or "": what the key allows.

@@ -25,7 +25,7 @@ class Signals {
     std::optional<Seconds> drain_timeout;  ///< of request_drain(), where it named one
   };
 
-  /// As the first stop signal; later ones count no more. Any thread.
+  /// Has the effect of the first stop signal; later ones count no more. Any thread.
   void request_drain(std::optional<Seconds> timeout);
 
   /// Waits until `enough(seen)`, at most `timeout`; looks again a few times a second, so that other

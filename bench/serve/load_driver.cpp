@@ -90,7 +90,7 @@ class Driver {
 
   double due() const { return plan_.arrivals.empty() ? 0 : plan_.arrivals[num_sent_]; }
 
-  // Before it is due: making a long prompt takes time.
+  // A request is made before it is due, as making a long prompt takes time.
   void prepare_next() {
     next_.reset();
     if (num_sent_ < num_planned_) next_ = plan_.request(num_sent_);

@@ -56,7 +56,8 @@ class Interrupts {
     if (call_ && interrupted_) call_->TryCancel();
   }
 
-  /// Before a call: where interrupts end calls alone, those that came before are forgotten.
+  /// A call is about to begin: where interrupts end calls alone, those that came before are
+  /// forgotten.
   void begin() {
     const MutexLock lock(mutex_);
     is_busy_ = true;
@@ -132,8 +133,8 @@ struct Client::Impl {
     admin = v1::Admin::NewStub(channel);
   }
 
-  // Until the channel is connected or has failed once: gRPC itself would try for long. What went
-  // wrong, or nothing.
+  // Waits until the channel is connected or has failed once, as gRPC itself would try for long.
+  // Returns what went wrong, or nothing.
   std::string connect() {
     if (std::string mistake = find_address_mistake(address); !mistake.empty()) return mistake;
     if (has_failed(channel->GetState(false))) open_channel();
@@ -172,7 +173,7 @@ struct Client::Impl {
     return end;
   }
 
-  // The same for a question that is answered at once.
+  // Runs a call whose answer comes at once, with a deadline.
   template <class Call>
   CallStatus ask(Call&& call) {
     grpc::ClientContext context;
@@ -189,7 +190,7 @@ struct Client::Impl {
     const std::string said = " (" + status.error_message() + ")";
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
       out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
-    // Of a connection that had gone unnoticed gRPC says CANCELLED.
+    // gRPC says CANCELLED where it had not noticed that the connection is gone.
     const bool is_lost =
         status.error_code() == grpc::StatusCode::CANCELLED && !interrupts.interrupted();
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE || is_lost) {

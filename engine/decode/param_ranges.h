@@ -23,10 +23,11 @@ struct ParamRange {
     return (excludes_lowest ? value > lowest : value >= lowest) && value <= highest;
   }
 
-  /// The same with another lowest value: where "unset" says what the neutral value says here.
+  /// Returns this range with another lowest value, for where "unset" says what the neutral value
+  /// says here.
   constexpr ParamRange from(double least) const { return {name, least, highest, neutral}; }
 
-  /// The same with another highest value.
+  /// Returns this range with another highest value.
   constexpr ParamRange up_to(double most) const {
     return {name, lowest, most, neutral, excludes_lowest};
   }

@@ -54,7 +54,7 @@ class EngineCore : public Engine, private LoopObserver {
   /// all that lived has ended then, and no turn may follow.
   bool turn();
 
-  /// Until the next turn() has something to do.
+  /// Waits until the next turn() has something to do.
   void wait();
 
   /// New requests are refused, and the next turn() is the last.

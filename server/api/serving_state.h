@@ -35,11 +35,11 @@ class ServingState {
   /// more (DRAINING, since start_draining()).
   std::optional<ApiError> check_serving() const;
 
-  /// Whether routers should send requests here: as check_serving(), but DRAINING since
-  /// announce_draining().
+  /// Tells whether routers should send requests here: what check_serving() tells, but DRAINING
+  /// since announce_draining().
   std::optional<ApiError> check_ready() const;
 
-  /// As check_serving, but draining servers still answer.
+  /// Tells what check_serving() tells, but draining servers still answer.
   std::optional<ApiError> check_loaded() const;
 
   /// Null while loading.

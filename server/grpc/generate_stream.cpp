@@ -34,7 +34,7 @@ Caller caller_of(const grpc::CallbackServerContext& context) {
   return caller;
 }
 
-// From bytes to a queued request, see Call::submit.
+// Makes a queued request of bytes, see Call::submit.
 template <class Message>
 std::optional<ApiError> submit(Call& call, ServingState& state,
                                grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,

@@ -73,7 +73,7 @@ void ConnectionTable::evict_waiting(Seconds max_idle) {
     if (!evict_longest(State::kReading, kReadingGrace)) return;
 }
 
-// Of those in `state` for `at_least` so long. False where there is none.
+// Evicts the one that is in `state` longest, if for `at_least` so long. False where there is none.
 bool ConnectionTable::evict_longest(State state, Seconds at_least) {
   Entries::value_type* longest = nullptr;
   for (auto& entry : entries_)

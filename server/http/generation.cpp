@@ -160,7 +160,7 @@ class Generation {
     return out + "data: [DONE]\n\n";
   }
 
-  // Of all choices, so far.
+  // Counts the tokens of all choices, so far.
   Json usage() const {
     uint32_t num_prompt_tokens = 0, num_completion_tokens = 0;
     for (int32_t i = 0; i < answers_.num_prompts(); ++i)

@@ -28,7 +28,7 @@ float seconds_or_none(const std::optional<Seconds>& value) {
   return value ? static_cast<float>(value->count()) : -1.0f;
 }
 
-// By the nearest rank; sorts `values`.
+// Takes percentiles by the nearest rank; sorts `values`.
 Percentiles percentiles(std::vector<float>& values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());

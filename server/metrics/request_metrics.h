@@ -41,7 +41,8 @@ struct RequestTotals {
   std::array<uint64_t, kDeadlineMissNames.size()> deadline_missed{};
   uint64_t num_slow_consumers = 0;  ///< ended for not reading
 
-  // Of accepted requests, however they ended; what never came to a token has no TTFT, and so on.
+  // These count accepted requests, however they ended; one that never came to a token has no TTFT,
+  // and so on.
   Histogram queue{buckets::kRequest};
   Histogram ttft{buckets::kTtft};
   Histogram prefill{buckets::kRequest};    ///< admission to first token
@@ -91,8 +92,8 @@ class RequestMetrics final : public RequestObserver {
 
   RequestTotals totals() const;
 
-  /// Of requests that ended in the last `window`, at most the last kMostSamples of those that were
-  /// accepted and as many of those that were not.
+  /// Sums up the requests that ended in the last `window`: at most the last kMostSamples of those
+  /// that were accepted and as many of those that were not.
   RecentSummary summary(Seconds window) const;
 
   /// The last kMostEnds, newest first; refused ones too.

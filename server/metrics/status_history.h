@@ -45,7 +45,7 @@ class StatusHistory {
   CondVar stopping_changed_;
   bool stopping_ TERN_GUARDED_BY(mutex_) = false;
   LastN<Sample> samples_ TERN_GUARDED_BY(mutex_){kMostSamples};
-  // Of its thread.
+  // These belong to its thread.
   TimePoint last_look_;
   uint64_t last_tokens_ = 0, last_ends_ = 0, last_failed_ = 0;
   double last_cpu_seconds_ = 0;

@@ -90,7 +90,7 @@ class UnaryCall final : public GrpcCallSink {
     wake_.notify_one();
   }
 
-  /// Until the end, or false: `stop` or the deadline came first.
+  /// Waits until the call's end. False where `stop` or the deadline came first.
   bool wait(const std::function<bool()>& stop, TimePoint deadline) {
     MutexLock lock(mutex_);
     while (!has_ended_ && !(stop && stop()) && std::chrono::steady_clock::now() < deadline)

@@ -8,7 +8,7 @@ namespace {
 // A sink may call the engine from its own events; some clients have heard enough.
 constexpr uint32_t kOneInCancels = 64;
 
-/// As server/grpc's GenerateStream, which adds the socket.
+/// Does what server/grpc's GenerateStream does, which adds the socket.
 class StreamClient final : public Client,
                            public TokenSink,
                            public std::enable_shared_from_this<StreamClient> {
@@ -86,7 +86,7 @@ class StreamClient final : public Client,
   bool is_started_ = false, is_accepted_ = false, has_ended_ = false, has_left_ = false;
 };
 
-/// As server/grpc's UnaryCall.
+/// Does what server/grpc's UnaryCall does.
 class UnaryClient final : public Client,
                           public TokenSink,
                           public std::enable_shared_from_this<UnaryClient> {
@@ -134,7 +134,8 @@ class UnaryClient final : public Client,
   bool has_ended_ = false, has_left_ = false;
 };
 
-/// As server/http's Generation, which adds the socket: one or two prompts a request.
+/// Does what server/http's Generation does, which adds the socket, with one or two prompts a
+/// request.
 class HttpClient final : public Client {
  public:
   using Client::Client;
