@@ -12,9 +12,9 @@ struct ControlGroup {
   bool is_v1 = false;     ///< of version 1, whose files have other names
 };
 
-/// Of one controller ("memory", "cpu"), version 1 or 2: this process's group and all those above
-/// it, innermost first; each may limit. Reads /proc/self/cgroup below `root`. In a container its
-/// paths may be the host's, so not every directory need exist.
+/// Lists the control groups (version 1 or 2) that limit this process by one controller ("memory",
+/// "cpu"): its own and all those above it, innermost first. Reads /proc/self/cgroup below `root`.
+/// In a container its paths may be the host's, so not every directory need exist.
 std::vector<ControlGroup> control_groups(const std::string& root, std::string_view controller);
 
 }  // namespace tern

@@ -19,8 +19,8 @@ std::string_view isa_name(Isa isa);
 
 struct CpuInfo {
   std::string model_name;  ///< as the kernel reports it
-  /// On which this process may run, by their number. Empty where a quota narrows it further: others
-  /// run on the same ones, so nothing is to be bound to them.
+  /// The CPUs on which this process may run, by their number. Empty where a quota narrows it
+  /// further: others run on the same ones, so nothing is to be bound to them.
   std::vector<int> cpus;
   int num_cpus = 1;             ///< how many threads can run at a time, by `cpus` or by the quota
   Isa best_isa = Isa::kScalar;  ///< by CPUID, so it is true under valgrind and qemu too

@@ -6,7 +6,7 @@
 
 namespace tern {
 
-/// Of the CPUs that this process was started on.
+/// Says which of the CPUs that this process was started on compute.
 struct CpuPlan {
   std::vector<int> compute;  ///< one a compute thread, the owner's first; empty: nothing is pinned
   std::vector<int> others;   ///< for all other threads; empty: these go anywhere

@@ -2,9 +2,10 @@
 
 #include <charconv>
 #include <map>
-#include <mutex>
 #include <string>
 #include <thread>
+
+#include "base/mutex.h"
 
 namespace tern {
 namespace {
@@ -17,8 +18,8 @@ struct Action {
   int times = -1;  // that it still acts; below 0: always
 };
 
-std::mutex mutex;
-std::map<std::string, Action, std::less<>> actions;  // guarded by mutex
+Mutex mutex;
+std::map<std::string, Action, std::less<>> actions TERN_GUARDED_BY(mutex);
 
 Status wrong(std::string_view part, const std::string& why) {
   return invalid_argument("fail point '" + std::string(part) + "': " + why);
@@ -77,7 +78,7 @@ Status arm_fail_points(std::string_view spec) {
     if (equals == 0 || equals == std::string_view::npos) return wrong(part, "must be NAME=ACTION");
     Action action;
     TERN_TRY(parse_action(part, part.substr(equals + 1), &action));
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     actions[std::string(part.substr(0, equals))] = action;
     fail_point_detail::armed = true;
   }
@@ -87,7 +88,7 @@ Status arm_fail_points(std::string_view spec) {
 std::optional<Status> fail_point_detail::hit(std::string_view name) {
   Action action;
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     const auto found = actions.find(name);
     if (found == actions.end() || found->second.times == 0) return {};
     if (found->second.skip > 0) {

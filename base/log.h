@@ -13,9 +13,9 @@ namespace tern {
 /// kInvalidArgument where `level` is none of trace, debug, info, warn, error, off. Call once.
 Status init_logging(const std::string& level);
 
-/// The same for a daemon: lines are written by a thread of its own, started here with the caller's
-/// signal mask and CPUs. Who logs never waits for whoever reads stderr; where that one is too slow,
-/// the oldest lines are lost. `format`: text, json or logfmt.
+/// Sets logging up for a daemon: lines are written by a thread of its own, started here with the
+/// caller's signal mask and CPUs. Who logs never waits for whoever reads stderr; where that one is
+/// too slow, the oldest lines are lost. `format`: text, json or logfmt.
 Status init_daemon_logging(const std::string& level, const std::string& format);
 
 /// A line that is written whatever the level is.

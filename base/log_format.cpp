@@ -66,8 +66,9 @@ struct Unsafe {
   size_t size = 0;  // in bytes; 0: it may
 };
 
-// Of valid UTF-8: C0, DEL and the C1 controls, which terminals obey too; what ends a line or a
-// paragraph, or turns the direction of what is shown; the byte order mark, which nobody sees.
+// Tells whether a terminal must not see the character at `i` of valid UTF-8: C0, DEL and the C1
+// controls, which terminals obey too; what ends a line or a paragraph, or turns the direction of
+// what is shown; the byte order mark, which nobody sees.
 Unsafe unsafe_at(std::string_view text, size_t i) {
   const auto byte = [&](size_t k) -> unsigned {
     return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0;
@@ -82,7 +83,7 @@ Unsafe unsafe_at(std::string_view text, size_t i) {
   return is_unsafe ? Unsafe{code, 3} : Unsafe{};
 }
 
-// As in a JSON string, without the quotes: any bytes to printable UTF-8.
+// Turns any bytes into printable UTF-8, escaped as in a JSON string, without the quotes.
 std::string escaped(std::string_view bytes) {
   const std::string text = sanitize_utf8(bytes);
   std::string out;

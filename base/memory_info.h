@@ -8,8 +8,8 @@
 namespace tern {
 
 struct MemoryInfo {
-  /// Of a control group (version 1 or 2): what it allows, and what it leaves. Cached file pages
-  /// count as left, as the kernel drops them first.
+  /// What a control group (version 1 or 2) allows, and what it leaves. Cached file pages count as
+  /// left, as the kernel drops them first.
   struct Group {
     uint64_t limit_bytes = 0;
     uint64_t available_bytes = 0;

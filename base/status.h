@@ -54,7 +54,7 @@ class [[nodiscard]] Status {
   const std::string& message() const { return message_; }
   const FailureDetail* detail() const { return detail_.get(); }  ///< or null
 
-  /// The same failure seen from one level up: "`context`: message". Ok stays ok.
+  /// Returns this failure as it is seen from one level up: "`context`: message". Ok stays ok.
   Status with_context(std::string_view context) const {
     Status out = *this;
     if (!ok()) out.message_ = std::string(context) + ": " + message_;

@@ -19,7 +19,7 @@ struct MatView {
   T* row(int64_t r) const { return data + r * stride; }
 };
 
-/// The same memory, read-only.
+/// Returns a read-only view of the same memory.
 template <class T>
 MatView<const T> read_only(MatView<T> m) {
   return {m.data, m.rows, m.cols, m.stride};

@@ -19,7 +19,7 @@ inline double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-/// Of several passes: operations or bytes a second.
+/// What several passes reached, in operations or bytes a second.
 struct Rate {
   double best = 0;
   double median = 0;
@@ -37,7 +37,7 @@ Rate measure_rate(int passes, const Work& work) {
   return {*std::max_element(rates.begin(), rates.end()), median(rates)};
 }
 
-/// Of one call, in seconds.
+/// How long one call takes, in seconds.
 struct CallTime {
   double best = 0;
   double median = 0;

@@ -24,7 +24,7 @@ struct Options {
   std::optional<uint32_t> n, logprobs, prompt_logprobs, truncate_prompt_tokens;
 };
 
-struct Answer {
+struct ReceivedAnswer {
   std::string text;
   std::vector<uint32_t> token_ids;
   json logprobs = json::array();
@@ -34,7 +34,7 @@ struct Answer {
 struct Received {
   v1::Accepted accepted;
   json prompt_logprobs = json::array();
-  std::vector<Answer> answers;
+  std::vector<ReceivedAnswer> answers;
 };
 
 v1::GenerateRequest to_request(const Options& options, const std::string& prompt) {
@@ -80,7 +80,7 @@ void append(const google::protobuf::RepeatedPtrField<v1::Logprobs>& from, json* 
   }
 }
 
-json to_document(const Options& options, const Answer& answer) {
+json to_document(const Options& options, const ReceivedAnswer& answer) {
   json document = {{"text", answer.text},
                    {"token_ids", answer.token_ids},
                    {"finish_reason", finish_reason(answer.finished.reason())}};
@@ -96,7 +96,7 @@ json to_document(const Options& options, const Received& received) {
   const v1::Finished& first = received.answers.front().finished;
   uint64_t completion_tokens = 0;
   double e2e_us = 0;
-  for (const Answer& answer : received.answers) {
+  for (const ReceivedAnswer& answer : received.answers) {
     completion_tokens += answer.finished.usage().completion_tokens();
     e2e_us = std::max(e2e_us, double(answer.finished.timings().e2e_us()));
   }
@@ -111,7 +111,7 @@ json to_document(const Options& options, const Received& received) {
                         {"e2e_ms", e2e_us / 1e3}};
   if (options.prompt_logprobs) document["prompt_logprobs"] = received.prompt_logprobs;
   if (received.answers.size() == 1) return document;
-  for (const Answer& answer : received.answers)
+  for (const ReceivedAnswer& answer : received.answers)
     document["outputs"].push_back(to_document(options, answer));
   return document;
 }
@@ -124,7 +124,7 @@ void receive(const v1::GenerateEvent& event, Received* received) {
     received->answers.at(event.finished().index()).finished = event.finished();
   if (!event.has_delta()) return;
   const v1::Delta& delta = event.delta();
-  Answer& answer = received->answers.at(delta.index());
+  ReceivedAnswer& answer = received->answers.at(delta.index());
   answer.text += delta.text();
   answer.token_ids.insert(answer.token_ids.end(), delta.token_ids().begin(),
                           delta.token_ids().end());
@@ -135,7 +135,7 @@ void receive(const v1::GenerateResult& result, Received* received) {
   received->accepted = result.accepted();
   append(result.prompt_logprobs(), &received->prompt_logprobs);
   for (const v1::Output& output : result.outputs()) {
-    Answer& answer = received->answers.at(output.index());
+    ReceivedAnswer& answer = received->answers.at(output.index());
     answer.text = output.text();
     answer.token_ids.assign(output.token_ids().begin(), output.token_ids().end());
     append(output.logprobs(), &answer.logprobs);
@@ -143,15 +143,15 @@ void receive(const v1::GenerateResult& result, Received* received) {
   }
 }
 
-void print_answers(const std::vector<Answer>& answers) {
+void print_answers(const std::vector<ReceivedAnswer>& answers) {
   for (size_t i = 0; i < answers.size(); ++i) {
     if (answers.size() > 1) std::cout << "--- " << i << "\n";
     std::cout << answers[i].text << std::endl;
   }
 }
 
-// Of the argument, --prompt-file or stdin, which is no terminal then and whose last line feed is
-// the shell's.
+// Takes the prompt from the argument, --prompt-file or stdin, which is no terminal then and whose
+// last line feed is the shell's.
 Result<std::string> read_prompt(const Options& options) {
   if (!options.prompt_file.empty()) return read_text(options.prompt_file);
   if (options.has_prompt && options.prompt.empty())

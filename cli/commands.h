@@ -51,7 +51,7 @@ inline constexpr const char* kOperation = "Operate a server";
 inline constexpr const char* kFiles = "Work on model files";
 inline constexpr const char* kMeasuring = "Measure";
 
-/// In the order of the help text.
+/// These stand in the order of the help text.
 inline constexpr CommandRow kCommands[] = {
     {add_generate, kRequests},
     {add_chat, kRequests},
@@ -85,7 +85,7 @@ inline void add_server_option(CLI::App& command, std::string& server) {
                      "HOST:PORT or unix:PATH [$TERN_SERVER, else 127.0.0.1:50051]");
 }
 
-/// Of commands that change a server: --server, --admin, --json.
+/// What commands that change a server are told by --server, --admin and --json.
 struct AdminOptions {
   std::string server, admin;
   bool json = false;

@@ -14,7 +14,7 @@ namespace tern {
 /// they would nearly always be there anyway, as they were admitted before all that wait; but a
 /// sequence may be added with an earlier arrival than one that already runs, and must not overtake
 /// it when that one is preempted.
-class ArrivalOrder final : public Policy {
+class ArrivalOrder : public Policy {
  public:
   /// The class of a sequence; reads only what never changes.
   using ClassOf = int (*)(const Sequence& seq);

@@ -20,20 +20,6 @@ Status SchedulerConfig::validate() const {
   TERN_TRY(check_at_least("block_size", block_size, 1));
   TERN_TRY(check_at_least("max_model_len", max_model_len, 1));
   TERN_TRY(check_at_least("max_preemptions", max_preemptions, 0));
-  TERN_TRY(check_at_least("reserved_seqs_system", reserved_seqs_system, 0));
-  TERN_TRY(check_at_least("reserved_seqs_interactive", reserved_seqs_interactive, 0));
-  const int64_t reserved = int64_t{reserved_seqs_system} + reserved_seqs_interactive;
-  if (reserved >= max_num_seqs)
-    return invalid_argument(
-        "reserved_seqs_system + reserved_seqs_interactive: must be below "
-        "max_num_seqs (" +
-        std::to_string(max_num_seqs) + "), or other classes would never run; " + "are " +
-        std::to_string(reserved));
-  if (reserved > 0 && policy.name != "priority")
-    return invalid_argument(
-        "reserved_seqs_system, reserved_seqs_interactive: need policy "
-        "'priority', is '" +
-        policy.name + "'");
   if (max_num_batched_tokens < max_num_seqs) {
     return invalid_argument("max_num_batched_tokens: must be at least max_num_seqs (" +
                             std::to_string(max_num_seqs) +
@@ -42,7 +28,7 @@ Status SchedulerConfig::validate() const {
   }
   if (max_logits_rows != 0)
     TERN_TRY(check_at_least("max_logits_rows", max_logits_rows, max_num_seqs));
-  return make_policy(policy).status();
+  return make_policy(*this).status();
 }
 
 }  // namespace tern

@@ -2,14 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "base/status.h"
 
 namespace tern {
 
+/// Which policy serves (scheduler/policy.h has the table), and what it is told.
 struct PolicyConfig {
-  std::string name = "fcfs";  ///< "fcfs" or "priority"
+  std::string name = "fcfs";
+  /// The values by PolicyKey::name. A key that is not there is at its fallback.
+  std::map<std::string, int32_t, std::less<>> settings;
+
+  bool operator==(const PolicyConfig&) const = default;
 };
 
 struct SchedulerConfig {
@@ -24,13 +30,9 @@ struct SchedulerConfig {
   int32_t block_size = 16;    ///< tokens a KV block
   int32_t max_model_len = 0;  ///< tokens of one sequence, prompt and answer
   bool enable_prefix_caching = true;
-  /// Of one sequence; then it is admitted only with all its blocks reserved.
+  /// How often one sequence may be preempted; then it is admitted only with all its blocks
+  /// reserved.
   int32_t max_preemptions = 3;
-  /// Of max_num_seqs, places that only the class itself and those before it may take: a long bulk
-  /// answer keeps no interactive request waiting. Policy "priority" only; together below
-  /// max_num_seqs.
-  int32_t reserved_seqs_system = 0;
-  int32_t reserved_seqs_interactive = 0;
   PolicyConfig policy;
 
   /// kInvalidArgument, naming key, limit and value.

@@ -1,39 +1,60 @@
 #include "scheduler/policy.h"
 
+#include <algorithm>
 #include <string>
 
 namespace tern {
 
-std::unique_ptr<Policy> make_fcfs(const PolicyConfig& config);
-std::unique_ptr<Policy> make_priority(const PolicyConfig& config);
+Result<std::unique_ptr<Policy>> make_fcfs(const SchedulerConfig& config);
+Result<std::unique_ptr<Policy>> make_priority(const SchedulerConfig& config);
+std::span<const PolicyKey> priority_keys();
 
 namespace {
 
-struct Row {
-  std::string_view name;
-  std::unique_ptr<Policy> (*make)(const PolicyConfig& config);
-};
+template <class Range>
+std::string join(const Range& named) {
+  std::string out;
+  for (const auto& item : named) out += (out.empty() ? "" : ", ") + std::string(item.name);
+  return out;
+}
 
-constexpr Row kPolicies[] = {
-    {"fcfs", make_fcfs},
-    {"priority", make_priority},
-};
+Status check_setting(const PolicyInfo& chosen, const std::string& name, int32_t value) {
+  for (const PolicyInfo& policy : policies()) {
+    const auto key = std::ranges::find(policy.keys, name, &PolicyKey::name);
+    if (key == policy.keys.end()) continue;
+    if (value < key->lowest || value > key->highest)
+      return invalid_argument(name + ": must be in [" + std::to_string(key->lowest) + ", " +
+                              std::to_string(key->highest) + "], is " + std::to_string(value));
+    if (policy.name == chosen.name || value == key->fallback) return {};
+    return invalid_argument(join(policy.keys) + ": need policy '" + std::string(policy.name) +
+                            "', is '" + std::string(chosen.name) + "'");
+  }
+  return invalid_argument("policy: no policy has a key '" + name + "'");
+}
 
 }  // namespace
 
-Result<std::unique_ptr<Policy>> make_policy(const PolicyConfig& config) {
-  std::string known;
-  for (const Row& row : kPolicies) {
-    if (row.name == config.name) return row.make(config);
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  return invalid_argument("policy.name: '" + config.name + "' is not one of " + known);
+int32_t PolicyKey::value(const PolicyConfig& config) const {
+  const auto found = config.settings.find(name);
+  return found == config.settings.end() ? fallback : found->second;
 }
 
-std::vector<std::string_view> policy_names() {
-  std::vector<std::string_view> names;
-  for (const Row& row : kPolicies) names.push_back(row.name);
-  return names;
+std::span<const PolicyInfo> policies() {
+  static const PolicyInfo table[] = {
+      {"fcfs", {}, make_fcfs},
+      {"priority", priority_keys(), make_priority},
+  };
+  return table;
+}
+
+Result<std::unique_ptr<Policy>> make_policy(const SchedulerConfig& config) {
+  const auto chosen = std::ranges::find(policies(), config.policy.name, &PolicyInfo::name);
+  if (chosen == policies().end())
+    return invalid_argument("policy.name: '" + config.policy.name + "' is not one of " +
+                            join(policies()));
+  for (const auto& [name, value] : config.policy.settings)
+    TERN_TRY(check_setting(*chosen, name, value));
+  return chosen->make(config);
 }
 
 }  // namespace tern

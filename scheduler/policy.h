@@ -1,8 +1,10 @@
-// Which waiting sequence starts next, and which running one gives way. A policy owns the waiting
-// queue and keeps it in order; budgets, KV blocks and preemption are Scheduler's, for every policy.
+// Which waiting sequence starts next, whether it may now, and which running one gives way. A policy
+// owns the waiting queue and keeps it in order; budgets, KV blocks and preemption are Scheduler's,
+// for every policy.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +14,9 @@
 
 namespace tern {
 
-/// Keys change only at add() and rescore(), never with the clock: a comparator that reads time
-/// breaks its queue. While a sequence waits, the scheduler changes no field that a key may read.
+/// A sequence's place in the order is fixed at add(), never moved by the clock: a comparator that
+/// reads time breaks its queue. While a sequence waits, the scheduler changes no field that a key
+/// may read.
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -23,12 +26,17 @@ class Policy {
   /// always give the same schedule.
   virtual void add(Sequence& seq, TimePoint now) = 0;
 
-  /// The ranker's score of a waiting sequence has arrived. O(log n). Nothing to do where the order
-  /// reads no score.
-  virtual void rescore(Sequence&) {}
-
   /// The waiting sequence to admit next, or null.
   virtual Sequence* next(TimePoint now) = 0;
+
+  /// Whether `seq`, which next() gave, may take one of the `num_places` (at least 1) that the
+  /// sequences of `running` leave of max_num_seqs. Where it may not, nothing is admitted in this
+  /// step. Asked only while something runs, so that a refusal never stops everything.
+  virtual bool may_admit(const Sequence& seq, std::span<const Sequence* const> running,
+                         int32_t num_places) const {
+    (void)seq, (void)running, (void)num_places;
+    return true;
+  }
 
   /// What next() returned has been admitted: it waits no longer. O(log n).
   virtual void admit(Sequence& seq) = 0;
@@ -37,15 +45,36 @@ class Policy {
   virtual void remove(Sequence& seq) = 0;
 
   /// Whether `a` is to be served before `b`: a strict total order over live sequences in any state.
-  /// Of the running ones, its last is the first victim. Blind to preemptions: having been resumed
-  /// early makes a sequence no better than its neighbours.
+  /// The last of the running ones in this order is the first victim. The order is blind to
+  /// preemptions: having been resumed early makes a sequence no better than its neighbours.
   virtual bool before(const Sequence& a, const Sequence& b) const = 0;
 };
 
-/// kInvalidArgument where no policy has that name; the message lists those that exist.
-Result<std::unique_ptr<Policy>> make_policy(const PolicyConfig& config);
+/// A setting of one policy: a whole number that an operator may set.
+struct PolicyKey {
+  std::string_view name;  ///< in PolicyConfig::settings; no other policy has a key of this name
+  std::string_view doc;   ///< what it means, one sentence
+  int32_t lowest = 0;
+  int32_t highest = 0;
+  int32_t fallback = 0;  ///< what counts where it is not set
 
-/// All names that make_policy() knows.
-std::vector<std::string_view> policy_names();
+  int32_t value(const PolicyConfig& config) const;
+};
+
+/// A row of the table of policies.
+struct PolicyInfo {
+  std::string_view name;
+  std::span<const PolicyKey> keys;
+  /// kInvalidArgument, naming key, limit and value, where the policy cannot work with its settings.
+  Result<std::unique_ptr<Policy>> (*make)(const SchedulerConfig& config);
+};
+
+/// All policies.
+std::span<const PolicyInfo> policies();
+
+/// The policy that `config.policy` names. kInvalidArgument where none has that name (the message
+/// lists those that exist), where a setting is unknown, out of its range or another policy's, and
+/// what PolicyInfo::make says.
+Result<std::unique_ptr<Policy>> make_policy(const SchedulerConfig& config);
 
 }  // namespace tern

@@ -3,8 +3,8 @@
 
 namespace tern {
 
-std::unique_ptr<Policy> make_fcfs(const PolicyConfig&) {
-  return std::make_unique<ArrivalOrder>([](const Sequence&) { return 0; });
+Result<std::unique_ptr<Policy>> make_fcfs(const SchedulerConfig&) {
+  return std::unique_ptr<Policy>(std::make_unique<ArrivalOrder>([](const Sequence&) { return 0; }));
 }
 
 }  // namespace tern

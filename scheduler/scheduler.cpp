@@ -11,7 +11,7 @@ namespace tern {
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(const SchedulerConfig& config) {
   TERN_TRY(config.validate());
-  TERN_ASSIGN(std::unique_ptr<Policy> policy, make_policy(config.policy));
+  TERN_ASSIGN(std::unique_ptr<Policy> policy, make_policy(config));
   return std::unique_ptr<Scheduler>(
       new Scheduler(std::make_unique<Impl>(config, std::move(policy))));
 }
@@ -74,6 +74,7 @@ Scheduler::Impl::Impl(const SchedulerConfig& config, std::unique_ptr<Policy> pol
       policy(std::move(policy)),
       blocks(config.num_blocks) {
   running.reserve(config.max_num_seqs);
+  running_sequences.reserve(config.max_num_seqs);
   plan.sequences.reserve(config.max_num_seqs);
   plan.preempted.reserve(config.max_num_seqs);
 }
@@ -87,8 +88,8 @@ Status Scheduler::Impl::reconfigure(const SchedulerConfig& next) {
   if (fixed(next) != fixed(config))
     return invalid_argument(
         "num_blocks, block_size, max_model_len, max_preemptions: count at start only");
-  if (next.policy.name != config.policy.name) {
-    TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next.policy));
+  if (next.policy != config.policy) {
+    TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next));
     for (auto& [id, entry] : entries) {
       Sequence& seq = *entry.sequence;  // in any order: a policy's keys give the same queue
       if (seq.state == SequenceState::kWaiting && !entry.is_paused) made->add(seq, seq.arrival);

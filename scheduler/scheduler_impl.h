@@ -82,7 +82,7 @@ struct Scheduler::Impl {
   void schedule_drafts();
   void schedule_rows(Entry& entry, int32_t num_rows);
   void admit_waiting(TimePoint now);
-  bool has_place(PriorityClass priority) const;
+  bool has_place(const Sequence& seq);
   bool try_admit(Entry& entry);
   void reserve_memory(Entry& entry);
   void match_prefix(Entry& entry);
@@ -113,6 +113,7 @@ struct Scheduler::Impl {
   std::vector<Entry*> running;                  // in the order they were admitted
   StepPlan plan;                                // not empty: its step is in flight
   std::vector<int32_t> matched;                 // scratch of match_prefix()
+  std::vector<const Sequence*> running_sequences;  // scratch of has_place()
 
   SchedulerStats counters;  // its gauges are filled by stats()
   int64_t num_waiting_tokens = 0;

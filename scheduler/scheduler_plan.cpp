@@ -82,7 +82,7 @@ void Scheduler::Impl::schedule_rows(Entry& entry, int32_t num_rows) {
 void Scheduler::Impl::admit_waiting(TimePoint now) {
   while (budget() > 0 && output_budget() > 0) {
     const Sequence* next = policy->next(now);
-    if (next == nullptr || !has_place(next->priority)) break;
+    if (next == nullptr || !has_place(*next)) break;
     Entry& entry = entries.at(next->id);
     if (!try_admit(entry)) break;  // whoever is next is never overtaken by a smaller one
     running.push_back(&entry);
@@ -91,20 +91,13 @@ void Scheduler::Impl::admit_waiting(TimePoint now) {
   }
 }
 
-// Reserved places are those of max_num_seqs that no running sequence of their classes holds yet.
-bool Scheduler::Impl::has_place(PriorityClass priority) const {
-  const auto num_running_as = [&](PriorityClass p) {
-    return static_cast<int32_t>(std::count_if(running.begin(), running.end(), [p](const Entry* e) {
-      return e->sequence->priority == p;
-    }));
-  };
-  int32_t places = config.max_num_seqs - static_cast<int32_t>(running.size());
-  if (priority > PriorityClass::kSystem && config.reserved_seqs_system > 0)
-    places -= std::max(config.reserved_seqs_system - num_running_as(PriorityClass::kSystem), 0);
-  if (priority > PriorityClass::kInteractive && config.reserved_seqs_interactive > 0)
-    places -=
-        std::max(config.reserved_seqs_interactive - num_running_as(PriorityClass::kInteractive), 0);
-  return places > 0;
+// Whether max_num_seqs has a place left, and the policy gives it to this one.
+bool Scheduler::Impl::has_place(const Sequence& seq) {
+  const int32_t num_places = config.max_num_seqs - static_cast<int32_t>(running.size());
+  if (num_places <= 0 || running.empty()) return num_places > 0;
+  running_sequences.clear();
+  for (const Entry* entry : running) running_sequences.push_back(entry->sequence.get());
+  return policy->may_admit(seq, running_sequences, num_places);
 }
 
 // Admits where blocks for all known tokens are there (for all possible ones after too many

@@ -16,12 +16,6 @@
 namespace tern {
 namespace {
 
-const ConfigKey* find_key(const std::string& path) {
-  const auto keys = config_keys();
-  const auto found = std::ranges::find(keys, path, &ConfigKey::path);
-  return found == keys.end() ? nullptr : &*found;
-}
-
 bool is_section(const std::string& path) {
   return std::ranges::any_of(config_keys(),
                              [&](const ConfigKey& k) { return k.path.starts_with(path + "."); });
@@ -81,9 +75,10 @@ class Reader {
 
   void read_entry(const YAML::Node& name, const YAML::Node& value, const std::string& prefix) {
     const std::string path = prefix.empty() ? name.Scalar() : prefix + "." + name.Scalar();
-    if (!seen_.insert(path).second) return note(name, path, invalid_argument("duplicate key"));
-    if (const ConfigKey* key = find_key(path))
-      return note(name, path, read_value(value, *key, config_));
+    const ConfigKey* key = find_config_key(path);  // also by a path of earlier versions
+    if (!seen_.insert(key ? std::string(key->path) : path).second)
+      return note(name, path, invalid_argument("duplicate key"));
+    if (key) return note(name, path, read_value(value, *key, config_));
     if (!is_section(path)) return note(name, path, unknown_key(path));
     if (value.IsMap()) return read(value, path);
     if (!value.IsNull()) note(name, path, invalid_argument("must be a map of keys"));
@@ -140,7 +135,7 @@ Status set_config(const std::string& assignment, Config& config) {
   const std::string path = assignment.substr(0, equals);
   const std::string text = assignment.substr(equals + 1);
   const std::string where = "--set " + path;
-  const ConfigKey* key = find_key(path);
+  const ConfigKey* key = find_config_key(path);
   if (!key) return unknown_key(path).with_context(where);
   const ConfigSlot slot = key->slot(config);
   if (std::holds_alternative<std::string*>(slot))  // as it is: no YAML in a shell's argument

@@ -26,7 +26,7 @@ struct Config {
 /// wrong type, value out of range) is kInvalidArgument: "FILE:LINE: key.path: why", a line each.
 Status load_config(const std::string& path, Config& config);
 
-/// The same of YAML text; `source` names it in errors.
+/// Reads YAML text; `source` names it in errors.
 Status parse_config(std::string_view text, const std::string& source, Config& config);
 
 /// One "key.path=value", the value as in YAML.

@@ -3,20 +3,40 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <limits>
+
+#include "engine/decode/param_ranges.h"
+#include "scheduler/policy.h"
 
 namespace tern {
 namespace {
+
+using namespace param_range;
 
 constexpr double kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr double kTiB = 1024.0 * 1024 * 1024 * 1024;
 constexpr double kDay = 86400;
 
 // The field of Config behind a key that counts at start only, and behind one that a reload changes.
-#define SLOT(member) [](Config& config) -> ConfigSlot { return &config.member; }, false
-#define LIVE(member) [](Config& config) -> ConfigSlot { return &config.member; }, true
+#define SLOT(member) \
+  [](Config& config, const ConfigKey&) -> ConfigSlot { return &config.member; }, false
+#define LIVE(member) \
+  [](Config& config, const ConfigKey&) -> ConfigSlot { return &config.member; }, true
 
-constexpr ConfigKey kKeys[] = {
+// The choices of scheduler.policy.
+std::string_view policy_choices() {
+  static const std::string choices = [] {
+    std::string out;
+    for (const PolicyInfo& policy : policies())
+      out.append(out.empty() ? "" : "|").append(policy.name);
+    return out;
+  }();
+  return choices;
+}
+
+// All keys but those of the section "policy".
+const ConfigKey kKeys[] = {
     {"model.path", SLOT(engine.model_dir),
      "Model directory or GGUF file, or the name of a bundled model."},
     {"model.name", SLOT(engine.served_name),
@@ -33,20 +53,23 @@ constexpr ConfigKey kKeys[] = {
     {"sampling.temperature", SLOT(engine.sampling.temperature),
      "What counts where a request does not say it; auto: as the model's generation_config.json or, "
      "where it has none, its publisher proposes. 0: the most probable token.",
-     0, 2},
-    {"sampling.top_p", SLOT(engine.sampling.top_p), "Mass of the tokens that are drawn from.", 0,
-     1},
-    {"sampling.top_k", SLOT(engine.sampling.top_k), "Their number; 0: all.", 0, kMaxInt32},
+     kTemperature.lowest, kTemperature.highest},
+    {"sampling.top_p", SLOT(engine.sampling.top_p), "Mass of the tokens that are drawn from.",
+     kTopP.lowest, kTopP.highest},
+    {"sampling.top_k", SLOT(engine.sampling.top_k), "Their number; 0: all.", kTopK.lowest,
+     kTopK.highest},
     {"sampling.min_p", SLOT(engine.sampling.min_p), "Their least share of the most probable one's.",
-     0, 1},
+     kMinP.lowest, kMinP.highest},
     {"sampling.repetition_penalty", SLOT(engine.sampling.repetition_penalty),
-     "Of tokens of prompt and answer; 1: none.", 0.01, 10},
+     "Of tokens of prompt and answer; 1: none.", kLeastDefaultRepetitionPenalty,
+     kRepetitionPenalty.highest},
     {"sampling.presence_penalty", SLOT(engine.sampling.presence_penalty),
-     "Of tokens of the answer, once; 0: none.", -2, 2},
+     "Of tokens of the answer, once; 0: none.", kPresencePenalty.lowest, kPresencePenalty.highest},
     {"sampling.frequency_penalty", SLOT(engine.sampling.frequency_penalty),
-     "Of tokens of the answer, each time; 0: none.", -2, 2},
+     "Of tokens of the answer, each time; 0: none.", kFrequencyPenalty.lowest,
+     kFrequencyPenalty.highest},
     {"sampling.max_tokens", SLOT(engine.sampling.max_tokens),
-     "Of an answer; auto: what the context leaves.", 1, kMaxInt32},
+     "Of an answer; auto: what the context leaves.", 1, kMaxTokens.highest},
 
     {"engine.device", SLOT(engine.device),
      "What computes the model: cpu, or the device of a plug-in (cuda, cuda:1)."},
@@ -69,7 +92,7 @@ constexpr ConfigKey kKeys[] = {
      "And for each of its sequences.", 0, 60},
 
     {"scheduler.policy", LIVE(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
-     "fcfs|priority"},
+     policy_choices()},
     {"scheduler.max_num_seqs", LIVE(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
      65536},
     {"scheduler.max_num_batched_tokens", LIVE(engine.scheduler.max_num_batched_tokens),
@@ -80,10 +103,6 @@ constexpr ConfigKey kKeys[] = {
     {"scheduler.max_preemptions", SLOT(engine.scheduler.max_preemptions),
      "Preemptions of one sequence; then it is admitted only with all its blocks reserved.", 0,
      1000},
-    {"scheduler.reserved_seqs_system", LIVE(engine.scheduler.reserved_seqs_system),
-     "Of max_num_seqs, for the class system alone; policy priority only.", 0, 65535},
-    {"scheduler.reserved_seqs_interactive", LIVE(engine.scheduler.reserved_seqs_interactive),
-     "Of max_num_seqs, for the classes system and interactive; policy priority only.", 0, 65535},
 
     {"server.listen", SLOT(server.listen), "Addresses: HOST:PORT, [IPV6]:PORT or unix:PATH.", 1},
     {"server.max_receive_bytes", SLOT(server.max_receive_bytes), "One request message.", 1024,
@@ -168,6 +187,36 @@ constexpr ConfigKey kKeys[] = {
 
 #undef SLOT
 #undef LIVE
+
+constexpr std::string_view kPolicySection = "policy.";
+
+// Where PolicyConfig keeps the setting behind a key of the section "policy".
+ConfigSlot policy_slot(Config& config, const ConfigKey& key) {
+  const std::string name(key.path.substr(kPolicySection.size()));
+  return &config.engine.scheduler.policy.settings.try_emplace(name, key.fallback).first->second;
+}
+
+void add_policy_keys(std::vector<ConfigKey>* out) {
+  static std::deque<std::string> paths;  // which the keys point to
+  for (const PolicyInfo& policy : policies())
+    for (const PolicyKey& key : policy.keys)
+      out->push_back({.path = paths.emplace_back(kPolicySection).append(key.name),
+                      .find = policy_slot,
+                      .reloadable = true,
+                      .doc = key.doc,
+                      .min = double(key.lowest),
+                      .max = double(key.highest),
+                      .fallback = key.fallback});
+}
+
+// The paths that keys had in earlier versions.
+struct FormerPath {
+  std::string_view former, path;
+};
+constexpr FormerPath kFormerPaths[] = {
+    {"scheduler.reserved_seqs_system", "policy.reserved_seqs_system"},
+    {"scheduler.reserved_seqs_interactive", "policy.reserved_seqs_interactive"},
+};
 
 struct Unit {
   std::string_view name;
@@ -331,7 +380,25 @@ std::string print_list(const std::vector<std::string>& list) {
 }  // namespace
 
 std::span<const ConfigKey> config_keys() {
-  return kKeys;
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all;
+    for (const ConfigKey& key : kKeys) {
+      const bool ends_scheduler = !all.empty() && all.back().path.starts_with("scheduler.") &&
+                                  !key.path.starts_with("scheduler.");
+      if (ends_scheduler) add_policy_keys(&all);
+      all.push_back(key);
+    }
+    return all;
+  }();
+  return keys;
+}
+
+const ConfigKey* find_config_key(std::string_view path) {
+  const auto former = std::ranges::find(kFormerPaths, path, &FormerPath::former);
+  if (former != std::end(kFormerPaths)) path = former->path;
+  const auto keys = config_keys();
+  const auto found = std::ranges::find(keys, path, &ConfigKey::path);
+  return found == keys.end() ? nullptr : &*found;
 }
 
 Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slot) {
@@ -361,7 +428,8 @@ std::string print_value(ConfigSlot slot) {
           [](bool* v) { return std::string(*v ? "true" : "false"); },
           [](int32_t* v) { return std::to_string(*v); },
           [](int64_t* v) { return std::to_string(*v); }, [](uint64_t* v) { return print_size(*v); },
-          [](Seconds* v) { return print_duration(*v); }, [](std::string* v) { return in_quotes(*v); },
+          [](Seconds* v) { return print_duration(*v); },
+          [](std::string* v) { return in_quotes(*v); },
           [](std::vector<std::string>* v) { return print_list(*v); },
           [](std::optional<float>* v) { return *v ? number(**v) : std::string(kAuto); },
           [](std::optional<int32_t>* v) { return *v ? std::to_string(**v) : std::string(kAuto); }},

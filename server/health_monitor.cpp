@@ -24,7 +24,7 @@ Seconds HealthMonitor::allowed(Seconds limit, const EngineStats& stats) {
 
 HealthMonitor::~HealthMonitor() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     stopping_changed_.notify_all();
   }
@@ -32,13 +32,13 @@ HealthMonitor::~HealthMonitor() {
 }
 
 void HealthMonitor::watch(const Engine& engine) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   update_locked();
   thread_ = std::thread([this, &engine] { run(engine); });
 }
 
 void HealthMonitor::update() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   update_locked();
 }
 
@@ -47,8 +47,14 @@ void HealthMonitor::update_locked() {
 }
 
 void HealthMonitor::run(const Engine& engine) {
-  std::unique_lock lock(mutex_);
-  while (!stopping_changed_.wait_for(lock, kInterval, [this] { return stopping_; })) look(engine);
+  MutexLock lock(mutex_);
+  while (true) {
+    const TimePoint next = std::chrono::steady_clock::now() + to_duration(kInterval);
+    while (!stopping_ && stopping_changed_.wait_until(lock, next)) {
+    }
+    if (stopping_) return;
+    look(engine);
+  }
 }
 
 void HealthMonitor::look(const Engine& engine) {

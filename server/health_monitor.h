@@ -2,12 +2,11 @@
 // is.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "server/api/serving_state.h"
 
 namespace tern {
@@ -41,15 +40,15 @@ class HealthMonitor {
 
  private:
   void run(const Engine& engine);
-  void look(const Engine& engine);
-  void update_locked();
+  void look(const Engine& engine) TERN_REQUIRES(mutex_);
+  void update_locked() TERN_REQUIRES(mutex_);
 
   const HealthOptions options_;
   ServingState& state_;
   const SetServing set_serving_;
-  std::mutex mutex_;
-  std::condition_variable stopping_changed_;
-  bool stopping_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar stopping_changed_;
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

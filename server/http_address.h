@@ -1,4 +1,4 @@
-// Where HTTP is served.
+// Decides where HTTP is served.
 #pragma once
 
 #include <string>

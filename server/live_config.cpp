@@ -6,12 +6,12 @@
 namespace tern {
 
 Config LiveConfig::get() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return config_;
 }
 
 Result<std::vector<ConfigChange>> LiveConfig::reload(const Apply& apply) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   TERN_ASSIGN(Config read, read_());
   Config next = config_;
   std::vector<ConfigChange> changes;

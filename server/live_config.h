@@ -2,9 +2,9 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <vector>
 
+#include "base/mutex.h"
 #include "server/api/admin.h"
 #include "server/config.h"
 
@@ -27,8 +27,8 @@ class LiveConfig {
   Result<std::vector<ConfigChange>> reload(const Apply& apply);
 
  private:
-  mutable std::mutex mutex_;  // held while applying: reloads come one by one
-  Config config_;             // guarded by mutex_
+  mutable Mutex mutex_;  // held while applying: reloads come one by one
+  Config config_ TERN_GUARDED_BY(mutex_);
   const Read read_;
 };
 

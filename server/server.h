@@ -45,7 +45,7 @@ class Server {
   /// Shuts down at once.
   ~Server();
 
-  /// Of gRPC, as bound: the port in place of 0.
+  /// The addresses of gRPC as bound, with the port in place of 0.
   const std::vector<std::string>& addresses() const;
   const std::vector<std::string>& admin_addresses() const;
 

@@ -29,7 +29,7 @@ Signals::~Signals() {
 }
 
 void Signals::request_drain(std::optional<Seconds> timeout) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(drain_requested_, true)) return;
   if (seen_.stops > 0) return;  // drains already
   ++seen_.stops;
@@ -40,7 +40,7 @@ void Signals::request_drain(std::optional<Seconds> timeout) {
 void Signals::receive() {
   const sigset_t set = handled_signals();
   for (int signal = 0; sigwait(&set, &signal) == 0 && !closing_;) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++(signal == SIGHUP ? seen_.reloads : seen_.stops);
     changed_.notify_all();
   }

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace tern {
 
@@ -26,7 +25,7 @@ class Signals {
     std::optional<Seconds> drain_timeout;  ///< of request_drain(), where it named one
   };
 
-  /// As the first stop signal; later ones count no more. Any thread.
+  /// Has the effect of the first stop signal; later ones count no more. Any thread.
   void request_drain(std::optional<Seconds> timeout);
 
   /// Waits until `enough(seen)`, at most `timeout`; looks again a few times a second, so that other
@@ -34,9 +33,9 @@ class Signals {
   template <class Enough>
   Seen wait(Seconds timeout, Enough&& enough) {
     const auto deadline = std::chrono::steady_clock::now() + to_duration(timeout);
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!enough(seen_) && std::chrono::steady_clock::now() < deadline)
-      changed_.wait_for(lock, kTick);
+      changed_.wait_until(lock, std::chrono::steady_clock::now() + kTick);
     return seen_;
   }
 
@@ -45,10 +44,10 @@ class Signals {
 
   void receive();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Seen seen_;                     // guarded by mutex_
-  bool drain_requested_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  Seen seen_ TERN_GUARDED_BY(mutex_);
+  bool drain_requested_ TERN_GUARDED_BY(mutex_) = false;
   std::atomic<bool> closing_{false};
   std::thread thread_;
 };

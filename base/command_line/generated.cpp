@@ -66,7 +66,7 @@ std::string escape(const std::string& text, std::string_view special) {
   return out;
 }
 
-// For single quotes.
+// Escapes a text that stands in single quotes.
 std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);

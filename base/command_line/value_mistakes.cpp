@@ -62,7 +62,8 @@ const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   return nullptr;
 }
 
-// Of "Could not convert: --n = five".
+// Says what is wrong with a value that has not the type of its option: CLI11 says "Could not
+// convert: --n = five".
 std::string explain_conversion(const CLI::Option& option) {
   const std::string name = option.get_name();
   const std::vector<std::string>& values = option.results();
@@ -79,7 +80,8 @@ std::string explain_conversion(const CLI::Option& option) {
   return name + " cannot be as large as " + listed(values, "or");
 }
 
-// Of what a check said of a value: "hihg not in {…}", "Value 0 not in range 1 to 128".
+// Says what is wrong with a value that a check refused; `said` is what CLI11 made of it: "hihg not
+// in {…}", "Value 0 not in range 1 to 128".
 std::string explain_check(const CLI::Option& option, const std::string& said) {
   const std::string name = option.get_name();
   if (const auto choices = option_choices(option); !choices.empty()) {

@@ -44,7 +44,7 @@ void EventLoop::stop() {
 
 void EventLoop::post(std::function<void()> task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
     if (tasks_.size() > 1) return;  // the loop is already called
   }
@@ -84,7 +84,7 @@ void EventLoop::run_tasks() {
   (void)!read(wake_.get(), &count, sizeof count);
   std::vector<std::function<void()>> tasks;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks.swap(tasks_);
   }
   for (const std::function<void()>& task : tasks) task();

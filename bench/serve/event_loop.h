@@ -2,10 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "bench/serve/socket.h"
 
 namespace tern::bench {
@@ -46,8 +46,8 @@ class EventLoop {
   Fd epoll_, wake_;
   std::function<void()> on_batch_end_;
   std::thread thread_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> tasks_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::function<void()>> tasks_ TERN_GUARDED_BY(mutex_);
   bool stopping_ = false;                     // the loop's thread
 };
 

@@ -40,7 +40,7 @@ struct GrpcStatus {
 /// "%20" is a space; what is no escape stays.
 std::string percent_decode(std::string_view text);
 
-/// With or without padding; stops at what is no base64.
+/// Decodes base64 with or without padding; it stops at what is none.
 std::string base64_decode(std::string_view text);
 
 }  // namespace tern::bench

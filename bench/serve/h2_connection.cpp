@@ -212,7 +212,7 @@ void H2Connection::flush() {
     out_ += view(data, size_t(size));
   }
   if (!out_.empty()) write_out();
-  // After GOAWAY and the last stream, or a protocol error.
+  // The connection ends after GOAWAY and the last stream, or a protocol error.
   if (session_ != nullptr && !nghttp2_session_want_read(session_) &&
       !nghttp2_session_want_write(session_))
     lose("the server ended the connection");

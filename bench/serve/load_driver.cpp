@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <queue>
+
+#include "base/mutex.h"
 
 namespace tern::bench {
 namespace {
@@ -62,7 +62,7 @@ class Driver {
     }
     tick(std::numeric_limits<double>::infinity());
     prctl(PR_SET_TIMERSLACK, 0UL);           // the default again
-    { const std::lock_guard lock(mutex_); }  // the last end may still hold it
+    { const MutexLock lock(mutex_); }        // the last end may still hold it
     return take_result();
   }
 
@@ -78,7 +78,7 @@ class Driver {
                     : outcome == Outcome::kFailed  ? num_failed_
                                                    : num_cancelled_;
     counter.fetch_add(1, std::memory_order_relaxed);
-    const std::lock_guard lock(mutex_);  // the driver may be gone as soon as this is let go
+    const MutexLock lock(mutex_);  // the driver may be gone as soon as this is let go
     // Nobody is woken by an end that changes nothing for the driver.
     if (--num_live_ <= wake_at_) wake_.notify_one();
   }
@@ -90,7 +90,7 @@ class Driver {
 
   double due() const { return plan_.arrivals.empty() ? 0 : plan_.arrivals[num_sent_]; }
 
-  // Before it is due: making a long prompt takes time.
+  // A request is made before it is due, as making a long prompt takes time.
   void prepare_next() {
     next_.reset();
     if (num_sent_ < num_planned_) next_ = plan_.request(num_sent_);
@@ -144,15 +144,14 @@ class Driver {
   }
 
   void wait() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     // What would change something: room for a request that is due, or the last end.
     const bool is_blocked = next_ && due() <= seconds() && !has_room();
     wake_at_ = is_blocked ? plan_.max_concurrency - 1 : next_ ? kNever : 0;
-    const auto is_woken = [&] { return num_live_ <= wake_at_; };
     double until = next_tick_;
     if (next_ && !is_blocked) until = std::min(until, due());
     if (!cancels_.empty()) until = std::min(until, cancels_.top().first);
-    if (!is_woken())  // a spurious return does no harm: the caller looks again
+    if (num_live_ > wake_at_)  // a spurious return does no harm: the caller looks again
       wake_.wait_until(lock, start_ + to_duration(Seconds(until)));
     wake_at_ = kNever;
   }
@@ -184,10 +183,10 @@ class Driver {
   std::priority_queue<Cancel, std::vector<Cancel>, std::greater<>> cancels_;
 
   std::atomic<uint64_t> num_completed_ = 0, num_failed_ = 0, num_cancelled_ = 0, num_tokens_ = 0;
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  Mutex mutex_;
+  CondVar wake_;
   std::atomic<int32_t> num_live_ = 0;  // goes down under mutex_
-  int32_t wake_at_ = kNever;           // guarded by mutex_
+  int32_t wake_at_ TERN_GUARDED_BY(mutex_) = kNever;
 };
 
 void LiveRequest::on_tokens(TimePoint at, int32_t num_tokens) {

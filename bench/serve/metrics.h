@@ -14,7 +14,8 @@ namespace tern::bench {
 /// none. `percent` in [0, 100].
 double percentile(const std::vector<double>& sorted, double percent);
 
-/// Of one latency; 0 where there were none. `std` is the population's.
+/// How the values of one latency are distributed; all are 0 where there were none. `std` is the
+/// population's.
 struct Distribution {
   uint64_t count = 0;
   double mean = 0, median = 0, std = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, max = 0;

@@ -50,13 +50,13 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-/// Of a socket whose connecting has ended: 0 or an errno.
+/// Says how connecting `fd`, which has ended, went: 0 or an errno.
 int connect_error(int fd);
 
-/// As recv(). `at` is when the kernel had the last of these bytes: how long this thread took to
-/// wake up and come here is the client's time, not the server's. Where the kernel does not tell
-/// (Unix sockets, and the first moments after the first connection) and where nothing was read, the
-/// time now.
+/// Reads as recv() does. `at` is when the kernel had the last of these bytes: how long this thread
+/// took to wake up and come here is the client's time, not the server's. Where the kernel does not
+/// tell (Unix sockets, and the first moments after the first connection) and where nothing was
+/// read, the time now.
 ssize_t receive(int fd, std::span<char> buffer, TimePoint* at);
 
 /// "cannot reach http://HOST:PORT (`why`)"

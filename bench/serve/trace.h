@@ -26,7 +26,7 @@ struct TraceRow {
 /// sorted by time; those that ask for no token at all get one. kInvalidArgument: "FILE:LINE: why".
 Result<std::vector<TraceRow>> read_trace(const std::string& path);
 
-/// The same of the file's text.
+/// Reads the text of such a file; `source` names it in errors.
 Result<std::vector<TraceRow>> parse_trace(std::string_view text, const std::string& source);
 
 }  // namespace tern::bench

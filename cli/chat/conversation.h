@@ -36,7 +36,7 @@ class Conversation {
 
   /// [{"role": …, "content": …}, …], as `tern template` reads it.
   nlohmann::json to_json() const;
-  /// For people: each message below its role.
+  /// Writes the conversation for people: each message stands below its role.
   std::string to_text() const;
 
  private:

@@ -53,7 +53,7 @@ Status write_to(const std::string& path, int flags, const std::string& text) {
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, kPrivateFile);
   if (fd < 0) return failure();
   struct stat info;
-  // Of a file that was there before; a device or a pipe stays as it is.
+  // A file that was there before may be readable for others; a device or a pipe stays as it is.
   if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) (void)fchmod(fd, kPrivateFile);
   const ssize_t written = write(fd, text.data(), text.size());
   const Status status = written == static_cast<ssize_t>(text.size()) ? Status() : failure();

@@ -260,7 +260,7 @@ struct LineEditor::Impl {
 LineEditor::LineEditor(const std::vector<std::string>& history, std::vector<std::string> words)
     : impl_(std::make_unique<Impl>()) {
   use_utf8_locale();
-  // For threads to come; read() lets this one be stopped again.
+  // This counts for threads to come; read() lets this one be stopped again.
   const sigset_t blocked = signal_set({SIGWINCH, SIGCONT, SIGTSTP});
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   struct sigaction action {};

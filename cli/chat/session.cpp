@@ -253,9 +253,9 @@ CallStatus ChatSession::send() {
   }
 }
 
-// Until it serves again; false after kServerPatience without a server, and on Ctrl-C. One that
-// loads its model may take as long as it wants. Where it is there at once, as after a restart that
-// nobody noticed, nothing is said.
+// Waits until the server serves again; false after kServerPatience without a server, and on Ctrl-C.
+// One that loads its model may take as long as it wants. Where it is there at once, as after a
+// restart that nobody noticed, nothing is said.
 bool ChatSession::wait_for_server() {
   const auto now = [] { return std::chrono::steady_clock::now(); };
   auto patience_ends = now() + kServerPatience;

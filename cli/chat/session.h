@@ -31,7 +31,8 @@ class ChatSession {
   /// Says who is there and how to get help.
   void greet() const;
 
-  /// Until the end of the messages or a failure that a script must not talk past. The exit code.
+  /// Talks until the end of the messages or a failure that a script must not talk past. Returns the
+  /// exit code.
   int converse(MessageReader& messages);
 
   /// "/help", …, for completion.

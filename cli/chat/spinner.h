@@ -8,8 +8,8 @@
 
 namespace tern {
 
-/// From construction to stop() one line on stderr that moves and counts seconds, where that is a
-/// terminal which can take lines back; nothing elsewhere. A wait too short to be noticed shows
+/// Shows, from construction to stop(), one line on stderr that moves and counts seconds, where that
+/// is a terminal which can take lines back; nothing elsewhere. A wait too short to be noticed shows
 /// nothing.
 class Spinner {
  public:

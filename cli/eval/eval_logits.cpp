@@ -110,7 +110,8 @@ Status compare_greedy(const std::vector<GoldenPrompt>& prompts, Engine& engine,
     r.sampling.max_tokens = static_cast<int32_t>(p.greedy.size());
     r.sampling.ignore_eos = true;
   }
-  TERN_ASSIGN(const std::vector<Answer> answers, generate_all(engine, std::move(requests), {}));
+  TERN_ASSIGN(const std::vector<GeneratedAnswer> answers,
+              generate_all(engine, std::move(requests), {}));
   for (size_t i = 0; i < prompts.size(); ++i)
     for (size_t k = 0; k < prompts[i].greedy.size(); ++k, ++result.greedy_total)
       result.greedy_equal +=

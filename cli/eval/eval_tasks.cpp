@@ -92,7 +92,7 @@ Result<json> eval_tasks(const EvalTasksOptions& options, const EvalProgress& pro
     TERN_ASSIGN(Request request, to_request(*engine, item, options.max_tokens));
     requests.push_back(std::move(request));
   }
-  TERN_ASSIGN(const std::vector<Answer> answers,
+  TERN_ASSIGN(const std::vector<GeneratedAnswer> answers,
               generate_all(*engine, std::move(requests),
                            [&](size_t done) { progress(double(done) / double(items.size())); }));
 

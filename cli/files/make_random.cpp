@@ -11,9 +11,9 @@
 #include "base/math.h"
 #include "base/rng.h"
 #include "base/thread_pool.h"
-#include "cli/support/output.h"
-#include "cli/files/safetensors_writer.h"
 #include "cli/files/tensor_recorder.h"
+#include "cli/support/output.h"
+#include "engine/io/safetensors_writer.h"
 
 namespace tern {
 namespace {

@@ -7,9 +7,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "cli/support/diagnose.h"
 #include "cli/support/exit_code.h"
 #include "cli/support/output.h"
@@ -51,24 +51,25 @@ class Interrupts {
 
   /// A call begins or (null) ends: what an interrupt cancels.
   void set_call(grpc::ClientContext* call) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     call_ = call;
     if (call_ && interrupted_) call_->TryCancel();
   }
 
-  /// Before a call: where interrupts end calls alone, those that came before are forgotten.
+  /// A call is about to begin: where interrupts end calls alone, those that came before are
+  /// forgotten.
   void begin() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_busy_ = true;
     if (handlers_) interrupted_ = false;
   }
   void end() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_busy_ = false;
   }
 
   bool interrupted() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return interrupted_;
   }
 
@@ -79,7 +80,7 @@ class Interrupts {
     while (!stop.stop_requested()) {
       const int signal = sigtimedwait(&set, nullptr, &tick);
       if (signal < 0) continue;
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       const bool again = std::exchange(interrupted_, true);
       if (handlers_ ? signal == SIGTERM : again) end_process();
       if (call_) call_->TryCancel();
@@ -93,10 +94,10 @@ class Interrupts {
   }
 
   const std::optional<InterruptHandlers> handlers_;
-  mutable std::mutex mutex_;
-  bool is_busy_ = false;                 // guarded by mutex_
-  grpc::ClientContext* call_ = nullptr;  // guarded by mutex_
-  bool interrupted_ = false;             // guarded by mutex_
+  mutable Mutex mutex_;
+  bool is_busy_ TERN_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* call_ TERN_GUARDED_BY(mutex_) = nullptr;
+  bool interrupted_ TERN_GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 
@@ -132,8 +133,8 @@ struct Client::Impl {
     admin = v1::Admin::NewStub(channel);
   }
 
-  // Until the channel is connected or has failed once: gRPC itself would try for long. What went
-  // wrong, or nothing.
+  // Waits until the channel is connected or has failed once, as gRPC itself would try for long.
+  // Returns what went wrong, or nothing.
   std::string connect() {
     if (std::string mistake = find_address_mistake(address); !mistake.empty()) return mistake;
     if (has_failed(channel->GetState(false))) open_channel();
@@ -172,7 +173,7 @@ struct Client::Impl {
     return end;
   }
 
-  // The same for a question that is answered at once.
+  // Runs a call whose answer comes at once, with a deadline.
   template <class Call>
   CallStatus ask(Call&& call) {
     grpc::ClientContext context;
@@ -189,7 +190,7 @@ struct Client::Impl {
     const std::string said = " (" + status.error_message() + ")";
     if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
       out.status = Status(Code::kDeadlineExceeded, "the deadline passed before the answer ended");
-    // Of a connection that had gone unnoticed gRPC says CANCELLED.
+    // gRPC says CANCELLED where it had not noticed that the connection is gone.
     const bool is_lost =
         status.error_code() == grpc::StatusCode::CANCELLED && !interrupts.interrupted();
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE || is_lost) {

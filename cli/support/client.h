@@ -30,7 +30,8 @@ struct CallStatus {
   int exit_code() const;
 };
 
-/// For programs that go on after an interrupt. Both are called by a thread of the client's.
+/// What a program does that goes on after an interrupt. Both are called by a thread of the
+/// client's.
 struct InterruptHandlers {
   std::function<void()> on_idle;     ///< Ctrl-C while no call is in progress
   std::function<void()> before_end;  ///< SIGTERM, which ends the process right after; may be empty
@@ -54,7 +55,7 @@ class Client {
   CallStatus generate(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
                       const std::function<void(const v1::GenerateEvent&)>& on_event);
 
-  /// In one message.
+  /// Generates, with the answer in one message.
   CallStatus generate_unary(const v1::GenerateRequest& request, std::optional<Seconds> deadline,
                             v1::GenerateResult* result);
 
@@ -63,7 +64,7 @@ class Client {
   CallStatus list_models(v1::ListModelsResult* models);
   CallStatus abort(const v1::AbortRequest& request, v1::AbortResult* result);
 
-  // Of a client of the admin address, see find_admin().
+  // These are for a client of the admin address, see find_admin().
   CallStatus drain(const v1::DrainRequest& request,
                    const std::function<void(const v1::DrainProgress&)>& on_progress);
   CallStatus reload(v1::ReloadConfigResult* result);

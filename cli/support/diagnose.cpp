@@ -193,7 +193,7 @@ std::optional<std::string> unix_path(const std::string& address) {
   return path;
 }
 
-// Without gRPC's "dns:" and its slashes.
+// Returns the address without gRPC's "dns:" and its slashes.
 std::string without_scheme(std::string address) {
   for (const std::string_view scheme : {"dns:", "ipv4:", "ipv6:"})
     if (address.starts_with(scheme)) {

@@ -48,7 +48,7 @@ class Table {
  public:
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
 
-  /// As many cells as the header has.
+  /// Adds a row, which has as many cells as the header.
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   void print() const;
 

@@ -1,28 +1,14 @@
 #include "engine/decode/sampling_params.h"
 
 #include <algorithm>
-#include <cmath>
 #include <sstream>
+
+#include "engine/decode/param_ranges.h"
 
 namespace tern {
 namespace {
 
-// The negated form refuses NaN too.
-Status check_range(const char* field, float value, float low, float high,
-                   bool low_is_open = false) {
-  if (value <= high && (low_is_open ? value > low : value >= low)) return {};
-  return invalid_argument(std::string(field) + ": must be in " + (low_is_open ? "(" : "[") +
-                          std::to_string(low) + ", " + std::to_string(high) + "], is " +
-                          std::to_string(value));
-}
-
-Status check_at_least(const char* field, int64_t value, int64_t least, const char* meaning = "") {
-  if (value >= least) return {};
-  return invalid_argument(std::string(field) + ": must be " + std::to_string(least) + meaning +
-                          " or more, is " + std::to_string(value));
-}
-
-Status check_at_most(const char* field, int64_t value, int64_t most) {
+Status check_at_most(std::string_view field, int64_t value, int64_t most) {
   if (value <= most) return {};
   return invalid_argument(std::string(field) + ": at most " + std::to_string(most) + ", is " +
                           std::to_string(value));
@@ -34,10 +20,10 @@ Status check_not_empty(const char* field, const std::vector<std::string>& string
   return bad ? invalid_argument(std::string(field) + ": " + what + " must not be empty") : Status();
 }
 
-Status check_logprobs(const char* field, const std::optional<int32_t>& count) {
-  if (!count) return {};
-  TERN_TRY(check_at_least(field, *count, 0));
-  return check_at_most(field, *count, SamplingParams::kMaxLogprobs);
+Status check_logprobs(const ParamRange& range, const std::optional<int32_t>& count) {
+  if (!count || range.contains(*count)) return {};
+  TERN_TRY(check_at_most(range.name, *count, int64_t(range.highest)));
+  return range.check(*count);
 }
 
 Status check_id(const char* field, int32_t id, int32_t vocab_size) {
@@ -49,28 +35,33 @@ Status check_id(const char* field, int32_t id, int32_t vocab_size) {
 }  // namespace
 
 Status SamplingParams::validate() const {
-  TERN_TRY(check_range("temperature", temperature, 0, 2));
-  TERN_TRY(check_range("top_p", top_p, 0, 1));
-  TERN_TRY(check_range("min_p", min_p, 0, 1));
-  TERN_TRY(check_range("presence_penalty", presence_penalty, -2, 2));
-  TERN_TRY(check_range("frequency_penalty", frequency_penalty, -2, 2));
-  TERN_TRY(check_range("repetition_penalty", repetition_penalty, 0, 10, true));
-  for (const LogitBias& entry : logit_bias)
-    TERN_TRY(check_range("logit_bias", entry.bias, -100, 100));
-  TERN_TRY(check_at_least("top_k", top_k, 0, " (off)"));
-  TERN_TRY(check_at_least("max_tokens", max_tokens, 0, " (what the context leaves)"));
-  TERN_TRY(check_at_least("min_tokens", min_tokens, 0));
-  if (max_tokens > 0) TERN_TRY(check_at_most("min_tokens", min_tokens, max_tokens));
-  TERN_TRY(check_at_least("n", n, 1));
+  using namespace param_range;
+  TERN_TRY(kTemperature.check(temperature));
+  TERN_TRY(kTopP.check(top_p));
+  TERN_TRY(kMinP.check(min_p));
+  TERN_TRY(kPresencePenalty.check(presence_penalty));
+  TERN_TRY(kFrequencyPenalty.check(frequency_penalty));
+  TERN_TRY(kRepetitionPenalty.check(repetition_penalty));
+  for (const LogitBias& entry : logit_bias) TERN_TRY(kLogitBias.check(entry.bias));
+  TERN_TRY(kTopK.check(top_k));
+  TERN_TRY(kMaxTokens.check(max_tokens));
+  TERN_TRY(kMinTokens.check(min_tokens));
+  TERN_TRY(validate_min_tokens());
+  TERN_TRY(kN.check(n));
   if (n > 1 && is_greedy())
     return invalid_argument(
         "n: must be 1 where the temperature is 0, as all answers would be one; is " +
         std::to_string(n));
   TERN_TRY(check_not_empty("stop", stop, "a stop string"));
   TERN_TRY(check_not_empty("bad_words", bad_words, "a bad word"));
-  TERN_TRY(check_logprobs("logprobs", logprobs));
-  TERN_TRY(check_logprobs("prompt_logprobs", prompt_logprobs));
-  return check_at_most("logprob_token_ids", int64_t(logprob_token_ids.size()), kMaxLogprobTokenIds);
+  TERN_TRY(check_logprobs(kLogprobs, logprobs));
+  TERN_TRY(check_logprobs(kPromptLogprobs, prompt_logprobs));
+  return check_at_most(kNumLogprobTokenIds.name, int64_t(logprob_token_ids.size()),
+                       int64_t(kNumLogprobTokenIds.highest));
+}
+
+Status SamplingParams::validate_min_tokens() const {
+  return max_tokens > 0 ? check_at_most("min_tokens", min_tokens, max_tokens) : Status();
 }
 
 Status SamplingParams::validate_ids(int32_t vocab_size) const {

@@ -16,13 +16,11 @@ struct LogitBias {
   float bias = 0;  ///< [-100, 100]
 };
 
-/// Every field has its neutral value: greedy is temperature 0. Applied in the order
+/// What the numbers may be stands in engine/decode/param_ranges.h. Every field begins with its
+/// neutral value: greedy is temperature 0. Applied in the order
 /// allowed_token_ids, bad_words → logit_bias → min_tokens → penalties → temperature → min_p → top_k
 /// → top_p → draw (docs/engine-contract.md).
 struct SamplingParams {
-  static constexpr int32_t kMaxLogprobs = 20;
-  static constexpr int32_t kMaxLogprobTokenIds = 128;
-
   float temperature = 1.0f;  ///< [0, 2]; below 1e-5 = greedy, and the filters are off
   int32_t top_k = 0;         ///< 0 = off, else keep the k most probable
   float top_p = 1.0f;        ///< [0, 1]: the fewest most probable tokens whose mass reaches p, at
@@ -43,11 +41,11 @@ struct SamplingParams {
 
   int32_t max_tokens = 0;  ///< 0 = what the context leaves
   int32_t min_tokens = 0;  ///< until then end tokens are masked and stop strings do not count
-  std::vector<std::string> stop;            ///< the answer is cut where one begins
-  bool include_stop_str_in_output = false;  ///< the text of a token that ends the answer, too
-  std::vector<int32_t> stop_token_ids;      ///< besides the model's end-of-sequence tokens
-  bool ignore_eos = false;                  ///< end-of-sequence tokens go on like any other
-  bool skip_special_tokens = true;          ///< special tokens give no text
+  std::vector<std::string> stop;                 ///< the answer is cut where one begins
+  bool include_stop_str_in_output = false;       ///< the text of a token that ends the answer, too
+  std::vector<int32_t> stop_token_ids;           ///< besides the model's end-of-sequence tokens
+  bool ignore_eos = false;                       ///< end-of-sequence tokens go on like any other
+  bool skip_special_tokens = true;               ///< special tokens give no text
   std::vector<int32_t> shown_special_token_ids;  ///< but these do
 
   std::optional<int32_t> logprobs;         ///< alternatives a token of the answer, [0, 20]
@@ -62,6 +60,10 @@ struct SamplingParams {
 
   /// kInvalidArgument naming field, limit and value. NaN is refused.
   Status validate() const;
+
+  /// The part of validate() that is to be asked again where an unset max_tokens has become a
+  /// number: kInvalidArgument where min_tokens is larger.
+  Status validate_min_tokens() const;
 
   /// kInvalidArgument naming the first id that is not in [0, vocab_size), as "logit_bias: …".
   Status validate_ids(int32_t vocab_size) const;

@@ -9,8 +9,9 @@
 
 namespace tern {
 
-/// As parse_json(), but of names that stand twice in one object the last counts, and Python's NaN,
-/// Infinity and -Infinity are the strings "NaN", … : no number, and no harm where nobody asks.
+/// Parses as parse_json() does, but takes the last of the names that stand twice in one object, and
+/// reads Python's NaN, Infinity and -Infinity as the strings "NaN", …, which are no numbers, and do
+/// no harm where nobody asks for them.
 Result<nlohmann::json> parse_lenient_json(std::string_view text, const std::string& source);
 
 }  // namespace tern

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "engine/decode/param_ranges.h"
 #include "engine/io/checkpoint.h"
 
 namespace tern {
@@ -25,7 +25,9 @@ class Reader {
   }
 
   template <class T>
-  std::optional<T> number(const char* key, T low, T high) const {
+  std::optional<T> number(const ParamRange& range) const {
+    const char* key = range.name.data();
+    const T low = static_cast<T>(range.lowest), high = static_cast<T>(range.highest);
     const json* value = find(key);
     if (!value) return {};
     const double given = value->is_number() ? value->get<double>() : 0;
@@ -94,17 +96,19 @@ std::vector<std::string> read_generation_config(const std::string& path, ModelIn
   // This file's list replaces config.json's, as transformers does.
   std::vector<int32_t> eos = reader.ids("eos_token_id", info.vocab_size);
   if (!eos.empty()) info.eos_token_ids = std::move(eos);
+  using namespace param_range;
   SamplingDefaults& defaults = info.default_sampling;
   if (!reader.boolean("do_sample").value_or(true)) {
     defaults.temperature = 0.0f;
     return warnings;
   }
-  defaults.temperature = reader.number("temperature", 0.0f, 2.0f);
-  defaults.top_k = reader.number("top_k", int32_t{-1}, std::numeric_limits<int32_t>::max());
+  defaults.temperature = reader.number<float>(kTemperature);
+  defaults.top_k = reader.number<int32_t>(kTopK.from(-1));
   if (defaults.top_k == -1) defaults.top_k = 0;  // others write "off" as -1
-  defaults.top_p = reader.number("top_p", 0.0f, 1.0f);
-  defaults.min_p = reader.number("min_p", 0.0f, 1.0f);
-  defaults.repetition_penalty = reader.number("repetition_penalty", 0.01f, 10.0f);
+  defaults.top_p = reader.number<float>(kTopP);
+  defaults.min_p = reader.number<float>(kMinP);
+  defaults.repetition_penalty =
+      reader.number<float>(kRepetitionPenalty.from(kLeastDefaultRepetitionPenalty));
   return warnings;
 }
 

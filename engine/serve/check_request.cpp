@@ -45,7 +45,7 @@ Status check_request(const ModelInfo& info, const Tokenizer* tokenizer, Request&
     max_tokens = static_cast<int32_t>(info.max_model_len - prompt);
   if (prompt + max_tokens > info.max_model_len)
     return too_long(prompt, max_tokens, info.max_model_len);
-  TERN_TRY(request.sampling.validate());  // min_tokens, too, now that max_tokens is known
+  TERN_TRY(request.sampling.validate_min_tokens());  // now that max_tokens is known
   TERN_TRY(request.sampling.validate_ids(info.vocab_size));
   for (size_t i = 0; i < request.prompt_token_ids.size(); ++i) {
     const int32_t id = request.prompt_token_ids[i];

@@ -22,7 +22,7 @@ namespace tern {
 struct QueueLimits {
   int32_t max_queued_requests = 1024;
   int64_t max_queued_tokens = 1 << 20;  ///< prompt tokens of requests that are not admitted yet
-  /// Of max_queued_requests, places that only the class itself and those before it may take.
+  /// How many of max_queued_requests only the class itself and those before it may take.
   int32_t reserved_queue_system = 0;
   int32_t reserved_queue_interactive = 0;
 };

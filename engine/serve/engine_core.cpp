@@ -32,7 +32,6 @@ EngineCore::EngineCore(ModelAssets assets, const QueueLimits& limits, const Cloc
   publish_stats();
 }
 
-// Called with mutex_ held.
 Status EngineCore::register_request(uint64_t id, const Request& request) {
   if (stopping_ || draining_)
     return Status(Code::kUnavailable, "the server is shutting down and takes no new requests",
@@ -66,7 +65,7 @@ Result<uint64_t> EngineCore::submit(Request request, std::shared_ptr<TokenSink> 
   TERN_TRY(check_request(assets_.info, assets_.tokenizer.get(), request));
   TERN_TRY(strategies_.find(request.strategy).status());
   if (const auto failure = fail_point("engine.submit")) return *failure;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const uint64_t id = next_id_;
   TERN_TRY(register_request(id, request));
   next_id_ += uint64_t(request.sampling.n);
@@ -78,14 +77,14 @@ Result<uint64_t> EngineCore::submit(Request request, std::shared_ptr<TokenSink> 
 
 void EngineCore::post(Command command) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!stopped_) {
       commands_.push_back(std::move(command));
       wake_.notify_one();
       return;
     }
   }
-  const std::lock_guard late(late_mutex_);
+  const MutexLock late(late_mutex_);
   command();
 }
 
@@ -119,7 +118,7 @@ void EngineCore::abort(std::vector<std::string> request_ids, std::string reason,
 AbortOutcome EngineCore::abort_one(const std::string& request_id, const std::string& reason) {
   uint64_t id = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = live_ids_.find(request_id);
     if (found == live_ids_.end())
       return ended_ids_.contains(request_id) ? AbortOutcome::kFinished : AbortOutcome::kUnknown;
@@ -143,7 +142,7 @@ void EngineCore::reconfigure(const SchedulerConfig& scheduler, const QueueLimits
   post([this, scheduler, queue, done = std::move(done)] {
     const Status status = loop_.reconfigure(scheduler);
     if (status.ok()) {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       admission_.set_limits(queue);
     }
     publish_stats();
@@ -152,18 +151,18 @@ void EngineCore::reconfigure(const SchedulerConfig& scheduler, const QueueLimits
 }
 
 void EngineCore::start_draining() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   draining_ = true;
 }
 
 void EngineCore::stop() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stopping_ = true;
   wake_.notify_one();
 }
 
 EngineStats EngineCore::stats() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   EngineStats stats = stats_;
   const TimePoint now = clock_.now();
   stats.last_step_age = now - last_step_end_;
@@ -177,7 +176,7 @@ EngineStats EngineCore::stats() const {
 }
 
 std::vector<RequestState> EngineCore::live_requests() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const TimePoint now = clock_.now();
   std::vector<RequestState> states;
   for (const auto& [id, live] : live_) {
@@ -188,18 +187,24 @@ std::vector<RequestState> EngineCore::live_requests() const {
 }
 
 void EngineCore::wait() {
-  std::unique_lock lock(mutex_);
-  const auto woken = [this] { return stopping_ || !arrived_.empty() || !commands_.empty(); };
-  if (!loop_.has_work())
-    wake_.wait(lock, woken);
-  else if (!stepped_)  // all that live are paused; deadlines and the ends of pauses go on
-    wake_.wait_for(lock, kPausedTick, woken);
+  MutexLock lock(mutex_);
+  if (!loop_.has_work()) {
+    while (!has_news()) wake_.wait(lock);
+  } else if (!stepped_) {  // all that live are paused; deadlines and the ends of pauses go on
+    const TimePoint until = std::chrono::steady_clock::now() + kPausedTick;
+    while (!has_news() && wake_.wait_until(lock, until)) {
+    }
+  }
+}
+
+bool EngineCore::has_news() const {
+  return stopping_ || !arrived_.empty() || !commands_.empty();
 }
 
 bool EngineCore::turn() {
   bool stop = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop = stopping_;
     taken_.swap(arrived_);
     to_run_.swap(commands_);
@@ -223,7 +228,7 @@ void EngineCore::end_all() {
   loop_.end_all(shut_down());
   publish_stats();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     to_run_.swap(commands_);
     stopped_ = true;
   }
@@ -233,7 +238,7 @@ void EngineCore::end_all() {
 
 void EngineCore::publish_stats() {
   const SchedulerStats scheduler = loop_.scheduler_stats();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stats_.scheduler = scheduler;
   stats_.num_prompt_tokens = loop_.num_prompt_tokens();
   stats_.num_generated_tokens = loop_.num_generated_tokens();
@@ -245,7 +250,7 @@ void EngineCore::publish_stats() {
 }
 
 void EngineCore::on_step_begin(const StepPlan& plan) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stats_.expected_step = loop_.predictor().step_time(plan.num_tokens);
   for (const uint64_t id : plan.preempted)
     if (Live* live = live_request_of(id)) live->state.is_preempted = true;
@@ -269,14 +274,14 @@ EngineCore::Live* EngineCore::live_request_of(uint64_t answer_id) {
 }
 
 void EngineCore::on_first_token(const Submission& submission, TimePoint at) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto live = live_.find(submission.id);
   if (live != live_.end() && !live->second.state.ttft)
     live->second.state.ttft = at - submission.arrival;
 }
 
 void EngineCore::on_dequeued(const Submission& submission) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   admission_.leave(submission.id);
   if (const auto live = live_.find(submission.id); live != live_.end())
     live->second.state.is_queued = false;
@@ -284,7 +289,7 @@ void EngineCore::on_dequeued(const Submission& submission) {
 
 void EngineCore::on_ended(const Submission& submission) {
   publish_stats();  // who hears of the end must not see the request's blocks any more
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++stats_.num_requests_finished;
   --stats_.num_live_requests;
   live_.erase(submission.id);
@@ -294,7 +299,7 @@ void EngineCore::on_ended(const Submission& submission) {
 
 void EngineCore::check_invariants() const {
   loop_.check_invariants();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   admission_.check_invariants();
   int32_t num_queued = 0;
   size_t num_named = 0;

@@ -1,17 +1,16 @@
 // The facade over a loop and a runner, without a thread of its own: whoever drives it calls turn().
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/mutex.h"
 #include "engine/serve/admission.h"
 #include "engine/serve/engine.h"
 #include "engine/serve/recent_ids.h"
@@ -55,7 +54,7 @@ class EngineCore : public Engine, private LoopObserver {
   /// all that lived has ended then, and no turn may follow.
   bool turn();
 
-  /// Until the next turn() has something to do.
+  /// Waits until the next turn() has something to do.
   void wait();
 
   /// New requests are refused, and the next turn() is the last.
@@ -68,7 +67,7 @@ class EngineCore : public Engine, private LoopObserver {
   using Command = std::function<void()>;
   void post(Command command);
 
-  Status register_request(uint64_t id, const Request& request);
+  Status register_request(uint64_t id, const Request& request) TERN_REQUIRES(mutex_);
   AbortOutcome abort_one(const std::string& request_id, const std::string& reason);
   void end_all();
   void publish_stats();
@@ -87,30 +86,32 @@ class EngineCore : public Engine, private LoopObserver {
   std::deque<Submission> taken_;  // by the turn in progress; kept for their memory
   std::vector<Command> to_run_;
 
-  std::mutex late_mutex_;  // orders commands that come after the last turn
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  // Guarded by mutex_.
-  std::deque<Submission> arrived_;
-  std::vector<Command> commands_;
-  AdmissionControl admission_;
-  LoadPredictor predictor_;  // a copy of the loop's as of the last step
+  Mutex late_mutex_;  // orders commands that come after the last turn
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<Submission> arrived_ TERN_GUARDED_BY(mutex_);
+  std::vector<Command> commands_ TERN_GUARDED_BY(mutex_);
+  AdmissionControl admission_ TERN_GUARDED_BY(mutex_);
+  LoadPredictor predictor_ TERN_GUARDED_BY(mutex_);  // a copy of the loop's as of the last step
   struct Live {
     RequestState state;
     TimePoint arrival;
   };
-  Live* live_request_of(uint64_t answer_id);  // null where it has ended
-  std::map<uint64_t, Live> live_;
-  std::unordered_map<std::string, uint64_t> live_ids_;  // by request_id
-  RecentIds ended_ids_;
-  bool draining_ = false;
-  bool stopping_ = false;
-  bool stopped_ = false;  // no turn follows
-  uint64_t next_id_ = 1;
-  EngineStats stats_;
-  TokenRate token_rate_;
-  TimePoint last_step_end_;
-  TimePoint last_progress_;  // the last step's end, or when work came after a rest
+  /// Null where it has ended.
+  Live* live_request_of(uint64_t answer_id) TERN_REQUIRES(mutex_);
+  bool has_news() const TERN_REQUIRES(mutex_);  // for the next turn()
+  std::map<uint64_t, Live> live_ TERN_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, uint64_t> live_ids_ TERN_GUARDED_BY(mutex_);  // by request_id
+  RecentIds ended_ids_ TERN_GUARDED_BY(mutex_);
+  bool draining_ TERN_GUARDED_BY(mutex_) = false;
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
+  bool stopped_ TERN_GUARDED_BY(mutex_) = false;  // no turn follows
+  uint64_t next_id_ TERN_GUARDED_BY(mutex_) = 1;
+  EngineStats stats_ TERN_GUARDED_BY(mutex_);
+  TokenRate token_rate_ TERN_GUARDED_BY(mutex_);
+  TimePoint last_step_end_ TERN_GUARDED_BY(mutex_);
+  TimePoint last_progress_
+      TERN_GUARDED_BY(mutex_);  // the last step's end, or when work came after a rest
 };
 
 }  // namespace tern

@@ -1,19 +1,19 @@
 #include "engine/serve/generate_all.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <iterator>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace tern {
 namespace {
 
 // Where the answers of one generate_all() come together.
 struct Gathering {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Answer> answers;  // guarded by mutex
-  size_t num_done = 0;          // guarded by mutex
+  Mutex mutex;
+  CondVar changed;
+  std::vector<GeneratedAnswer> answers TERN_GUARDED_BY(mutex);
+  size_t num_done TERN_GUARDED_BY(mutex) = 0;
 };
 
 class Collector final : public TokenSink {
@@ -23,13 +23,13 @@ class Collector final : public TokenSink {
       : gathering_(std::move(gathering)), first_(first) {}
 
   void on_prompt_logprobs(int32_t, std::vector<TokenLogprobs> logprobs) override {
-    const std::lock_guard lock(gathering_->mutex);
+    const MutexLock lock(gathering_->mutex);
     append(std::move(logprobs), gathering_->answers[first_].prompt_logprobs);
   }
 
   void on_event(TokenEvent event) override {
-    const std::lock_guard lock(gathering_->mutex);
-    Answer& answer = gathering_->answers[first_ + size_t(event.index)];
+    const MutexLock lock(gathering_->mutex);
+    GeneratedAnswer& answer = gathering_->answers[first_ + size_t(event.index)];
     answer.text += event.text;
     answer.token_ids.insert(answer.token_ids.end(), event.token_ids.begin(), event.token_ids.end());
     append(std::move(event.logprobs), answer.logprobs);
@@ -50,13 +50,16 @@ class Collector final : public TokenSink {
 
 }  // namespace
 
-Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
-                                         const std::function<void(size_t)>& on_done) {
+Result<std::vector<GeneratedAnswer>> generate_all(Engine& engine, std::vector<Request> requests,
+                                                  const std::function<void(size_t)>& on_done) {
   const auto gathering = std::make_shared<Gathering>();
   std::vector<size_t> request_of;  // by answer
   for (size_t i = 0; i < requests.size(); ++i)
     request_of.insert(request_of.end(), size_t(std::max(requests[i].sampling.n, 1)), i);
-  gathering->answers.resize(request_of.size());
+  {
+    const MutexLock lock(gathering->mutex);
+    gathering->answers.resize(request_of.size());
+  }
   size_t first = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
     const size_t num_answers = size_t(std::max(requests[i].sampling.n, 1));
@@ -65,9 +68,9 @@ Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> re
     if (!id.ok()) return id.status().with_context("request " + std::to_string(i));
     first += num_answers;
   }
-  std::unique_lock lock(gathering->mutex);
+  MutexLock lock(gathering->mutex);
   for (size_t seen = 0; seen < gathering->answers.size();) {
-    gathering->changed.wait(lock, [&] { return gathering->num_done > seen; });
+    while (gathering->num_done <= seen) gathering->changed.wait(lock);
     seen = gathering->num_done;
     if (!on_done) continue;
     lock.unlock();  // a slow terminal must not hold up the engine

@@ -10,7 +10,7 @@
 
 namespace tern {
 
-struct Answer {
+struct GeneratedAnswer {
   std::string text;
   std::vector<int32_t> token_ids;
   std::vector<TokenLogprobs> logprobs;  ///< of token_ids, where the request wants them
@@ -22,7 +22,7 @@ struct Answer {
 /// Submits all requests at once and waits for all answers, in the order of the requests; the n
 /// answers of one request follow each other. The first request that is refused or fails is the
 /// Status. `on_done` (may be empty) is told how many answers are done.
-Result<std::vector<Answer>> generate_all(Engine& engine, std::vector<Request> requests,
-                                         const std::function<void(size_t)>& on_done);
+Result<std::vector<GeneratedAnswer>> generate_all(Engine& engine, std::vector<Request> requests,
+                                                  const std::function<void(size_t)>& on_done);
 
 }  // namespace tern

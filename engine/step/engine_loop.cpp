@@ -8,41 +8,6 @@
 
 namespace tern {
 
-/// A request between add() and the end of its last answer.
-struct EngineLoop::LiveRequest {
-  Submission submission;
-  const DecodeStrategy* strategy = nullptr;
-  int32_t num_live = 0;  // answers that have not ended
-  bool is_dequeued = false;
-  std::optional<TimePoint> paused_until;
-  // Answers but the first are not with the scheduler yet: they wait until the first has put the
-  // prompt into the prefix cache.
-  bool holds_answers = false;
-
-  int32_t num_answers() const { return submission.request.sampling.n; }
-};
-
-/// One of a request's answers between add() and its terminal event.
-struct EngineLoop::Answer {
-  uint64_t id = 0;
-  LiveRequest* request = nullptr;  // outlives its answers
-  int32_t index = 0;
-  DecodeState decode;
-  Sequence* sequence = nullptr;  // the scheduler's, once it has it
-  int32_t num_outputs = 1;       // of the sequence's demand, what its strategy has asked for
-  int32_t num_requested = 0;     // prompt tokens whose log-probabilities the step computes
-  int32_t num_reported = 0;      // prompt tokens whose log-probabilities the sink has, where wanted
-  bool is_admitted = false;
-  TimePoint admitted_at;
-  std::optional<TimePoint> first_token_at, last_sent_at;  // when the sink had them
-  Usage usage;
-
-  TokenSink& sink() const { return *request->submission.sink; }
-  bool reports_prompt() const {
-    return decode.params.prompt_logprobs && num_reported < usage.prompt_tokens;
-  }
-};
-
 EngineLoop::EngineLoop(std::unique_ptr<Scheduler> scheduler, ModelRunner& runner,
                        const DecodeStrategies& strategies, int32_t vocab_size, const Clock& clock,
                        LoopObserver* observer)
@@ -76,16 +41,9 @@ Status EngineLoop::reconfigure(SchedulerConfig config) {
 
 void EngineLoop::add(Submission submission) {
   const uint64_t id = submission.id;
-  auto owned = std::make_unique<LiveRequest>();
-  LiveRequest& request = *owned;
-  request.submission = std::move(submission);
-  request.num_live = request.num_answers();
+  LiveRequest& request = book_.add(std::move(submission));
   request.holds_answers = request.num_answers() > 1 && scheduler_->config().enable_prefix_caching &&
                           !request.submission.request.bypass_prefix_cache;
-  requests_.emplace(id, std::move(owned));
-  const std::optional<TimePoint>& deadline = request.submission.request.deadline;
-  if (deadline) deadlines_.insert({*deadline, id});
-
   const Result<const DecodeStrategy*> strategy =
       strategies_.find(request.submission.request.strategy);
   request.strategy = strategy.ok() ? *strategy : *strategies_.find(kDefaultStrategy);
@@ -93,24 +51,20 @@ void EngineLoop::add(Submission submission) {
   if (!strategy.ok()) return end(id, strategy.status());
   const int32_t num_scheduled = request.holds_answers ? 1 : request.num_answers();
   for (int32_t i = 0; i < num_scheduled; ++i)
-    if (const Status status = schedule_answer(*answers_.at(id + i)); !status.ok())
+    if (const Status status = schedule_answer(book_.answer(id + i)); !status.ok())
       return end(id, status);
 }
 
 void EngineLoop::add_answer(LiveRequest& request, int32_t index) {
   const Request& in = request.submission.request;
-  auto answer = std::make_unique<Answer>();
-  answer->id = request.submission.id + uint64_t(index);
-  answer->request = &request;
-  answer->index = index;
-  answer->decode = request.strategy->start(in.sampling, in.prompt_token_ids);
-  answer->decode.params.seed += uint64_t(index);
-  if (index > 0) answer->decode.params.prompt_logprobs.reset();  // the prompt is the same
-  answer->usage.prompt_tokens = static_cast<int32_t>(in.prompt_token_ids.size());
-  answers_.emplace(answer->id, std::move(answer));
+  LiveAnswer& answer = book_.add_answer(request, index);
+  answer.decode = request.strategy->start(in.sampling, in.prompt_token_ids);
+  answer.decode.params.seed += uint64_t(index);
+  if (index > 0) answer.decode.params.prompt_logprobs.reset();  // the prompt is the same
+  answer.usage.prompt_tokens = static_cast<int32_t>(in.prompt_token_ids.size());
 }
 
-Status EngineLoop::schedule_answer(Answer& answer) {
+Status EngineLoop::schedule_answer(LiveAnswer& answer) {
   const Submission& submission = answer.request->submission;
   const Request& request = submission.request;
   auto seq = std::make_unique<Sequence>();
@@ -132,7 +86,7 @@ Status EngineLoop::schedule_answer(Answer& answer) {
 }
 
 // Between commit() and schedule(), while the sequence's demand is the default.
-void EngineLoop::ask_demand(Answer& answer) {
+void EngineLoop::ask_demand(LiveAnswer& answer) {
   const Sequence& seq = *answer.sequence;
   Demand& demand = answer.sequence->demand;
   const LiveRequest& request = *answer.request;
@@ -152,8 +106,7 @@ void EngineLoop::ask_demand(Answer& answer) {
 // Of what the step has computed and goes on.
 void EngineLoop::ask_demands() {
   for (const SequenceResult& result : result_.sequences)
-    if (const auto found = answers_.find(result.id); found != answers_.end())
-      ask_demand(*found->second);
+    if (LiveAnswer* answer = book_.find_answer(result.id)) ask_demand(*answer);
 }
 
 void EngineLoop::schedule_held_answers(LiveRequest& request) {
@@ -161,16 +114,16 @@ void EngineLoop::schedule_held_answers(LiveRequest& request) {
   request.holds_answers = false;
   const uint64_t id = request.submission.id;
   for (int32_t i = 1; i < request.num_answers(); ++i)
-    if (const Status status = schedule_answer(*answers_.at(id + i)); !status.ok())
+    if (const Status status = schedule_answer(book_.answer(id + i)); !status.ok())
       return end(id, status);
 }
 
 void EngineLoop::end(uint64_t id, const Status& status) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) return;
-  const int32_t num_answers = found->second->num_answers();  // the last one takes the request away
+  const LiveRequest* request = book_.find(id);
+  if (!request) return;
+  const int32_t num_answers = request->num_answers();  // the last one takes the request away
   for (int32_t i = 0; i < num_answers; ++i) {
-    if (!answers_.contains(id + i)) continue;
+    if (!book_.find_answer(id + i)) continue;
     // Between steps nothing is in flight: the blocks return at once.
     (void)scheduler_->abort(id + i);
     finish_answer(id + i, {.finished = FinishedEvent{.status = status}});
@@ -178,45 +131,38 @@ void EngineLoop::end(uint64_t id, const Status& status) {
 }
 
 void EngineLoop::pause(uint64_t id, Seconds at_most) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end() || found->second->paused_until) return;
-  LiveRequest& request = *found->second;
-  request.paused_until = clock_.now() + to_duration(at_most);
-  pauses_.insert({*request.paused_until, id});
-  for (int32_t i = 0; i < request.num_answers(); ++i) scheduler_->pause(id + i);
+  LiveRequest* request = book_.find(id);
+  if (!request || request->paused_until) return;
+  book_.pause(*request, clock_.now() + to_duration(at_most));
+  for (int32_t i = 0; i < request->num_answers(); ++i) scheduler_->pause(id + i);
 }
 
 void EngineLoop::resume(uint64_t id) {
-  const auto found = requests_.find(id);
-  if (found == requests_.end() || !found->second->paused_until) return;
-  LiveRequest& request = *found->second;
-  pauses_.erase({*request.paused_until, id});
-  request.paused_until.reset();
-  for (int32_t i = 0; i < request.num_answers(); ++i) scheduler_->resume(id + i);
+  LiveRequest* request = book_.find(id);
+  if (!request || !request->paused_until) return;
+  book_.resume(*request);
+  for (int32_t i = 0; i < request->num_answers(); ++i) scheduler_->resume(id + i);
 }
 
 void EngineLoop::expire_pauses(TimePoint now) {
-  while (!pauses_.empty() && pauses_.begin()->first <= now)
-    end(pauses_.begin()->second,
+  while (const LiveRequest* request = book_.first_pause_end(now))
+    end(request->submission.id,
         Status(Code::kResourceExhausted, "the client does not read its stream",
                {.reason = "SLOW_CONSUMER", .retry_after = Seconds(1)}));
 }
 
 void EngineLoop::end_all(const Status& status) {
-  std::vector<uint64_t> ids;
-  for (const auto& [id, request] : requests_) ids.push_back(id);
-  std::sort(ids.begin(), ids.end());
-  for (const uint64_t id : ids) end(id, status);
+  for (const uint64_t id : book_.request_ids()) end(id, status);
 }
 
 // What the coming step could not finish in time is ended before it.
 void EngineLoop::expire_deadlines(TimePoint now) {
-  if (deadlines_.empty()) return;
+  if (!book_.watches_deadlines()) return;
   const TimePoint end_of_step =
       now + to_duration(predictor_.step_time(scheduler_->stats().num_running));
-  while (!deadlines_.empty() && deadlines_.begin()->first <= end_of_step) {
-    const uint64_t id = deadlines_.begin()->second;
-    const bool queued = !requests_.at(id)->is_dequeued;
+  while (const LiveRequest* request = book_.first_deadline(end_of_step)) {
+    const uint64_t id = request->submission.id;
+    const bool queued = !request->is_dequeued;
     end(id, queued ? Status(Code::kDeadlineExceeded, "the deadline passed while queued",
                             {.reason = "QUEUE_TIMEOUT"})
                    : Status(Code::kDeadlineExceeded, "the deadline passed during generation",
@@ -247,14 +193,13 @@ bool EngineLoop::step() {
   send_events();
   ask_demands();
   for (const uint64_t id : prefilled_)
-    if (const auto found = requests_.find(id); found != requests_.end())
-      schedule_held_answers(*found->second);
+    if (LiveRequest* request = book_.find(id)) schedule_held_answers(*request);
   return true;
 }
 
 void EngineLoop::notice_admissions(const StepPlan& plan, TimePoint now) {
   for (const ScheduledSequence& s : plan.sequences) {
-    Answer& answer = *answers_.at(s.sequence->id);
+    LiveAnswer& answer = book_.answer(s.sequence->id);
     if (answer.is_admitted) continue;
     answer.is_admitted = true;
     answer.admitted_at = now;
@@ -295,7 +240,7 @@ void EngineLoop::run_step(const StepPlan& plan) {
 }
 
 // The answer's own rows are the last of the sequence's.
-PlannedRows EngineLoop::plan_rows(const ScheduledSequence& scheduled, const Answer& answer,
+PlannedRows EngineLoop::plan_rows(const ScheduledSequence& scheduled, const LiveAnswer& answer,
                                   int32_t first_row) const {
   const Sequence& seq = *scheduled.sequence;
   const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
@@ -310,7 +255,7 @@ PlannedRows EngineLoop::plan_rows(const ScheduledSequence& scheduled, const Answ
 }
 
 void EngineLoop::request_rows(const ScheduledSequence& scheduled, int32_t first_row) {
-  Answer& answer = *answers_.at(scheduled.sequence->id);
+  LiveAnswer& answer = book_.answer(scheduled.sequence->id);
   const size_t before = row_requests_.size();
   if (answer.reports_prompt()) request_prompt_rows(scheduled, answer, first_row);
   answer.num_requested = static_cast<int32_t>(row_requests_.size() - before);
@@ -321,7 +266,7 @@ void EngineLoop::request_rows(const ScheduledSequence& scheduled, int32_t first_
 }
 
 // Rows of the prompt: each tells of the token after it, the last one of none of the prompt.
-void EngineLoop::request_prompt_rows(const ScheduledSequence& scheduled, const Answer& answer,
+void EngineLoop::request_prompt_rows(const ScheduledSequence& scheduled, const LiveAnswer& answer,
                                      int32_t first_row) {
   const Sequence& seq = *scheduled.sequence;
   const int32_t first_position =
@@ -336,7 +281,7 @@ void EngineLoop::request_prompt_rows(const ScheduledSequence& scheduled, const A
 void EngineLoop::take_output(const ScheduledSequence& scheduled, StepOutput& output,
                              RequestRange requests, SequenceResult& out) {
   const Sequence& seq = *scheduled.sequence;
-  Answer& answer = *answers_.at(seq.id);
+  LiveAnswer& answer = book_.answer(seq.id);
   if (answer.reports_prompt()) {
     const RequestRange of_prompt{requests.begin, requests.begin + size_t(answer.num_requested)};
     if (const Status status = report_prompt(answer, seq, output, of_prompt); !status.ok()) {
@@ -357,7 +302,7 @@ void EngineLoop::take_output(const ScheduledSequence& scheduled, StepOutput& out
   events_.emplace_back(out.id, commit_tokens(answer, rows, out));
 }
 
-Status EngineLoop::report_prompt(Answer& answer, const Sequence& seq, StepOutput& output,
+Status EngineLoop::report_prompt(LiveAnswer& answer, const Sequence& seq, StepOutput& output,
                                  RequestRange requests) {
   const int32_t first = answer.num_reported;
   std::vector<TokenLogprobs> logprobs;
@@ -372,7 +317,7 @@ Status EngineLoop::report_prompt(Answer& answer, const Sequence& seq, StepOutput
   return {};
 }
 
-TokenEvent EngineLoop::commit_tokens(Answer& answer, const SampledRows& rows, SequenceResult& out) {
+TokenEvent EngineLoop::commit_tokens(LiveAnswer& answer, const SampledRows& rows, SequenceResult& out) {
   TokenEvent event{.index = answer.index};
   if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
     prefilled_.push_back(answer.request->submission.id);
@@ -415,7 +360,7 @@ void EngineLoop::observe_step(const StepPlan& plan, TimePoint began) {
       .observe(took.count());
 }
 
-void EngineLoop::note_sent(Answer& answer, const TokenEvent& event, TimePoint now) {
+void EngineLoop::note_sent(LiveAnswer& answer, const TokenEvent& event, TimePoint now) {
   if (answer.usage.completion_tokens > 0 && !answer.first_token_at) {
     answer.first_token_at = now;
     if (observer_) observer_->on_first_token(answer.request->submission, now);
@@ -430,9 +375,9 @@ void EngineLoop::send_events() {
   const TimePoint now = clock_.now();
   // The last of the plan are the last that were admitted: a first token is what someone waits for.
   for (auto& [id, event] : events_ | std::views::reverse) {
-    const auto found = answers_.find(id);
-    if (found == answers_.end()) continue;  // another answer's failure has ended it
-    Answer& answer = *found->second;
+    LiveAnswer* found = book_.find_answer(id);
+    if (!found) continue;  // another answer's failure has ended it
+    LiveAnswer& answer = *found;
     note_sent(answer, event, now);
     if (!event.finished) {
       answer.sink().on_event(std::move(event));
@@ -448,8 +393,8 @@ void EngineLoop::send_events() {
 }
 
 void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
-  const auto node = answers_.extract(id);
-  const Answer& answer = *node.mapped();
+  const std::unique_ptr<LiveAnswer> closed = book_.close_answer(id);
+  const LiveAnswer& answer = *closed;
   LiveRequest& request = *answer.request;
   const Submission& submission = request.submission;
   FinishedEvent& finished = *event.finished;
@@ -463,44 +408,20 @@ void EngineLoop::finish_answer(uint64_t id, TokenEvent event) {
   if (finished.status.ok() && answer.usage.completion_tokens > 0)
     predictor_.observe_answer(answer.usage.completion_tokens);
 
-  const bool is_last = --request.num_live == 0;
-  if (is_last) {
-    if (submission.request.deadline)
-      deadlines_.erase({*submission.request.deadline, submission.id});
-    if (request.paused_until) pauses_.erase({*request.paused_until, submission.id});
-    if (observer_ && !request.is_dequeued) observer_->on_dequeued(submission);
-    if (observer_) observer_->on_ended(submission);
+  const bool is_last = request.num_live == 0;
+  if (is_last && observer_) {
+    if (!request.is_dequeued) observer_->on_dequeued(submission);
+    observer_->on_ended(submission);
   }
   submission.sink->on_event(std::move(event));
-  if (!is_last) return;
-  const uint64_t request_id = submission.id;
-  requests_.erase(request_id);
+  if (is_last) book_.erase(request);
 }
 
 void EngineLoop::check_invariants() const {
   scheduler_->check_invariants();
-  size_t num_deadlines = 0, num_pauses = 0, num_answers = 0, num_held = 0;
-  for (const auto& [id, request] : requests_) {
-    const std::optional<TimePoint>& deadline = request->submission.request.deadline;
-    num_deadlines += deadline.has_value();
-    TERN_CHECK(!deadline || deadlines_.contains({*deadline, id}), "a deadline is watched");
-    const std::optional<TimePoint>& pause = request->paused_until;
-    num_pauses += pause.has_value();
-    TERN_CHECK(!pause || pauses_.contains({*pause, id}), "the end of a pause is watched");
-    int32_t num_live = 0;
-    for (int32_t i = 0; i < request->num_answers(); ++i) {
-      if (!answers_.contains(id + i)) continue;
-      ++num_live;
-      num_held += request->holds_answers && i > 0;
-    }
-    TERN_CHECK(num_live > 0 && num_live == request->num_live, "a request's answers are counted");
-    num_answers += num_live;
-  }
-  TERN_CHECK(deadlines_.size() == num_deadlines, "no deadline is left of what has ended");
-  TERN_CHECK(pauses_.size() == num_pauses, "no pause is left of what has ended or goes on");
-  TERN_CHECK(answers_.size() == num_answers, "an answer belongs to a live request");
+  book_.check_invariants();
   const SchedulerStats stats = scheduler_->stats();
-  TERN_CHECK(size_t(stats.num_waiting + stats.num_running) + num_held == num_answers,
+  TERN_CHECK(size_t(stats.num_waiting + stats.num_running) == book_.num_scheduled_answers(),
              "the scheduler has every answer that is not held");
 }
 

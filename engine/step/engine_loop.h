@@ -4,9 +4,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,21 +13,12 @@
 #include "engine/step/build_batch.h"
 #include "engine/step/load_predictor.h"
 #include "engine/step/model_runner.h"
-#include "engine/step/request.h"
+#include "engine/step/request_book.h"
 #include "engine/step/step_histograms.h"
 #include "engine/step/token_sink.h"
 #include "scheduler/scheduler.h"
 
 namespace tern {
-
-/// A request on its way from Engine::submit() to the loop. Its answers have the ids id … id + n
-/// - 1.
-struct Submission {
-  uint64_t id = 0;
-  Request request;
-  std::shared_ptr<TokenSink> sink;
-  TimePoint arrival;
-};
 
 /// Told what happens, so that the facade can account for it. Engine thread.
 class LoopObserver {
@@ -79,9 +68,9 @@ class EngineLoop {
   /// Aborts the process where its books and the scheduler's disagree. Between steps; for tests.
   void check_invariants() const;
 
-  bool has_work() const { return !requests_.empty(); }
+  bool has_work() const { return !book_.empty(); }
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
-  int32_t num_live() const { return static_cast<int32_t>(requests_.size()); }
+  int32_t num_live() const { return static_cast<int32_t>(book_.size()); }
   int32_t max_step_seqs() const { return max_step_seqs_; }
   uint64_t num_prompt_tokens() const { return num_prompt_tokens_; }
   uint64_t num_generated_tokens() const { return num_generated_tokens_; }
@@ -90,15 +79,13 @@ class EngineLoop {
   const LoadPredictor& predictor() const { return predictor_; }
 
  private:
-  struct LiveRequest;
-  struct Answer;
   struct RequestRange {  // of row_requests_ and of the step's output
     size_t begin, end;
   };
 
   void add_answer(LiveRequest& request, int32_t index);
-  Status schedule_answer(Answer& answer);
-  void ask_demand(Answer& answer);
+  Status schedule_answer(LiveAnswer& answer);
+  void ask_demand(LiveAnswer& answer);
   void ask_demands();
   void schedule_held_answers(LiveRequest& request);
   void expire_deadlines(TimePoint now);
@@ -106,17 +93,17 @@ class EngineLoop {
   void notice_admissions(const StepPlan& plan, TimePoint now);
   void run_step(const StepPlan& plan);
   void request_rows(const ScheduledSequence& scheduled, int32_t first_row);
-  void request_prompt_rows(const ScheduledSequence& scheduled, const Answer& answer,
+  void request_prompt_rows(const ScheduledSequence& scheduled, const LiveAnswer& answer,
                            int32_t first_row);
-  PlannedRows plan_rows(const ScheduledSequence& scheduled, const Answer& answer,
+  PlannedRows plan_rows(const ScheduledSequence& scheduled, const LiveAnswer& answer,
                         int32_t first_row) const;
   void take_output(const ScheduledSequence& scheduled, StepOutput& output, RequestRange requests,
                    SequenceResult& out);
-  Status report_prompt(Answer& answer, const Sequence& seq, StepOutput& output,
+  Status report_prompt(LiveAnswer& answer, const Sequence& seq, StepOutput& output,
                        RequestRange requests);
-  TokenEvent commit_tokens(Answer& answer, const SampledRows& rows, SequenceResult& out);
+  TokenEvent commit_tokens(LiveAnswer& answer, const SampledRows& rows, SequenceResult& out);
   void observe_step(const StepPlan& plan, TimePoint began);
-  void note_sent(Answer& answer, const TokenEvent& event, TimePoint now);
+  void note_sent(LiveAnswer& answer, const TokenEvent& event, TimePoint now);
   void send_events();
   void finish_answer(uint64_t id, TokenEvent event);
 
@@ -127,10 +114,7 @@ class EngineLoop {
   const Clock& clock_;
   LoopObserver* const observer_;
   BatchBuilder builder_;
-  std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
-  std::unordered_map<uint64_t, std::unique_ptr<Answer>> answers_;  // that have not ended
-  std::set<std::pair<TimePoint, uint64_t>> deadlines_;             // of requests
-  std::set<std::pair<TimePoint, uint64_t>> pauses_;                // their ends, by request
+  RequestBook book_;
 
   // Of the step in progress; kept for their memory.
   std::vector<RowRequest> row_requests_;

@@ -32,14 +32,14 @@ class LoadPredictor {
   void observe_step(int32_t num_tokens, Seconds took) { cost_.observe(num_tokens, took); }
   void observe_answer(int32_t completion_tokens);
 
-  /// Until a request that comes now leaves the queue: the longer one of computing the prompts ahead
-  /// of it and of waiting for a place in the batch and its KV blocks.
+  /// How long it takes until a request that comes now leaves the queue: the longer one of computing
+  /// the prompts ahead of it and of waiting for a place in the batch and its KV blocks.
   Seconds queue_time(const QueueLoad& queue, const SchedulerStats& scheduler) const;
 
-  /// Of one step: `num_tokens` tokens in all.
+  /// How long a step of `num_tokens` tokens takes.
   Seconds step_time(int64_t num_tokens) const { return cost_.predict(num_tokens); }
 
-  /// From leaving the queue to the first token.
+  /// How long it takes from leaving the queue to the first token.
   Seconds prefill_time(int64_t num_prompt_tokens, const SchedulerStats& scheduler) const;
 
  private:

@@ -20,18 +20,19 @@ struct MemoryPlan {
   int64_t max_tokens = 0;        ///< of that step
   MemoryInfo memory;             ///< as it was when planned
 
-  /// To be taken on top of what the process has (memory.resident_bytes).
+  /// What is to be taken on top of what the process has (memory.resident_bytes).
   uint64_t total_bytes() const { return weight_bytes + kv_bytes + workspace_bytes; }
 };
 
-/// Of `model` (LoadOptions::plan_only suffices) run with `options`.
+/// Plans the memory of `model` (LoadOptions::plan_only suffices), run with `options`.
 MemoryPlan plan_memory(const Model& model, const RunnerOptions& options, const MemoryInfo& memory);
 
 /// kResourceExhausted where the plan takes more than is available: names every part, the limit, and
 /// what would fit.
 Status check_fits(const MemoryPlan& plan, const Model& model, const RunnerOptions& options);
 
-/// For the log: parts, total, what the machine and the control group have. One line.
+/// Describes the plan in one line for the log: parts, total, what the machine and the control group
+/// have.
 std::string describe(const MemoryPlan& plan);
 
 }  // namespace tern

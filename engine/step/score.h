@@ -25,7 +25,7 @@ struct ScoreOptions {
 /// One thread at a time.
 class Scorer {
  public:
-  /// Of a directory or a GGUF file. kResourceExhausted before weights are read where memory is
+  /// Loads a directory or a GGUF file. kResourceExhausted before weights are read where memory is
   /// short; errors of load_weights().
   static Result<std::unique_ptr<Scorer>> load(const std::string& model, const ModelConfig& config,
                                               const ComputeOptions& compute,

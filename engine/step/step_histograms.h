@@ -21,7 +21,7 @@ struct StepHistograms {
   Histogram tokens{buckets::kStepTokens};
   Histogram prefill_seconds{buckets::kTokenSeconds};  ///< of steps that computed a prompt's tokens
   Histogram decode_seconds{buckets::kTokenSeconds};   ///< of all others
-  /// Between two events with tokens of one answer, as they leave the engine.
+  /// How long it is between two events with tokens of one answer, as they leave the engine.
   Histogram token_gap_seconds{buckets::kTokenSeconds};
 };
 

@@ -14,7 +14,7 @@ constexpr const char* kDefault = "default";
 constexpr const char* kToolUse = "tool_use";
 constexpr size_t kMaxArgumentBytes = size_t(64) << 20;
 
-// As transformers has it: it marks where the last message ends, whatever the template puts behind.
+// Transformers marks by this where the last message ends, whatever the template puts behind.
 constexpr std::string_view kEndMark = "CONTINUE_FINAL_MESSAGE_TAG ";
 
 bool is_text_part(const Json& part) {
@@ -103,7 +103,7 @@ Status check_variables(const Json& variables) {
   return {};
 }
 
-// As transformers has it.
+// Refuses what transformers refuses.
 Status check_continued(const Conversation& conversation, bool add_prompt) {
   if (add_prompt)
     return invalid_argument("continue_final_message does not go with add_generation_prompt");

@@ -28,8 +28,8 @@ class ChatTemplate {
   Result<std::string> render(const nlohmann::json& messages, bool add_generation_prompt,
                              const nlohmann::json& variables) const;
 
-  /// The same for JSON whose members keep the order of the text that they were parsed from: a
-  /// template that prints tools prints them in that order, as the model was trained to see them.
+  /// Renders JSON whose members keep the order of the text that they were parsed from: a template
+  /// that prints tools prints them in that order, as the model was trained to see them.
   Result<std::string> render(const nlohmann::ordered_json& messages, bool add_generation_prompt,
                              const nlohmann::ordered_json& variables) const;
 

@@ -55,7 +55,7 @@ struct SentencePieceUse {
   TextFrame frame;
 };
 
-/// From the bytes of a tokenizer.model. kInvalidArgument naming the part that is broken.
+/// Reads the bytes of a tokenizer.model. kInvalidArgument naming the part that is broken.
 Result<SentencePieceModel> parse_sentencepiece_model(std::string_view bytes);
 
 /// kUnimplemented for the kinds word and char; kInvalidArgument where pieces contradict each other.

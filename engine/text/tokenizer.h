@@ -51,7 +51,7 @@ class Tokenizer {
 /// that is broken; kUnimplemented naming a type that tern does not know.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory);
 
-/// From the text of a tokenizer.json; `source` names it in errors.
+/// Makes a tokenizer of the text of a tokenizer.json; `source` names it in errors.
 Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json,
                                                         const std::string& source);
 

@@ -126,7 +126,7 @@ bool Call::finish(const TokenEvent& last_event) {
   return true;
 }
 
-// Before the engine has the request: its thread reads what is noted here.
+// This is called before the engine has the request, as its thread reads what is noted here.
 void Call::note_request() {
   const Request& request = call_.request;
   record_.request_id = request.request_id;

@@ -10,26 +10,10 @@
 
 namespace tern {
 namespace convert {
-namespace {
-
-std::string number(double value) {
-  constexpr double kMostWhole = 1e15;  // beyond it digits would be made up
-  const bool is_whole = std::abs(value) <= kMostWhole && value == std::trunc(value);
-  char text[32];
-  std::snprintf(text, sizeof text, is_whole ? "%.0f" : "%g", value);
-  return text;
-}
-
-}  // namespace
-
-Error check(const Range& range) {
-  if (!range.is_set) return {};
-  const bool above = range.open_low ? range.value > range.low : range.value >= range.low;
-  if (above && range.value <= range.high) return {};  // NaN is not
-  ApiError error = bad_field(range.field, "must be in " + std::string(range.open_low ? "(" : "[") +
-                                              number(range.low) + ", " + number(range.high) +
-                                              "], is " + number(range.value));
-  error.metadata["value"] = number(range.value);
+Error check(std::string_view group, const ParamRange& range, const std::optional<double>& value) {
+  if (!value || range.contains(*value)) return {};
+  ApiError error = bad_field(std::string(group) + std::string(range.name), range.refuse(*value));
+  error.metadata["value"] = range.print(*value);
   return error;
 }
 
@@ -67,7 +51,9 @@ namespace {
 
 using convert::Error;
 
-constexpr uint32_t kMaxStreamInterval = 1024;
+constexpr ParamRange kStreamInterval{"stream_interval", 1, 1024, 1};
+constexpr ParamRange kTruncatePromptTokens{"truncate_prompt_tokens", 1, param_range::kMostInt, 0};
+constexpr ParamRange kTopLogprobs{"top_logprobs", 0, param_range::kPromptLogprobs.highest, 0};
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr int kMaxShownTokens = 64;
 
@@ -136,9 +122,8 @@ Error set_prompt(const v1::GenerateRequest& in, const Engine& engine, const Requ
 // Keeps the last tokens of too long a prompt, where the client wants that. The largest number
 // (HTTP's -1) is none: as many as leave the context room for the answer.
 Error truncate_prompt(const v1::GenerateRequest& in, const ModelInfo& info, Request* request) {
-  TERN_REFUSE(convert::check({"truncate_prompt_tokens", in.has_truncate_prompt_tokens(),
-                              double(in.truncate_prompt_tokens()), 1, convert::kMaxInt}));
   if (!in.has_truncate_prompt_tokens()) return {};
+  TERN_REFUSE(convert::check("", kTruncatePromptTokens, in.truncate_prompt_tokens()));
   int64_t kept = in.truncate_prompt_tokens();
   const SamplingParams& sampling = request->sampling;
   const int32_t answer =
@@ -168,8 +153,8 @@ Error set_shown_tokens(const v1::ResponseOptions& in, const Tokenizer* tokenizer
 }
 
 Error set_response(const v1::ResponseOptions& in, const Tokenizer* tokenizer, GenerateCall* out) {
-  TERN_REFUSE(convert::check({"response.stream_interval", in.has_stream_interval(),
-                              double(in.stream_interval()), 1, kMaxStreamInterval}));
+  if (in.has_stream_interval())
+    TERN_REFUSE(convert::check("response.", kStreamInterval, in.stream_interval()));
   out->want_text = !in.has_text() || in.text();
   out->want_token_ids = in.token_ids();
   out->want_prefill_progress = in.prefill_progress();
@@ -256,8 +241,7 @@ std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& 
   if (in.has_text_options()) *prompt.mutable_text_options() = in.text_options();
   Request& request = out->request;
   TERN_REFUSE(set_prompt(prompt, engine, limits, &request.prompt_token_ids));
-  TERN_REFUSE(convert::check({"top_logprobs", in.has_top_logprobs(), double(in.top_logprobs()), 0,
-                              SamplingParams::kMaxLogprobs}));
+  TERN_REFUSE(convert::check("", kTopLogprobs, in.top_logprobs()));
   request.request_id = uuid_v7();
   request.sampling.prompt_logprobs = static_cast<int32_t>(in.top_logprobs());
   request.sampling.temperature = 0;

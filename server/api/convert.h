@@ -21,7 +21,8 @@ struct RequestLimits {
   int32_t max_allowed_token_ids = 65536;
   int32_t max_bad_words = 64;  ///< each at most max_stop_string_bytes
   int32_t max_n = 8;           ///< answers to one prompt
-  /// Of one stream, not sent yet as its client reads slowly; then the request leaves the batch.
+  /// How many tokens of one stream may wait for a client that reads slowly; then the request leaves
+  /// the batch.
   int32_t max_buffered_tokens = 256;
   Seconds max_reader_pause{10};        ///< that it may stay out before it is ended
   Seconds max_request_duration{3600};  ///< for requests without a nearer deadline; 0 = unlimited
@@ -44,7 +45,7 @@ struct GenerateCall {
 std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& engine,
                                 const RequestLimits& limits, GenerateCall* out);
 
-/// The same of a Score request: its one answer is to be thrown away.
+/// Converts a Score request, whose prompt alone is computed.
 std::optional<ApiError> to_score_call(const v1::ScoreRequest& in, const Engine& engine,
                                       const RequestLimits& limits, GenerateCall* out);
 

@@ -1,9 +1,11 @@
 // What the files of convert share: refusals, ranges. For convert*.cpp only.
 #pragma once
 
-#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "engine/decode/param_ranges.h"
 #include "server/api/convert.h"
 
 namespace tern::convert {
@@ -16,17 +18,9 @@ using Error = std::optional<ApiError>;
     if (::tern::convert::Error tern_error = (expr); tern_error) return tern_error; \
   } while (false)
 
-inline constexpr double kMaxInt = std::numeric_limits<int32_t>::max();
-
-/// A number of the request, and what it may be.
-struct Range {
-  const char* field;
-  bool is_set;
-  double value, low, high;
-  bool open_low = false;  // low itself is not allowed
-};
-
-Error check(const Range& range);
+/// Refuses a value that is set and out of its range. `group`: what stands before the range's name
+/// in the field's path, with the dot ("sampling.random."), or "".
+Error check(std::string_view group, const ParamRange& range, const std::optional<double>& value);
 
 /// Refuses more than `limit` elements of `field`.
 Error check_count(const std::string& field, int count, int limit, const char* what);

@@ -5,14 +5,20 @@
 namespace tern::convert {
 namespace {
 
+using namespace param_range;
+
+std::optional<double> if_set(bool is_set, double value) {
+  return is_set ? std::optional(value) : std::nullopt;
+}
+
 Error set_random(const v1::RandomSampling& in, SamplingParams* out) {
-  for (const Range& range : {
-           Range{"sampling.random.temperature", in.has_temperature(), in.temperature(), 0, 2},
-           Range{"sampling.random.top_k", in.has_top_k(), double(in.top_k()), 0, kMaxInt},
-           Range{"sampling.random.top_p", in.has_top_p(), in.top_p(), 0, 1},
-           Range{"sampling.random.min_p", in.has_min_p(), in.min_p(), 0, 1},
-       })
-    TERN_REFUSE(check(range));
+  const auto refuse = [](const ParamRange& range, bool is_set, double value) {
+    return check("sampling.random.", range, if_set(is_set, value));
+  };
+  TERN_REFUSE(refuse(kTemperature, in.has_temperature(), in.temperature()));
+  TERN_REFUSE(refuse(kTopK, in.has_top_k(), in.top_k()));
+  TERN_REFUSE(refuse(kTopP, in.has_top_p(), in.top_p()));
+  TERN_REFUSE(refuse(kMinP, in.has_min_p(), in.min_p()));
   if (in.has_temperature()) out->temperature = in.temperature();
   if (in.has_top_k()) out->top_k = static_cast<int32_t>(in.top_k());
   if (in.has_top_p()) out->top_p = in.top_p();
@@ -23,15 +29,12 @@ Error set_random(const v1::RandomSampling& in, SamplingParams* out) {
 
 Error set_penalties(const v1::Penalties& in, int32_t vocab_size, const RequestLimits& limits,
                     SamplingParams* out) {
-  for (const Range& range : {
-           Range{"sampling.penalties.presence_penalty", in.has_presence_penalty(),
-                 in.presence_penalty(), -2, 2},
-           Range{"sampling.penalties.frequency_penalty", in.has_frequency_penalty(),
-                 in.frequency_penalty(), -2, 2},
-           Range{"sampling.penalties.repetition_penalty", in.has_repetition_penalty(),
-                 in.repetition_penalty(), 0, 10, true},
-       })
-    TERN_REFUSE(check(range));
+  const auto refuse = [](const ParamRange& range, bool is_set, double value) {
+    return check("sampling.penalties.", range, if_set(is_set, value));
+  };
+  TERN_REFUSE(refuse(kPresencePenalty, in.has_presence_penalty(), in.presence_penalty()));
+  TERN_REFUSE(refuse(kFrequencyPenalty, in.has_frequency_penalty(), in.frequency_penalty()));
+  TERN_REFUSE(refuse(kRepetitionPenalty, in.has_repetition_penalty(), in.repetition_penalty()));
   if (in.has_presence_penalty()) out->presence_penalty = in.presence_penalty();
   if (in.has_frequency_penalty()) out->frequency_penalty = in.frequency_penalty();
   if (in.has_repetition_penalty()) out->repetition_penalty = in.repetition_penalty();
@@ -43,7 +46,8 @@ Error set_penalties(const v1::Penalties& in, int32_t vocab_size, const RequestLi
     if (id >= static_cast<uint32_t>(vocab_size))
       return bad_field(field, "the id is not below the vocabulary's " + std::to_string(vocab_size));
     if (bias != bias) return bad_field(field, "must be a number, is NaN");
-    out->logit_bias.push_back({static_cast<int32_t>(id), std::clamp(bias, -100.0f, 100.0f)});
+    out->logit_bias.push_back({static_cast<int32_t>(id), std::clamp(bias, float(kLogitBias.lowest),
+                                                                    float(kLogitBias.highest))});
   }
   // A map has no order of its own: equal requests must be equal to the bit.
   std::sort(out->logit_bias.begin(), out->logit_bias.end(),
@@ -72,13 +76,11 @@ Error need_tokenizer(const std::string& field, int count, const Engine& engine) 
 
 Error set_stopping(const v1::Stopping& in, const Engine& engine, const RequestLimits& limits,
                    SamplingParams* out) {
-  for (const Range& range : {
-           Range{"sampling.stopping.max_tokens", in.has_max_tokens(), double(in.max_tokens()), 1,
-                 kMaxInt},
-           Range{"sampling.stopping.min_tokens", in.has_min_tokens(), double(in.min_tokens()), 0,
-                 kMaxInt},
-       })
-    TERN_REFUSE(check(range));
+  // 0 would say what an unset max_tokens says.
+  TERN_REFUSE(check("sampling.stopping.", kMaxTokens.from(1),
+                    if_set(in.has_max_tokens(), in.max_tokens())));
+  TERN_REFUSE(
+      check("sampling.stopping.", kMinTokens, if_set(in.has_min_tokens(), in.min_tokens())));
   out->max_tokens = static_cast<int32_t>(in.max_tokens());
   out->min_tokens = static_cast<int32_t>(in.min_tokens());
   const std::string field = "sampling.stopping.stop";
@@ -119,7 +121,7 @@ Error set_sampling(const v1::SamplingParams& in, const Engine& engine, const Req
   TERN_REFUSE(set_penalties(in.penalties(), info.vocab_size, limits, out));
   TERN_REFUSE(set_stopping(in.stopping(), engine, limits, out));
   TERN_REFUSE(set_constraints(in.constraints(), engine, limits, out));
-  TERN_REFUSE(check({"sampling.n", in.has_n(), double(in.n()), 1, double(limits.max_n)}));
+  TERN_REFUSE(check("sampling.", kN.up_to(limits.max_n), if_set(in.has_n(), in.n())));
   if (in.has_n()) out->n = static_cast<int32_t>(in.n());
   if (out->n > 1 && out->is_greedy())
     return conflict("sampling.n",
@@ -134,17 +136,13 @@ Error set_sampling(const v1::SamplingParams& in, const Engine& engine, const Req
 }
 
 Error set_logprobs(const v1::ResponseOptions& in, int32_t vocab_size, SamplingParams* out) {
-  for (const Range& range : {
-           Range{"response.logprobs", in.has_logprobs(), double(in.logprobs()), 0,
-                 SamplingParams::kMaxLogprobs},
-           Range{"response.prompt_logprobs", in.has_prompt_logprobs(), double(in.prompt_logprobs()),
-                 0, SamplingParams::kMaxLogprobs},
-       })
-    TERN_REFUSE(check(range));
+  TERN_REFUSE(check("response.", kLogprobs, if_set(in.has_logprobs(), in.logprobs())));
+  TERN_REFUSE(
+      check("response.", kPromptLogprobs, if_set(in.has_prompt_logprobs(), in.prompt_logprobs())));
   if (in.has_logprobs()) out->logprobs = static_cast<int32_t>(in.logprobs());
   if (in.has_prompt_logprobs()) out->prompt_logprobs = static_cast<int32_t>(in.prompt_logprobs());
   TERN_REFUSE(check_count("response.logprob_token_ids", in.logprob_token_ids_size(),
-                          SamplingParams::kMaxLogprobTokenIds, "ids"));
+                          int(kNumLogprobTokenIds.highest), "ids"));
   return to_token_ids(in.logprob_token_ids(), "response.logprob_token_ids", vocab_size,
                       &out->logprob_token_ids);
 }

@@ -1,47 +1,53 @@
 #include "server/api/event_queue.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace tern {
+namespace {
 
-void EventQueue::start() {
-  *events_.emplace_front().mutable_accepted() = call_.request().accepted;
-  is_started_ = true;
+template <class T>
+void move_behind(std::vector<T>& to, std::vector<T>&& from) {
+  if (to.empty())
+    to = std::move(from);
+  else
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+void EventQueue::start_with_accepted() {
+  events_.emplace_front(RequestAccepted());
+  start();
 }
 
 void EventQueue::add_progress(int32_t cached_tokens) {
   if (is_dropped_ || !call_.request().want_prefill_progress) return;
-  v1::PrefillProgress& progress = *events_.emplace_back().mutable_prefill_progress();
-  progress.set_processed_tokens(cached_tokens);
-  progress.set_cached_tokens(cached_tokens);
-  progress.set_total_tokens(call_.request().accepted.prompt_tokens());
+  events_.emplace_back(PrefillStarted{cached_tokens});
 }
 
-void EventQueue::add_prompt_logprobs(int32_t first, const std::vector<TokenLogprobs>& logprobs) {
+void EventQueue::add_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) {
   if (is_dropped_) return;
-  v1::PromptLogprobs& out = *events_.emplace_back().mutable_prompt_logprobs();
-  out.set_first(static_cast<uint32_t>(first));
-  to_wire(logprobs, call_.tokenizer(), out.mutable_logprobs());
+  events_.emplace_back(PromptTokens{first, std::move(logprobs)});
 }
 
-void EventQueue::add(const TokenEvent& event) {
+void EventQueue::add(TokenEvent event) {
   if (is_dropped_) return;
   append(event);
   if (event.finished && event.finished->status.ok())
-    *events_.emplace_back().mutable_finished() = to_wire(*event.finished, event.index);
+    events_.emplace_back(AnswerFinished{event.index, *std::move(event.finished)});
 }
 
-void EventQueue::append(const TokenEvent& event) {
+void EventQueue::append(TokenEvent& event) {
   const bool shows_text = call_.request().want_text && !event.text.empty();
   if (!shows_text && event.token_ids.empty()) return;
-  v1::Delta& delta = waiting_delta(static_cast<uint32_t>(event.index));
-  if (shows_text) delta.mutable_text()->append(event.text);
-  delta.set_num_tokens(delta.num_tokens() + static_cast<uint32_t>(event.token_ids.size()));
-  if (call_.request().want_token_ids)
-    delta.mutable_token_ids()->Add(event.token_ids.begin(), event.token_ids.end());
-  to_wire(event.logprobs, call_.tokenizer(), delta.mutable_logprobs());
-  num_buffered_ += static_cast<int64_t>(event.token_ids.size());
-  if (is_started_ && !is_paused_ && num_buffered_ > max_buffered()) {
+  AnswerDelta& delta = waiting_delta(event.index);
+  if (shows_text) delta.text += event.text;
+  num_buffered_ += std::ssize(event.token_ids);
+  move_behind(delta.token_ids, std::move(event.token_ids));
+  move_behind(delta.logprobs, std::move(event.logprobs));
+  if (is_started_ && !event.finished && !is_paused_ && num_buffered_ > max_buffered()) {
     is_paused_ = true;
     call_.pause();
   }
@@ -54,15 +60,14 @@ int64_t EventQueue::max_buffered() const {
                            int64_t{2} * request.stream_interval * request.n);
 }
 
-v1::Delta& EventQueue::waiting_delta(uint32_t index) {
-  for (v1::GenerateEvent& event : events_)
-    if (event.has_delta() && event.delta().index() == index) {
-      counters_.num_coalesced.fetch_add(1, std::memory_order_relaxed);
-      return *event.mutable_delta();
-    }
-  v1::Delta& delta = *events_.emplace_back().mutable_delta();
-  delta.set_index(index);
-  return delta;
+AnswerDelta& EventQueue::waiting_delta(int32_t index) {
+  for (StreamEvent& event : events_) {
+    AnswerDelta* delta = std::get_if<AnswerDelta>(&event);
+    if (!delta || delta->index != index) continue;
+    counters_.num_coalesced.fetch_add(1, std::memory_order_relaxed);
+    return *delta;
+  }
+  return std::get<AnswerDelta>(events_.emplace_back(AnswerDelta{.index = index}));
 }
 
 void EventQueue::drop() {
@@ -70,14 +75,14 @@ void EventQueue::drop() {
   events_.clear();
 }
 
-std::optional<v1::GenerateEvent> EventQueue::take(bool ended) {
-  const auto next =
-      std::find_if(events_.begin(), events_.end(),
-                   [&](const v1::GenerateEvent& event) { return ended || is_due(event); });
+std::optional<StreamEvent> EventQueue::take(bool ended) {
+  const auto next = std::find_if(events_.begin(), events_.end(),
+                                 [&](const StreamEvent& event) { return ended || is_due(event); });
   if (next == events_.end()) return {};
-  v1::GenerateEvent event = std::move(*next);
+  StreamEvent event = std::move(*next);
   events_.erase(next);
-  num_buffered_ -= event.delta().num_tokens();
+  if (const auto* delta = std::get_if<AnswerDelta>(&event))
+    num_buffered_ -= std::ssize(delta->token_ids);
   if (is_paused_ && num_buffered_ <= max_buffered() / 2) {
     is_paused_ = false;
     call_.resume();
@@ -87,19 +92,20 @@ std::optional<v1::GenerateEvent> EventQueue::take(bool ended) {
 
 bool EventQueue::has_due() const {
   return std::any_of(events_.begin(), events_.end(),
-                     [&](const v1::GenerateEvent& event) { return is_due(event); });
+                     [&](const StreamEvent& event) { return is_due(event); });
 }
 
-bool EventQueue::is_due(const v1::GenerateEvent& event) const {
-  if (!event.has_delta()) return true;
+bool EventQueue::is_due(const StreamEvent& event) const {
+  const auto* delta = std::get_if<AnswerDelta>(&event);
+  if (!delta) return true;
   const GenerateCall& request = call_.request();
-  const v1::Delta& delta = event.delta();
-  if (static_cast<int32_t>(delta.num_tokens()) >= request.stream_interval &&
-      (!delta.text().empty() || delta.token_ids_size() > 0 || delta.logprobs_size() > 0 ||
-       !request.want_text))
-    return true;
-  return std::any_of(events_.begin(), events_.end(), [&](const v1::GenerateEvent& other) {
-    return other.has_finished() && other.finished().index() == delta.index();
+  const bool shows_something = !delta->text.empty() ||
+                               (request.want_token_ids && !delta->token_ids.empty()) ||
+                               !delta->logprobs.empty() || !request.want_text;
+  if (shows_something && std::ssize(delta->token_ids) >= request.stream_interval) return true;
+  return std::any_of(events_.begin(), events_.end(), [&](const StreamEvent& other) {
+    const auto* finished = std::get_if<AnswerFinished>(&other);
+    return finished && finished->index == delta->index;
   });
 }
 

@@ -29,7 +29,7 @@ void RefusalLog::write(const ApiError& error, const Line& line, TimePoint now) {
 }
 
 bool RefusalLog::may_write(const std::string& reason, TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [of, window] : windows_) {
     if (now - window.begin < to_duration(kWindow)) continue;
     if (window.num_more > 0)

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "server/api/api_error.h"
 #include "server/api/caller.h"
 
@@ -36,8 +36,9 @@ class RefusalLog {
 
   bool may_write(const std::string& reason, TimePoint now);
 
-  std::mutex mutex_;
-  std::map<std::string, Window> windows_;  // by reason, of which there are few; guarded by mutex_
+  Mutex mutex_;
+  // By reason, of which there are few.
+  std::map<std::string, Window> windows_ TERN_GUARDED_BY(mutex_);
 };
 
 }  // namespace tern

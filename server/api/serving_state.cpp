@@ -16,7 +16,7 @@ ApiError is_draining() {
 
 std::optional<ApiError> ServingState::check_loaded() const {
   if (engine()) return {};
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const int percent = static_cast<int>(fraction_ * 100);
   return ApiError{
       .code = Code::kUnavailable,
@@ -42,14 +42,14 @@ v1::ServerState ServingState::phase() const {
 }
 
 void ServingState::set_load_progress(const std::string& stage, double fraction) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stage_ = stage;
   fraction_ = fraction;
 }
 
 void ServingState::set_listen(std::vector<std::string> listen,
                               std::vector<std::string> admin_listen) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   listen_ = std::move(listen);
   admin_listen_ = std::move(admin_listen);
 }
@@ -65,7 +65,7 @@ void ServingState::describe(v1::ServerInfo* info) const {
     info->set_model(loaded->model_info().name);
     *info->mutable_stats() = to_wire(loaded->stats());
   }
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   info->mutable_listen()->Assign(listen_.begin(), listen_.end());
   info->mutable_admin_listen()->Assign(admin_listen_.begin(), admin_listen_.end());
   if (engine()) return;

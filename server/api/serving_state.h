@@ -3,10 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "server/api/api_error.h"
 #include "server/api/convert.h"
 #include "server/api/refusal_log.h"
@@ -35,11 +35,11 @@ class ServingState {
   /// more (DRAINING, since start_draining()).
   std::optional<ApiError> check_serving() const;
 
-  /// Whether routers should send requests here: as check_serving(), but DRAINING since
-  /// announce_draining().
+  /// Tells whether routers should send requests here: what check_serving() tells, but DRAINING
+  /// since announce_draining().
   std::optional<ApiError> check_ready() const;
 
-  /// As check_serving, but draining servers still answer.
+  /// Tells what check_serving() tells, but draining servers still answer.
   std::optional<ApiError> check_loaded() const;
 
   /// Null while loading.
@@ -101,10 +101,11 @@ class ServingState {
   std::atomic<bool> closing_{false};
   std::atomic<bool> stuck_{false};
   RequestObserver* observer_ = nullptr;
-  mutable std::mutex mutex_;
-  std::string stage_ = "starting";                  // guarded by mutex_
-  double fraction_ = 0;                             // guarded by mutex_
-  std::vector<std::string> listen_, admin_listen_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::string stage_ TERN_GUARDED_BY(mutex_) = "starting";
+  double fraction_ TERN_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> listen_ TERN_GUARDED_BY(mutex_);
+  std::vector<std::string> admin_listen_ TERN_GUARDED_BY(mutex_);
 };
 
 }  // namespace tern

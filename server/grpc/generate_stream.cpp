@@ -1,8 +1,8 @@
 #include "server/grpc/generate_stream.h"
 
 #include <memory>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "server/api/event_queue.h"
 #include "server/grpc/wire.h"
 
@@ -34,7 +34,7 @@ Caller caller_of(const grpc::CallbackServerContext& context) {
   return caller;
 }
 
-// From bytes to a queued request, see Call::submit.
+// Makes a queued request of bytes, see Call::submit.
 template <class Message>
 std::optional<ApiError> submit(Call& call, ServingState& state,
                                grpc::CallbackServerContext* context, const grpc::ByteBuffer& bytes,
@@ -60,6 +60,52 @@ std::optional<ApiError> submit(Call& call, ServingState& state,
   return error;
 }
 
+// Writes what an EventQueue gives as messages of tern.v1.
+class EventWriter {
+ public:
+  explicit EventWriter(const Call& call) : call_(call) {}
+
+  v1::GenerateEvent write(const StreamEvent& event) const {
+    v1::GenerateEvent out;
+    std::visit([&](const auto& one) { write(one, &out); }, event);
+    return out;
+  }
+
+ private:
+  void write(const RequestAccepted&, v1::GenerateEvent* out) const {
+    *out->mutable_accepted() = call_.request().accepted;
+  }
+
+  void write(const PrefillStarted& event, v1::GenerateEvent* out) const {
+    v1::PrefillProgress& progress = *out->mutable_prefill_progress();
+    progress.set_processed_tokens(event.cached_tokens);
+    progress.set_cached_tokens(event.cached_tokens);
+    progress.set_total_tokens(call_.request().accepted.prompt_tokens());
+  }
+
+  void write(const PromptTokens& event, v1::GenerateEvent* out) const {
+    v1::PromptLogprobs& prompt = *out->mutable_prompt_logprobs();
+    prompt.set_first(static_cast<uint32_t>(event.first));
+    to_wire(event.logprobs, call_.tokenizer(), prompt.mutable_logprobs());
+  }
+
+  void write(const AnswerDelta& event, v1::GenerateEvent* out) const {
+    v1::Delta& delta = *out->mutable_delta();
+    delta.set_index(static_cast<uint32_t>(event.index));
+    if (!event.text.empty()) delta.set_text(event.text);
+    delta.set_num_tokens(static_cast<uint32_t>(event.token_ids.size()));
+    if (call_.request().want_token_ids)
+      delta.mutable_token_ids()->Add(event.token_ids.begin(), event.token_ids.end());
+    to_wire(event.logprobs, call_.tokenizer(), delta.mutable_logprobs());
+  }
+
+  void write(const AnswerFinished& event, v1::GenerateEvent* out) const {
+    *out->mutable_finished() = to_wire(event.event, event.index);
+  }
+
+  const Call& call_;
+};
+
 grpc::Status to_grpc(const std::optional<ApiError>& error) {
   return error ? to_grpc(*error) : grpc::Status::OK;
 }
@@ -82,44 +128,44 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     // Events may come before submit() returns: they wait until Accepted is in front of them.
     const auto error = submit(*call_, state_, context, bytes, self, to_call);
     if (error) return Finish(to_grpc(*error));
-    std::unique_lock lock(mutex_);
-    queue_.start();
+    MutexLock lock(mutex_);
+    queue_.start_with_accepted();
     busy_ = false;
     advance(lock);
   }
 
   // Engine thread.
   void on_admitted(int32_t cached_tokens) override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     queue_.add_progress(cached_tokens);
     post(lock);
   }
 
   void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
-    std::unique_lock lock(mutex_);
-    queue_.add_prompt_logprobs(first, logprobs);
+    MutexLock lock(mutex_);
+    queue_.add_prompt_logprobs(first, std::move(logprobs));
     post(lock);
   }
 
   void on_event(TokenEvent event) override {
     std::optional<grpc::Status> status;
     if (event.finished && call_->finish(event)) status = to_grpc(call_->error());
-    std::unique_lock lock(mutex_);
-    queue_.add(event);
+    MutexLock lock(mutex_);
+    queue_.add(std::move(event));
     status_ = std::move(status);
     post(lock, std::exchange(is_first_, false));
   }
 
   // A thread of the sender, or the engine's.
   void send() override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     posted_ = false;
     advance(lock);
   }
 
   // gRPC threads.
   void OnWriteDone(bool ok) override {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     busy_ = false;
     if (!ok) queue_.drop();  // the client is gone; OnCancel ends the request
     advance(lock);
@@ -131,8 +177,8 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
  private:
-  // While busy_, the end of the write goes on.
-  void post(std::unique_lock<std::mutex>& lock, bool is_urgent = false) {
+  // While busy_, the end of the write goes on. Lets go of `lock`, which the checker does not see.
+  void post(MutexLock& lock, bool is_urgent = false) TERN_REQUIRES(mutex_) TERN_UNCHECKED {
     if (busy_ || posted_ || !(status_ || queue_.has_due())) return;
     posted_ = true;
     std::shared_ptr<GenerateStream> self = self_;  // there until busy_ and done
@@ -140,14 +186,15 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     is_urgent ? sender_.send_or_post(std::move(self)) : sender_.post(std::move(self));
   }
 
-  // gRPC allows one write at a time, and Finish once, after the last write.
-  void advance(std::unique_lock<std::mutex>& lock) {
+  // gRPC allows one write at a time, and Finish once, after the last write. Lets go of `lock`, as
+  // post() does.
+  void advance(MutexLock& lock) TERN_REQUIRES(mutex_) TERN_UNCHECKED {
     if (busy_) return;
-    const std::optional<v1::GenerateEvent> next = queue_.take(status_.has_value());
+    const std::optional<StreamEvent> next = queue_.take(status_.has_value());
     if (!next && !status_) return;
     busy_ = true;
     const bool last = status_ && queue_.empty();
-    if (next) buffer_ = to_buffer(*next);
+    if (next) buffer_ = to_buffer(EventWriter(*call_).write(*next));
     lock.unlock();  // busy_ keeps everyone else away from buffer_ and status_
     if (!next)
       Finish(*status_);
@@ -161,14 +208,14 @@ class GenerateStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   Sender& sender_;
   std::unique_ptr<Call> call_;  // until OnDone
   std::shared_ptr<GenerateStream> self_;
-  std::mutex mutex_;
-  // Guarded by mutex_. While busy_, gRPC reads buffer_, or has been told to finish.
-  EventQueue queue_;
-  grpc::ByteBuffer buffer_;
-  std::optional<grpc::Status> status_;  // set by the engine's last event
-  bool busy_ = true;                    // until Accepted is queued
-  bool posted_ = false;                 // send() follows
-  bool is_first_ = true;                // no token has come yet
+  Mutex mutex_;
+  // While busy_, gRPC reads buffer_, or has been told to finish.
+  EventQueue queue_ TERN_GUARDED_BY(mutex_);
+  grpc::ByteBuffer buffer_ TERN_GUARDED_BY(mutex_);
+  std::optional<grpc::Status> status_ TERN_GUARDED_BY(mutex_);  // set by the engine's last event
+  bool busy_ TERN_GUARDED_BY(mutex_) = true;                    // until Accepted is queued
+  bool posted_ TERN_GUARDED_BY(mutex_) = false;                 // send() follows
+  bool is_first_ = true;  // no token has come yet; engine thread only
 };
 
 // A call that is answered in one message; owned like GenerateStream.

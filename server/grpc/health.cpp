@@ -2,10 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <mutex>
 #include <set>
 #include <string>
 
+#include "base/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 namespace tern {
@@ -22,8 +22,8 @@ bool is_known(const std::string& service) {
 class Watcher final : public grpc::ServerWriteReactor<Serving> {
  public:
   struct Set {
-    std::mutex mutex;
-    std::set<Watcher*> watchers;
+    Mutex mutex;
+    std::set<Watcher*> watchers TERN_GUARDED_BY(mutex);
   };
 
   Watcher(Set& set, Serving::ServingStatus first)
@@ -33,34 +33,34 @@ class Watcher final : public grpc::ServerWriteReactor<Serving> {
 
   // The newest status wins where one is still being written.
   void tell(Serving::ServingStatus status) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (known_) next_ = status;
     advance();
   }
 
   void end(grpc::Status status) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (std::exchange(finished_, true)) return;
     Finish(std::move(status));
   }
 
   void OnWriteDone(bool ok) override {
     if (!ok) return end(grpc::Status::CANCELLED);
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     busy_ = false;
     advance();
   }
   void OnCancel() override { end(grpc::Status::CANCELLED); }
   void OnDone() override {
     {
-      std::lock_guard lock(set_.mutex);
+      const MutexLock lock(set_.mutex);
       set_.watchers.erase(this);
     }
     delete this;
   }
 
  private:
-  void advance() {
+  void advance() TERN_REQUIRES(mutex_) {
     if (busy_ || finished_ || next_ == sent_) return;
     busy_ = true;
     sent_ = next_;
@@ -70,13 +70,13 @@ class Watcher final : public grpc::ServerWriteReactor<Serving> {
 
   Set& set_;
   const bool known_;  // the service that is watched
-  std::mutex mutex_;
-  // Guarded by mutex_. While busy_, gRPC reads message_.
-  Serving message_;
-  Serving::ServingStatus next_;
-  Serving::ServingStatus sent_ = Serving::UNKNOWN;
-  bool busy_ = false;
-  bool finished_ = false;
+  Mutex mutex_;
+  // While busy_, gRPC reads message_.
+  Serving message_ TERN_GUARDED_BY(mutex_);
+  Serving::ServingStatus next_ TERN_GUARDED_BY(mutex_);
+  Serving::ServingStatus sent_ TERN_GUARDED_BY(mutex_) = Serving::UNKNOWN;
+  bool busy_ TERN_GUARDED_BY(mutex_) = false;
+  bool finished_ TERN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace
@@ -91,7 +91,7 @@ class Health::Service final : public hv1::Health::CallbackService {
       reactor->Finish({grpc::StatusCode::NOT_FOUND, "no service '" + request->service() + "'"});
       return reactor;
     }
-    std::lock_guard lock(set_.mutex);
+    const MutexLock lock(set_.mutex);
     response->set_status(status_);
     reactor->Finish(grpc::Status::OK);
     return reactor;
@@ -99,7 +99,7 @@ class Health::Service final : public hv1::Health::CallbackService {
 
   grpc::ServerWriteReactor<Serving>* Watch(grpc::CallbackServerContext*,
                                            const hv1::HealthCheckRequest* request) override {
-    std::lock_guard lock(set_.mutex);
+    const MutexLock lock(set_.mutex);
     const bool known = is_known(request->service());
     auto* watcher = new Watcher(set_, known ? status_ : Serving::SERVICE_UNKNOWN);
     if (closed_)
@@ -110,13 +110,13 @@ class Health::Service final : public hv1::Health::CallbackService {
   }
 
   void set_serving(bool serving) {
-    std::lock_guard lock(set_.mutex);
+    const MutexLock lock(set_.mutex);
     status_ = serving ? Serving::SERVING : Serving::NOT_SERVING;
     for (Watcher* watcher : set_.watchers) watcher->tell(status_);
   }
 
   void shutdown() {
-    std::lock_guard lock(set_.mutex);
+    const MutexLock lock(set_.mutex);
     closed_ = true;
     for (Watcher* watcher : set_.watchers)
       watcher->end({grpc::StatusCode::UNAVAILABLE, "the server is shutting down"});
@@ -124,8 +124,8 @@ class Health::Service final : public hv1::Health::CallbackService {
 
  private:
   Watcher::Set set_;
-  Serving::ServingStatus status_ = Serving::NOT_SERVING;  // guarded by set_.mutex
-  bool closed_ = false;                                   // guarded by set_.mutex
+  Serving::ServingStatus status_ TERN_GUARDED_BY(set_.mutex) = Serving::NOT_SERVING;
+  bool closed_ TERN_GUARDED_BY(set_.mutex) = false;
 };
 
 Health::Health() : service_(std::make_unique<Service>()) {}

@@ -15,7 +15,7 @@ Sender::Sender() : num_idle_(kNumThreads) {
 
 Sender::~Sender() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
@@ -25,7 +25,7 @@ Sender::~Sender() {
 void Sender::post(std::shared_ptr<Source> source) {
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     posted_.push_back(std::move(source));
     wake = num_idle_ > 0;
   }
@@ -33,7 +33,7 @@ void Sender::post(std::shared_ptr<Source> source) {
 }
 
 void Sender::send_or_post(std::shared_ptr<Source> source) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const bool is_late = num_sent_here_ == kMostSentHere;
   if (!is_late) ++num_sent_here_;
   lock.unlock();
@@ -42,9 +42,9 @@ void Sender::send_or_post(std::shared_ptr<Source> source) {
 
 void Sender::run() {
   std::vector<std::shared_ptr<Source>> taken;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !posted_.empty(); });
+    while (!stopping_ && posted_.empty()) wake_.wait(lock);
     if (posted_.empty()) return;
     --num_idle_;
     while (!posted_.empty()) {

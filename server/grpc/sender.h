@@ -1,11 +1,11 @@
 // The threads that send what the engine has told of.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace tern {
 
@@ -17,7 +17,7 @@ class Sender {
   class Source {
    public:
     virtual ~Source() = default;
-    /// On one of the sender's threads, or in send_or_post().
+    /// Called on one of the sender's threads, or in send_or_post().
     virtual void send() = 0;
   };
 
@@ -28,20 +28,21 @@ class Sender {
   /// Any thread; does not wait. The source's send() follows, soon and once.
   void post(std::shared_ptr<Source> source);
 
-  /// The same for what someone waits for, a first token: to send it here takes less time than to
-  /// wake a thread. Of many that come together only the first few: the engine's thread calls this.
+  /// Sends at once what someone waits for, a first token: to send it here takes less time than to
+  /// wake a thread. Where many come together, only the first few are sent here, as the engine's
+  /// thread calls this.
   void send_or_post(std::shared_ptr<Source> source);
 
  private:
   void run();
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  // Guarded by mutex_.
-  std::vector<std::shared_ptr<Source>> posted_;
-  size_t num_idle_;
-  int num_sent_here_ = 0;  // by send_or_post() since posted_ was last found empty
-  bool stopping_ = false;
+  Mutex mutex_;
+  CondVar wake_;
+  std::vector<std::shared_ptr<Source>> posted_ TERN_GUARDED_BY(mutex_);
+  size_t num_idle_ TERN_GUARDED_BY(mutex_);
+  // Counts what send_or_post() sent since posted_ was last found empty.
+  int num_sent_here_ TERN_GUARDED_BY(mutex_) = 0;
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // last: they use the above
 };
 

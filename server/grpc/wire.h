@@ -15,7 +15,7 @@ inline grpc::Status to_grpc(const ApiError& error) {
   return {static_cast<grpc::StatusCode>(error.code), error.message, serialize_details(error)};
 }
 
-/// As tern::parse_message.
+/// Parses as tern::parse_message() does.
 inline std::optional<ApiError> parse_buffer(const grpc::ByteBuffer& buffer,
                                             google::protobuf::Message* message) {
   std::vector<grpc::Slice> slices;
@@ -46,8 +46,8 @@ grpc::ServerUnaryReactor* reply(grpc::CallbackServerContext* context, const grpc
   return reactor;
 }
 
-/// The same of a call that is answered later, by another thread: `handle(const Request&, Done)`
-/// returns an error, or has Done(Response) called once.
+/// Answers a call later, from another thread: `handle(const Request&, Done)` returns an error, or
+/// has Done(Response) called once.
 template <class Request, class Response, class Handler>
 grpc::ServerUnaryReactor* reply_later(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* in, grpc::ByteBuffer* out,

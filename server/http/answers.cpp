@@ -1,19 +1,18 @@
 #include "server/http/answers.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
+
+#include "base/mutex.h"
+#include "server/api/event_queue.h"
 
 namespace tern::http {
 
 struct Answers::Mailbox {
-  std::mutex mutex;
-  std::condition_variable changed;
-  // Guarded by mutex.
-  std::vector<Delta> deltas;
-  int num_open = 0;  // prompts
-  std::optional<ApiError> error;
+  Mutex mutex;
+  CondVar changed;
+  int num_open TERN_GUARDED_BY(mutex) = 0;  // prompts
+  std::optional<ApiError> error TERN_GUARDED_BY(mutex);
 };
 
 // One prompt's: the engine holds it until its last event.
@@ -21,41 +20,41 @@ class Answers::Sink final : public TokenSink {
  public:
   Sink(ServingState& state, const Caller& caller, std::shared_ptr<Mailbox> mailbox, int32_t prompt)
       : call_(state, Transport::kHttp, caller),
-        counters_(state.streams),
-        max_buffered_(state.limits.max_buffered_tokens),
+        queue_(call_, state.limits, state.streams),
         mailbox_(std::move(mailbox)),
         prompt_(prompt) {}
 
-  // Under the mailbox's mutex: from here on a slow reader pauses the request, and fetched() lets it
-  // go on.
-  void set_submitted() { is_submitted_ = true; }
-  void fetched() {
-    num_buffered_ = 0;
-    if (std::exchange(is_paused_, false)) call_.resume();
-  }
-
   Call& call() { return call_; }
+  EventQueue& queue() { return queue_; }  // under the mailbox's mutex
   const std::vector<TokenLogprobs>& prompt_logprobs() const { return prompt_logprobs_; }
 
+  // All that has come, one delta an answer. Under the mailbox's mutex, on the thread that fetches.
+  void take_all(std::vector<ChoiceDelta>* out) {
+    while (std::optional<StreamEvent> event = queue_.take(/*ended=*/true)) {
+      if (auto* prompt = std::get_if<PromptTokens>(&*event)) {
+        append(std::move(prompt->logprobs), &prompt_logprobs_);
+      } else if (auto* delta = std::get_if<AnswerDelta>(&*event)) {
+        out->push_back({.prompt = prompt_,
+                        .index = delta->index,
+                        .text = std::move(delta->text),
+                        .token_ids = std::move(delta->token_ids),
+                        .logprobs = std::move(delta->logprobs)});
+      } else if (const auto* finished = std::get_if<AnswerFinished>(&*event)) {
+        delta_of(finished->index, out).finished = to_wire(finished->event, finished->index);
+      }
+    }
+  }
+
   // Engine thread.
-  void on_prompt_logprobs(int32_t, std::vector<TokenLogprobs> logprobs) override {
-    append(std::move(logprobs), &prompt_logprobs_);
+  void on_prompt_logprobs(int32_t first, std::vector<TokenLogprobs> logprobs) override {
+    const MutexLock lock(mailbox_->mutex);
+    queue_.add_prompt_logprobs(first, std::move(logprobs));
   }
 
   void on_event(TokenEvent event) override {
     const bool last = event.finished && call_.finish(event);
-    std::lock_guard lock(mailbox_->mutex);
-    Delta& delta = open_delta(event.index);
-    delta.text += event.text;
-    num_buffered_ += static_cast<int64_t>(event.token_ids.size());
-    if (is_submitted_ && !event.finished && !is_paused_ && num_buffered_ > max_buffered_) {
-      is_paused_ = true;
-      call_.pause();
-    }
-    append(std::move(event.token_ids), &delta.token_ids);
-    append(std::move(event.logprobs), &delta.logprobs);
-    if (event.finished && event.finished->status.ok())
-      delta.finished = to_wire(*event.finished, event.index);
+    const MutexLock lock(mailbox_->mutex);
+    queue_.add(std::move(event));
     if (last) {
       --mailbox_->num_open;
       if (call_.error() && !mailbox_->error) mailbox_->error = call_.error();
@@ -64,26 +63,21 @@ class Answers::Sink final : public TokenSink {
   }
 
  private:
-  Delta& open_delta(int32_t index) {
-    std::vector<Delta>& deltas = mailbox_->deltas;
-    const auto mine = std::find_if(deltas.begin(), deltas.end(), [&](const Delta& delta) {
+  // An answer's last tokens and its end come in one delta.
+  ChoiceDelta& delta_of(int32_t index, std::vector<ChoiceDelta>* all) const {
+    const auto mine = std::find_if(all->begin(), all->end(), [&](const ChoiceDelta& delta) {
       return delta.prompt == prompt_ && delta.index == index;
     });
-    if (mine == deltas.end()) return deltas.emplace_back(Delta{.prompt = prompt_, .index = index});
-    counters_.num_coalesced.fetch_add(1, std::memory_order_relaxed);
-    return *mine;
+    if (mine != all->end()) return *mine;
+    return all->emplace_back(ChoiceDelta{.prompt = prompt_, .index = index});
   }
 
   Call call_;
-  StreamCounters& counters_;
-  const int64_t max_buffered_;  // tokens
-  // Guarded by the mailbox's mutex.
-  int64_t num_buffered_ = 0;
-  bool is_submitted_ = false;
-  bool is_paused_ = false;
+  // Guarded by the mailbox's mutex, which clang cannot check: it is that of all sinks.
+  EventQueue queue_;
   const std::shared_ptr<Mailbox> mailbox_;
   const int32_t prompt_;
-  std::vector<TokenLogprobs> prompt_logprobs_;  // written before, read after the first Delta
+  std::vector<TokenLogprobs> prompt_logprobs_;  // of the thread that fetches
 };
 
 Answers::Answers() : mailbox_(std::make_shared<Mailbox>()) {}
@@ -104,35 +98,42 @@ std::optional<ApiError> Answers::submit(ServingState& state,
       return to_call(request, engine, state.limits, out);
     };
     {
-      std::lock_guard lock(mailbox_->mutex);
+      const MutexLock lock(mailbox_->mutex);
       ++mailbox_->num_open;
     }
     if (auto error = sink->call().submit(convert, deadline, sink)) return error;
     {
-      std::lock_guard lock(mailbox_->mutex);
-      sink->set_submitted();
+      const MutexLock lock(mailbox_->mutex);
+      sink->queue().start();
     }
     sinks_.push_back(std::move(sink));
   }
   return {};
 }
 
-std::vector<Delta> Answers::fetch(Seconds timeout) {
-  std::unique_lock lock(mailbox_->mutex);
-  mailbox_->changed.wait_for(lock, to_duration(timeout), [this] {
-    return !mailbox_->deltas.empty() || mailbox_->num_open == 0;
-  });
-  for (const auto& sink : sinks_) sink->fetched();
-  return std::exchange(mailbox_->deltas, {});
+std::vector<ChoiceDelta> Answers::fetch(Seconds timeout) {
+  MutexLock lock(mailbox_->mutex);
+  const TimePoint until = std::chrono::steady_clock::now() + to_duration(timeout);
+  while (!has_events() && mailbox_->num_open > 0 && mailbox_->changed.wait_until(lock, until)) {
+  }
+  std::vector<ChoiceDelta> deltas;
+  for (const auto& sink : sinks_) sink->take_all(&deltas);
+  return deltas;
+}
+
+// Under the mailbox's mutex.
+bool Answers::has_events() const {
+  return std::any_of(sinks_.begin(), sinks_.end(),
+                     [](const auto& sink) { return !sink->queue().empty(); });
 }
 
 bool Answers::done() const {
-  std::lock_guard lock(mailbox_->mutex);
-  return mailbox_->num_open == 0 && mailbox_->deltas.empty();
+  const MutexLock lock(mailbox_->mutex);
+  return mailbox_->num_open == 0 && !has_events();
 }
 
 std::optional<ApiError> Answers::error() const {
-  std::lock_guard lock(mailbox_->mutex);
+  const MutexLock lock(mailbox_->mutex);
   return mailbox_->error;
 }
 

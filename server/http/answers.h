@@ -17,8 +17,8 @@ void append(std::vector<T>&& from, std::vector<T>* to) {
   to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-/// What is new in one answer.
-struct Delta {
+/// What is new in one choice of the response.
+struct ChoiceDelta {
   int32_t prompt = 0;  ///< which of the request's prompts
   int32_t index = 0;   ///< which of the prompt's answers
   std::string text;
@@ -28,8 +28,8 @@ struct Delta {
 };
 
 /// Submits one request a prompt and collects what comes. What has not been fetched is joined to
-/// one Delta an answer: a slow client costs no queue. The engine's thread never waits here. One
-/// thread; the requests are live until it is destroyed, and cancelled then.
+/// one delta an answer (EventQueue): a slow client costs no queue. The engine's thread never waits
+/// here. One thread; the requests are live until it is destroyed, and cancelled then.
 class Answers {
  public:
   Answers();
@@ -43,8 +43,8 @@ class Answers {
                                  const Caller& caller = {});
 
   /// What has come since the last call; waits for something at most `timeout`. The prompts'
-  /// log-probabilities are there before the first Delta of their prompt.
-  std::vector<Delta> fetch(Seconds timeout);
+  /// log-probabilities are there before the first delta of their prompt.
+  std::vector<ChoiceDelta> fetch(Seconds timeout);
 
   /// All have ended, and all has been fetched.
   bool done() const;
@@ -63,6 +63,8 @@ class Answers {
  private:
   class Sink;
   struct Mailbox;
+  bool has_events() const;
+
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<std::shared_ptr<Sink>> sinks_;
 };

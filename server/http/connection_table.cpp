@@ -18,7 +18,7 @@ TimePoint now() {
 }  // namespace
 
 bool ConnectionTable::add(int fd) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closing_) return false;
   if (entries_.size() >= max_connections_ && !evict_longest(State::kIdle, Seconds(0))) return false;
   entries_[fd] = {State::kIdle, now()};
@@ -26,12 +26,12 @@ bool ConnectionTable::add(int fd) {
 }
 
 bool ConnectionTable::set(int fd, State state) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return set_locked(fd, state);
 }
 
 bool ConnectionTable::set_idle(int fd, const std::function<void()>& watch) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!set_locked(fd, State::kIdle)) return false;
   watch();
   return true;
@@ -46,14 +46,14 @@ bool ConnectionTable::set_locked(int fd, State state) {
 }
 
 void ConnectionTable::remove(int fd) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   entries_.erase(fd);
   ::close(fd);  // under the lock: nobody evicts whoever gets the number next
   removed_.notify_all();
 }
 
 bool ConnectionTable::is_crowded() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return num_excess() > 0;
 }
 
@@ -66,14 +66,14 @@ size_t ConnectionTable::num_excess() const {
 }
 
 void ConnectionTable::evict_waiting(Seconds max_idle) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   while (evict_longest(State::kIdle, max_idle)) {
   }
   for (size_t left = num_excess(); left > 0; --left)
     if (!evict_longest(State::kReading, kReadingGrace)) return;
 }
 
-// Of those in `state` for `at_least` so long. False where there is none.
+// Evicts the one that is in `state` longest, if for `at_least` so long. False where there is none.
 bool ConnectionTable::evict_longest(State state, Seconds at_least) {
   Entries::value_type* longest = nullptr;
   for (auto& entry : entries_)
@@ -91,14 +91,15 @@ void ConnectionTable::evict(Entries::value_type& entry) {
 }
 
 void ConnectionTable::close_all(Seconds grace) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   closing_ = true;
   for (auto& entry : entries_)
     if (entry.second.state != State::kBusy) evict(entry);
-  const auto is_empty = [this] { return entries_.empty(); };
-  if (removed_.wait_for(lock, to_duration(grace), is_empty)) return;
+  const TimePoint until = now() + to_duration(grace);
+  while (!entries_.empty() && removed_.wait_until(lock, until)) {
+  }
   for (auto& entry : entries_) evict(entry);
-  removed_.wait(lock, is_empty);
+  while (!entries_.empty()) removed_.wait(lock);
 }
 
 }  // namespace tern::http

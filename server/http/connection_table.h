@@ -2,12 +2,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
-#include <mutex>
 
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace tern::http {
 
@@ -59,16 +58,16 @@ class ConnectionTable {
   };
   using Entries = std::map<int, Entry>;
 
-  bool set_locked(int fd, State state);
-  bool evict_longest(State state, Seconds at_least);
-  void evict(Entries::value_type& entry);
-  size_t num_excess() const;
+  bool set_locked(int fd, State state) TERN_REQUIRES(mutex_);
+  bool evict_longest(State state, Seconds at_least) TERN_REQUIRES(mutex_);
+  void evict(Entries::value_type& entry) TERN_REQUIRES(mutex_);
+  size_t num_excess() const TERN_REQUIRES(mutex_);
 
   const size_t num_threads_, max_connections_;
-  mutable std::mutex mutex_;
-  std::condition_variable removed_;
-  Entries entries_;       // by file descriptor; guarded by mutex_
-  bool closing_ = false;  // guarded by mutex_
+  mutable Mutex mutex_;
+  CondVar removed_;
+  Entries entries_ TERN_GUARDED_BY(mutex_);  // by file descriptor
+  bool closing_ TERN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tern::http

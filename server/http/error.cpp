@@ -35,7 +35,7 @@ std::string json_name(const std::string& field) {
   for (const Name& name : kNames) {
     if (!field.starts_with(name.field)) continue;
     std::string out = std::string(name.json).append(field.substr(name.field.size()));
-    // Of a tool and of a call of one, all but the id is in its function.
+    // Tools and their calls have all but the id in a member "function".
     const size_t member = out.rfind("].");
     if (out.find("tool") != std::string::npos && member != std::string::npos)
       out.insert(member + 2, "function.");

@@ -9,7 +9,7 @@
 
 namespace tern::http {
 
-/// From a request's first byte to its response's last. One thread.
+/// Handles one exchange, from a request's first byte to its response's last. One thread.
 class Exchange {
  public:
   /// What becomes of the connection.

@@ -96,7 +96,7 @@ Json chat_token(const TokenLogprob& token, const Tokenizer* tokenizer) {
       {"token", sanitize_utf8(bytes)}, {"logprob", value_of(token)}, {"bytes", std::move(numbers)}};
 }
 
-// Of the tokens of the content: what ended it is none of them.
+// Tells the log-probabilities of the content's tokens; the one that ended it is none of them.
 Json chat_logprobs(const Piece& piece, const Tokenizer* tokenizer) {
   Json content = Json::array();
   const bool skips_last = piece.hides_last && !piece.logprobs.empty();

@@ -4,9 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <map>
-#include <mutex>
-#include <shared_mutex>
 
+#include "base/mutex.h"
 #include "server/api/call.h"
 #include "server/http/endpoints.h"
 #include "server/http/error.h"
@@ -71,7 +70,7 @@ class Gateway::Impl {
   Listener& listener() { return *listener_; }
 
   void add(const std::string& path, const std::string& method, Handler handler) {
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     routes_[path] = {method, std::move(handler)};
   }
 
@@ -148,7 +147,7 @@ class Gateway::Impl {
       return Route{"GET", [this, id = path.substr(kModels.size())](const Request&) {
                      return get_model(state_, id, created_);
                    }};
-    std::shared_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = routes_.find(path);
     return found == routes_.end() ? std::nullopt : std::optional(found->second);
   }
@@ -220,8 +219,8 @@ class Gateway::Impl {
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
   std::atomic<int32_t> num_streams_{0};
-  mutable std::shared_mutex mutex_;
-  std::map<std::string, Route> routes_;  // by path; guarded by mutex_
+  mutable Mutex mutex_;
+  std::map<std::string, Route> routes_ TERN_GUARDED_BY(mutex_);  // by path
   std::unique_ptr<Listener> listener_;   // last: its threads use the rest
 };
 

@@ -33,7 +33,7 @@ class Gateway {
   /// Shuts down at once.
   ~Gateway();
 
-  /// As bound: the port in place of 0.
+  /// The addresses as bound, with the port in place of 0.
   const std::vector<std::string>& addresses() const;
 
   /// GET `path` answers what `text` returns, with this content type. `text` is called by several

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/decode/param_ranges.h"
 #include "engine/serve/engine.h"
 #include "server/http/compat_fields.h"
 #include "server/http/tool_call_parser.h"
@@ -216,7 +217,7 @@ std::optional<ApiError> parse_chat(const Json& body, IgnoredFields* ignored, Gen
     request.mutable_sampling()->mutable_stopping()->set_max_tokens(
         static_cast<uint32_t>(newer ? *newer : *older));
   options.logprobs = fields.boolean("logprobs").value_or(false);
-  const auto num_top = fields.integer("top_logprobs", 0, SamplingParams::kMaxLogprobs);
+  const auto num_top = fields.integer("top_logprobs", 0, int64_t(param_range::kLogprobs.highest));
   if (num_top && *num_top > 0 && !options.logprobs)
     fields.fail("top_logprobs", "goes with logprobs: true only");
   if (options.logprobs)

@@ -68,7 +68,7 @@ class Generation {
     for (Piece& choice : choices) choice.is_first = true;
     TimePoint last_look = std::chrono::steady_clock::now();
     while (!answers_.done()) {
-      for (Delta& delta : answers_.fetch(kLookForClient)) {
+      for (ChoiceDelta& delta : answers_.fetch(kLookForClient)) {
         const int32_t choice = choice_of(delta);
         join(next(std::move(delta)), &choices[choice]);
       }
@@ -99,7 +99,7 @@ class Generation {
     for (int32_t i = 0; format_.opening && i < num_choices(); ++i) out += chunk(format_.opening(i));
     TimePoint last_write = std::chrono::steady_clock::now();
     for (bool open = true; open;) {
-      for (Delta& delta : answers_.fetch(kLookForClient)) {
+      for (ChoiceDelta& delta : answers_.fetch(kLookForClient)) {
         const int32_t choice = choice_of(delta);
         const Piece piece = next(std::move(delta));
         if (!piece.is_empty()) out += chunk(format_.choice(piece, context(choice), true));
@@ -119,13 +119,15 @@ class Generation {
 
  private:
   int32_t num_choices() const { return answers_.num_prompts() * answers_.n(); }
-  int32_t choice_of(const Delta& delta) const { return delta.prompt * answers_.n() + delta.index; }
+  int32_t choice_of(const ChoiceDelta& delta) const {
+    return delta.prompt * answers_.n() + delta.index;
+  }
   int32_t prompt_of(int32_t choice) const { return choice / answers_.n(); }
   ChoiceContext context(int32_t choice) const {
     return {answers_, body_.options, prompt_of(choice), choice};
   }
 
-  Piece next(Delta&& delta) {
+  Piece next(ChoiceDelta&& delta) {
     uint32_t& num_tokens = num_completion_tokens_[choice_of(delta)];
     num_tokens += static_cast<uint32_t>(delta.token_ids.size());
     if (delta.finished) {
@@ -158,7 +160,7 @@ class Generation {
     return out + "data: [DONE]\n\n";
   }
 
-  // Of all choices, so far.
+  // Counts the tokens of all choices, so far.
   Json usage() const {
     uint32_t num_prompt_tokens = 0, num_completion_tokens = 0;
     for (int32_t i = 0; i < answers_.num_prompts(); ++i)

@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 
 inline constexpr int kMaxJsonDepth = 100;
 
-/// For Json::parse: what is nested deeper is not kept, and `*too_deep` set.
+/// A callback for Json::parse: what is nested deeper is not kept, and `*too_deep` is set.
 inline Json::parser_callback_t limit_depth(bool* too_deep) {
   return [too_deep](int depth, Json::parse_event_t, Json&) {
     *too_deep |= depth > kMaxJsonDepth;

@@ -17,7 +17,7 @@
 #include "server/http/connection.h"
 #include "server/http/connection_table.h"
 #include "server/http/exchange.h"
-#include "server/http/thread_pool.h"
+#include "server/http/handler_pool.h"
 
 namespace tern::http {
 namespace {
@@ -164,7 +164,7 @@ class Listener::Impl {
   const int stop_;  // readable: stop accepting
   const int epoll_;
   ConnectionTable table_;
-  ThreadPool pool_;
+  HandlerPool pool_;
   std::thread acceptor_;
 };
 

@@ -50,7 +50,7 @@ class Listener {
   /// Shuts down at once.
   ~Listener();
 
-  /// As bound: the port in place of 0.
+  /// The addresses as bound, with the port in place of 0.
   const std::vector<std::string>& addresses() const;
 
   /// Accepts nothing more and ends what still lives after `grace`. Idempotent.

@@ -56,7 +56,7 @@ PieceMaker::PieceMaker(const Answers& answers, const GenerateBody& body, int32_t
       prompt_text_(prompt_text),
       offsets_(static_cast<int32_t>(num_chars(prompt_text.text))) {}
 
-Piece PieceMaker::next(Delta&& delta) {
+Piece PieceMaker::next(ChoiceDelta&& delta) {
   Piece piece{.is_first = !std::exchange(begun_, true)};
   if (piece.is_first && options_.echo) add_prompt(&piece);
   add_text(delta, &piece);
@@ -78,7 +78,7 @@ void PieceMaker::add_prompt(Piece* piece) {
   piece->text_offsets.resize(piece->logprobs.size());  // without a tokenizer there were none
 }
 
-void PieceMaker::add_text(const Delta& delta, Piece* piece) {
+void PieceMaker::add_text(const ChoiceDelta& delta, Piece* piece) {
   if (!options_.parse_tool_calls) {
     piece->text += delta.text;
     return;

@@ -46,11 +46,11 @@ class PieceMaker {
   PieceMaker(const Answers& answers, const GenerateBody& body, int32_t prompt,
              const PromptText& prompt_text);
 
-  Piece next(Delta&& delta);
+  Piece next(ChoiceDelta&& delta);
 
  private:
   void add_prompt(Piece* piece);
-  void add_text(const Delta& delta, Piece* piece);
+  void add_text(const ChoiceDelta& delta, Piece* piece);
   void add_to_marker(int32_t id);
   void add_calls(std::vector<ToolCall>&& calls, Piece* piece);
   void add_logprobs(std::vector<TokenLogprobs>&& logprobs, Piece* piece);

@@ -234,7 +234,7 @@ RequestParser::Error RequestParser::end_header() {
   if (!is_http_1_) return malformed("only HTTP/1.0 and HTTP/1.1 are spoken here", 505);
   const auto host = request_.headers.find("host");
   if (host == request_.headers.end() && !is_http_1_0_) return malformed("no Host header");
-  // Of unix sockets some clients name the path; nobody here asks what it names.
+  // Some clients name the path of a unix socket here; nobody asks what it names.
   if (host != request_.headers.end() && host->second.find_first_of(" \t") != std::string::npos)
     return malformed("the Host header has white space");
   const std::string connection = lower(request_.header("connection"));

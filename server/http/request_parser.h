@@ -23,7 +23,7 @@ Refusal malformed(std::string message, int status = 400);
 /// BODY_TOO_LARGE.
 Refusal body_too_large(uint64_t limit);
 
-/// Of ASCII letters.
+/// Returns `text` with its ASCII letters in lower case.
 std::string lower(std::string text);
 
 /// One request; one thread. RFC 9112, and strict wherever two servers in a row could see two

@@ -18,7 +18,7 @@ struct Match {
   size_t size = 0;     // bytes
 };
 
-// Of the token that stands for `bytes`.
+// Finds the token that stands for `bytes` at the beginning of `text`.
 Match match_token(std::string_view text, std::string_view bytes) {
   constexpr size_t kMostSkipped = 8;  // white space that a special token swallowed, an accent
   if (text.starts_with(bytes)) return {0, bytes.size()};
@@ -50,7 +50,7 @@ std::vector<bool> are_of_text(const std::vector<int32_t>& ids, const std::string
   return out;
 }
 
-// Of the tokens of a text that was sent.
+// Finds where the tokens of a text begin that was sent as text.
 std::vector<int32_t> find_tokens(std::string_view text, const std::vector<int32_t>& ids,
                                  const std::vector<bool>& is_shown, const Tokenizer& tokenizer) {
   std::vector<int32_t> offsets;
@@ -64,7 +64,7 @@ std::vector<int32_t> find_tokens(std::string_view text, const std::vector<int32_
   return offsets;
 }
 
-// Of tokens that `text` was decoded of.
+// Counts where the tokens begin that `text` was decoded of.
 std::vector<int32_t> count_tokens(std::string_view text, const std::vector<int32_t>& ids,
                                   bool skip_special_tokens, const Tokenizer& tokenizer) {
   std::vector<int32_t> offsets;

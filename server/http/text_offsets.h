@@ -10,7 +10,7 @@
 
 namespace tern::http {
 
-/// Of the tokens of an answer, as they come. One thread.
+/// Tells where the tokens of an answer begin in its text, as they come. One thread.
 class TextOffsets {
  public:
   /// `start`: characters in front of the answer.

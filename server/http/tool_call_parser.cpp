@@ -82,7 +82,7 @@ size_t member_end(std::string_view json, size_t at) {
   return json.find_last_not_of(kBlank, at - 1) + 1;
 }
 
-// Of a valid object.
+// Lists the members of an object that is valid.
 std::vector<Member> members_of(std::string_view object) {
   std::vector<Member> out;
   for (size_t at = object.find('"'); at < object.size(); at = object.find('"', at)) {

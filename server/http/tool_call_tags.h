@@ -11,7 +11,7 @@ namespace tern::http {
 /// What stands around a call.
 inline constexpr std::string_view kToolCallOpen = "<tool_call>", kToolCallClose = "</tool_call>";
 
-/// In place of a tag that the client does not see: bytes that no UTF-8 text has.
+/// These bytes, which no UTF-8 text has, stand in place of a tag that the client does not see.
 inline constexpr char kHiddenOpen = '\xFE', kHiddenClose = '\xFF';
 
 /// How many bytes at the end of `text` may begin `tag`.

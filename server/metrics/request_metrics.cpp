@@ -28,7 +28,7 @@ float seconds_or_none(const std::optional<Seconds>& value) {
   return value ? static_cast<float>(value->count()) : -1.0f;
 }
 
-// By the nearest rank; sorts `values`.
+// Takes percentiles by the nearest rank; sorts `values`.
 Percentiles percentiles(std::vector<float>& values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
@@ -57,7 +57,7 @@ uint64_t RequestTotals::num_ended() const {
 
 void RequestMetrics::on_request_end(const RequestRecord& record) {
   const TimePoint now = clock_.now();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++at(at(at(totals_.ended, record.priority), record.code), finish_of(record));
   if (const auto where = deadline_miss(record)) ++at(totals_.deadline_missed, *where);
   ends_.push({record, now});
@@ -80,7 +80,7 @@ void RequestMetrics::on_request_end(const RequestRecord& record) {
 }
 
 RequestTotals RequestMetrics::totals() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return totals_;
 }
 
@@ -88,7 +88,7 @@ RecentSummary RequestMetrics::summary(Seconds window) const {
   RecentSummary out;
   std::vector<float> ttft, tpot, e2e;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const TimePoint oldest = clock_.now() - to_duration(window);
     for (size_t i = 0; i < samples_.size() && samples_.newest(i).at >= oldest; ++i) {
       const Sample& sample = samples_.newest(i);
@@ -111,7 +111,7 @@ RecentSummary RequestMetrics::summary(Seconds window) const {
 }
 
 std::vector<RecentEnd> RequestMetrics::recent_ends() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<RecentEnd> ends;
   for (size_t i = 0; i < ends_.size(); ++i) ends.push_back(ends_.newest(i));
   return ends;

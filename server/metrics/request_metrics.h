@@ -2,13 +2,13 @@
 #pragma once
 
 #include <array>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/last_n.h"
+#include "base/mutex.h"
 #include "engine/step/step_histograms.h"
 #include "server/api/request_record.h"
 #include "server/metrics/labels.h"
@@ -41,7 +41,8 @@ struct RequestTotals {
   std::array<uint64_t, kDeadlineMissNames.size()> deadline_missed{};
   uint64_t num_slow_consumers = 0;  ///< ended for not reading
 
-  // Of accepted requests, however they ended; what never came to a token has no TTFT, and so on.
+  // These count accepted requests, however they ended; one that never came to a token has no TTFT,
+  // and so on.
   Histogram queue{buckets::kRequest};
   Histogram ttft{buckets::kTtft};
   Histogram prefill{buckets::kRequest};    ///< admission to first token
@@ -91,8 +92,8 @@ class RequestMetrics final : public RequestObserver {
 
   RequestTotals totals() const;
 
-  /// Of requests that ended in the last `window`, at most the last kMostSamples of those that were
-  /// accepted and as many of those that were not.
+  /// Sums up the requests that ended in the last `window`: at most the last kMostSamples of those
+  /// that were accepted and as many of those that were not.
   RecentSummary summary(Seconds window) const;
 
   /// The last kMostEnds, newest first; refused ones too.
@@ -111,12 +112,11 @@ class RequestMetrics final : public RequestObserver {
   };
 
   const Clock& clock_;
-  mutable std::mutex mutex_;
-  // Guarded by mutex_.
-  RequestTotals totals_;
-  LastN<Sample> samples_{kMostSamples};
-  LastN<Refusal> refusals_{kMostSamples};
-  LastN<RecentEnd> ends_{kMostEnds};
+  mutable Mutex mutex_;
+  RequestTotals totals_ TERN_GUARDED_BY(mutex_);
+  LastN<Sample> samples_ TERN_GUARDED_BY(mutex_){kMostSamples};
+  LastN<Refusal> refusals_ TERN_GUARDED_BY(mutex_){kMostSamples};
+  LastN<RecentEnd> ends_ TERN_GUARDED_BY(mutex_){kMostEnds};
 };
 
 }  // namespace tern::metrics

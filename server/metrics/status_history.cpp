@@ -14,7 +14,7 @@ StatusHistory::StatusHistory(const RequestMetrics& requests, const ServingState&
 
 StatusHistory::~StatusHistory() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     stopping_changed_.notify_all();
   }
@@ -22,15 +22,19 @@ StatusHistory::~StatusHistory() {
 }
 
 std::vector<StatusHistory::Sample> StatusHistory::samples() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<Sample> samples;
   for (size_t i = samples_.size(); i > 0; --i) samples.push_back(samples_.newest(i - 1));
   return samples;
 }
 
 void StatusHistory::run() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_changed_.wait_for(lock, kInterval, [this] { return stopping_; })) {
+  MutexLock lock(mutex_);
+  while (true) {
+    const TimePoint next = std::chrono::steady_clock::now() + to_duration(kInterval);
+    while (!stopping_ && stopping_changed_.wait_until(lock, next)) {
+    }
+    if (stopping_) return;
     lock.unlock();
     look();
     lock.lock();
@@ -54,7 +58,7 @@ void StatusHistory::look() {
                       .ends_per_second = per_second(totals.num_ended(), last_ends_),
                       .failed_per_second = per_second(totals.num(Outcome::kFailed), last_failed_),
                       .cpus = per_second(read_process_info().cpu_seconds, last_cpu_seconds_)};
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   samples_.push(sample);
 }
 

@@ -1,13 +1,12 @@
 // The last minutes in samples of one second, for the lines of the status page.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/last_n.h"
+#include "base/mutex.h"
 #include "server/api/serving_state.h"
 #include "server/metrics/request_metrics.h"
 
@@ -42,12 +41,11 @@ class StatusHistory {
 
   const RequestMetrics& requests_;
   const ServingState& state_;
-  mutable std::mutex mutex_;
-  std::condition_variable stopping_changed_;
-  // Guarded by mutex_.
-  bool stopping_ = false;
-  LastN<Sample> samples_{kMostSamples};
-  // Of its thread.
+  mutable Mutex mutex_;
+  CondVar stopping_changed_;
+  bool stopping_ TERN_GUARDED_BY(mutex_) = false;
+  LastN<Sample> samples_ TERN_GUARDED_BY(mutex_){kMostSamples};
+  // These belong to its thread.
   TimePoint last_look_;
   uint64_t last_tokens_ = 0, last_ends_ = 0, last_failed_ = 0;
   double last_cpu_seconds_ = 0;

@@ -38,7 +38,7 @@ Json last_minute_json(const RecentSummary& summary) {
           {"latency", latency_json(summary)}};
 }
 
-// Of the reasons that there were since start, the most frequent first.
+// Lists the reasons that there were since start, the most frequent first.
 Json refusals_json(const RequestTotals& totals, const RecentSummary& summary) {
   std::vector<size_t> reasons;
   for (size_t i = 0; i < kReasons.size(); ++i)

@@ -46,7 +46,7 @@ def memory_mib(daemon, key):
     return int(re.search(key + r":\s+(\d+) kB", status).group(1)) / 1024
 
 
-def test_memory_is_as_planned():
+def test_memory_is_as_planned():  # [EC-23]
     if is_sanitized():
         return print("not looked at: the memory of a sanitized build")
     for tied in (True, False):

@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # The test programs of tests/CMakeLists.txt.
-tests_without_grpc=(tests_base tests_kernels tests_scheduler tests_engine tests_bench tests_server_http
-                    interleavings_property)
+tests_without_grpc=(tests_base tests_kernels tests_scheduler tests_scheduler_allocation tests_engine
+                    tests_engine_allocation tests_bench tests_server_http interleavings_property)
 tests_with_grpc=(tests_server tests_cli)
 
 stage() { printf '== %(%T)T %s\n' -1 "$*"; }

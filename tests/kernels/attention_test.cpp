@@ -260,7 +260,7 @@ TEST_CASE("attention kernels take tiny and large values", "[attention]") {
 }
 
 TEST_CASE("an attention row has the same bits in any chunk, batch, block table and on any threads",
-          "[attention]") {
+          "[attention][EC-18]") {
   const Model m = kModels[GENERATE(1, 3, 4, 6, 8, 10, 11, 12, 13, 14, 16, 17)];
   const int64_t length = 70;
   const std::vector<std::vector<Chunk>> steps{
@@ -359,7 +359,7 @@ TEST_CASE("attention keeps the sign of an underflow in every chunk", "[attention
   }
 }
 
-TEST_CASE("attention kernels with fma agree in every bit", "[attention]") {
+TEST_CASE("attention kernels with fma agree in every bit", "[attention][EC-20]") {
   for (const Model& m : kModels) {
     const Step step(m, {{0, 0, 40}, {1, 300, 301}, {2, 47, 50}}, 16, 1);
     std::vector<GuardMatrix> first;

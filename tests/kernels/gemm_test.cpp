@@ -70,7 +70,7 @@ void check_parity(Shape s, const Format& f, Values values, bool with_bias) {
 
 }  // namespace
 
-TEST_CASE("every gemm kernel agrees with the reference", "[gemm]") {
+TEST_CASE("every gemm kernel agrees with the reference", "[gemm][EC-15]") {
   const Format f = any_format();
   for (const auto& [out, in] : std::initializer_list<std::pair<int, int>>{{1, 1},
                                                                           {15, 1},
@@ -98,7 +98,7 @@ TEST_CASE("gemm kernels take subnormal and large values", "[gemm]") {
     for (const int64_t rows : {1, 9}) check_parity({rows, 33, 96}, f, values, true);
 }
 
-TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm]") {
+TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm][EC-18]") {
   const Format f = any_format();
   const int64_t out = 263, in = 577, most = 40;
   const Weight w(f, out, in, Values::kPlain, 1);
@@ -128,7 +128,7 @@ TEST_CASE("a gemm row has the same bits in any batch and on any threads", "[gemm
   }
 }
 
-TEST_CASE("gemm kernels with fma agree in every bit", "[gemm]") {
+TEST_CASE("gemm kernels with fma agree in every bit", "[gemm][EC-20]") {
   const Format f = any_format();
   const Values values = GENERATE(from_range(kAllValues));
   const Weight w(f, 95, 700, weight_values(f, values), 1);

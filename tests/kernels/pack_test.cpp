@@ -141,7 +141,8 @@ void check_packing(const Format& f, const RowSource& source, int64_t rows_per_ca
 
 }  // namespace
 
-TEST_CASE("every format packs codes and floats as one weight at a time would", "[kernels][pack]") {
+TEST_CASE("every format packs codes and floats as one weight at a time would",
+          "[kernels][pack][EC-16]") {
   const Format f = GENERATE(from_range(example_formats()));
   const Shape shape = GENERATE(from_range(std::begin(kShapes), std::end(kShapes)));
   const int64_t rows_per_call = GENERATE(16, 1024);

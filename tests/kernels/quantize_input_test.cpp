@@ -46,7 +46,7 @@ Quantized any_quantized() {
 
 }  // namespace
 
-TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_input]") {
+TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_input][EC-17]") {
   const Quantized q = any_quantized();
   const Values values = GENERATE(from_range(kAllValues));
   for (const int64_t rows : {0, 1, 5, 40})
@@ -57,7 +57,7 @@ TEST_CASE("every quantize_input kernel gives the reference's bytes", "[quantize_
     }
 }
 
-TEST_CASE("integer activations are within half a step", "[quantize_input]") {
+TEST_CASE("integer activations are within half a step", "[quantize_input][EC-16]") {
   GuardMatrix x(1, 300);
   x.fill(Values::kOutliers, 3);
   const Quantized q = GENERATE(Quantized{&kInt16Input, 32}, Quantized{&kInt8Input, 32});

@@ -45,7 +45,7 @@ TEST_CASE("every rmsnorm kernel agrees with the reference", "[rmsnorm]") {
 }
 
 TEST_CASE("a rmsnorm row has the same bits in any batch, on any threads and with every fma",
-          "[rmsnorm]") {
+          "[rmsnorm][EC-18]") {
   const int64_t rows = 67, cols = 577;
   GuardMatrix x(rows, cols), gain(1, cols), alone(rows, cols), first(rows, cols), y(rows, cols);
   x.fill(Values::kOutliers, 1);

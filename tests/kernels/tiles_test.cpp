@@ -57,7 +57,7 @@ void check(const Format& f, Shape s) {
 
 }  // namespace
 
-TEST_CASE("tile registers give the bits that vectors give", "[gemm][tiles]") {
+TEST_CASE("tile registers give the bits that vectors give", "[gemm][tiles][EC-19]") {
   const Format f = GENERATE(from_range(example_formats()));
   if (!f.encoding.is_codes()) return;
   for (const int64_t rows : {0, 1, 7, 8, 9, 15, 16, 17, 31, 33, 70})

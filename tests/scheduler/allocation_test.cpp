@@ -1,26 +1,8 @@
-// Counts what the whole test program takes from the heap.
+// The heap while the scheduler plans: neither schedule() nor commit() may take memory.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
 #include "tests/scheduler/sequences.h"
-
-static uint64_t num_allocations = 0;
-
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++num_allocations;
-  return std::malloc(size > 0 ? size : 1);
-}
-void* operator new(std::size_t size) {
-  if (void* memory = operator new(size, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/count_allocations.h"
 
 namespace tern {
 namespace {
@@ -48,15 +30,15 @@ TEST_CASE("a step of decodes allocates nothing, nor does a long prefill", "[sche
   StepResult result;
   int num_steps = 0;
   while (scheduler.stats().num_used_blocks < 40) {
-    const uint64_t before = num_allocations;
+    const uint64_t before = test::num_allocations();
     const StepPlan& plan = scheduler.schedule(at(0));
-    const uint64_t scheduled = num_allocations;
+    const uint64_t scheduled = test::num_allocations();
     result = results(plan);
-    const uint64_t resumed = num_allocations;
+    const uint64_t resumed = test::num_allocations();
     const auto ended = scheduler.commit(result);
     REQUIRE(ended.empty());
     CHECK(scheduled == before);
-    CHECK(num_allocations == resumed);
+    CHECK(test::num_allocations() == resumed);
     ++num_steps;
   }
   CHECK(num_steps > 15);

@@ -50,7 +50,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("drafts are computed behind the known tokens, and those that stay are appended",
-          "[scheduler][demand]") {
+          "[scheduler][demand][EC-37]") {
   Fixture f;
   Sequence* const seq = f.add(1, 6, 20);
   f.commit(f.scheduler->schedule(at(0)), 0);
@@ -92,7 +92,7 @@ TEST_CASE("drafts are computed behind the known tokens, and those that stay are 
   CHECK(f.scheduler->stats().num_used_blocks == 0);
 }
 
-TEST_CASE("what is published ends with the rows that stay", "[scheduler][demand]") {
+TEST_CASE("what is published ends with the rows that stay", "[scheduler][demand][EC-40]") {
   Fixture f;
   Sequence* const seq = f.add(1, 7, 20);
   f.commit(f.scheduler->schedule(at(0)), 0);
@@ -107,7 +107,7 @@ TEST_CASE("what is published ends with the rows that stay", "[scheduler][demand]
   CHECK(plan.sequences[0].sequence->num_computed_tokens == 8);
 }
 
-TEST_CASE("no draft goes beyond max_tokens", "[scheduler][demand]") {
+TEST_CASE("no draft goes beyond max_tokens", "[scheduler][demand][EC-38]") {
   Fixture f;
   Sequence* const seq = f.add(1, 6, 4);
   f.commit(f.scheduler->schedule(at(0)), 0);
@@ -120,7 +120,7 @@ TEST_CASE("no draft goes beyond max_tokens", "[scheduler][demand]") {
   f.commit(plan, 2, /*finished=*/true);
 }
 
-TEST_CASE("drafts take what a step has left", "[scheduler][demand]") {
+TEST_CASE("drafts take what a step has left", "[scheduler][demand][EC-38]") {
   SchedulerConfig config = small_config();
   SECTION("of tokens") {
     config.max_num_batched_tokens = 7;
@@ -164,7 +164,7 @@ TEST_CASE("drafts take what a step has left", "[scheduler][demand]") {
 }
 
 TEST_CASE("a prefill takes no more rows of logits than are left by the others",
-          "[scheduler][demand]") {
+          "[scheduler][demand][EC-36]") {
   Fixture f;
   f.add(1, 2, 20);
   f.add(2, 2, 20);
@@ -178,7 +178,7 @@ TEST_CASE("a prefill takes no more rows of logits than are left by the others",
 }
 
 TEST_CASE("a sequence may have several tokens to compute, and none waits for it",
-          "[scheduler][demand]") {
+          "[scheduler][demand][EC-41]") {
   SchedulerConfig config = small_config();
   config.max_num_batched_tokens = 5;
   Fixture f(config);

@@ -10,6 +10,8 @@ property_fault(scheduler "stale hash" scheduler/prefix_cache.cpp "unlink(block);
 property_fault(scheduler "wrong ref-count" scheduler/block_manager.cpp "++ref_counts_[block]" "ref_counts_[block] = 1")
 property_fault(scheduler "skipped waiter" scheduler/arrival_order.cpp
                "waiting_.begin()->second" "waiting_.rbegin()->second")
+property_fault(scheduler "reserved place given away" scheduler/policy_priority.cpp
+               "seq.priority <= priority || reserved == 0" "seq.priority != PriorityClass::kBulk || reserved == 0")
 property_fault(scheduler "lost pause" scheduler/scheduler.cpp "entry.is_paused = true;" "static_cast<void>(0);")
 # These break no structure; only the content of blocks and the order of events show them.
 property_fault(scheduler "unchained hash" scheduler/prefix_cache.cpp

@@ -7,8 +7,14 @@
 namespace tern {
 namespace {
 
+SchedulerConfig config_of(const std::string& name) {
+  SchedulerConfig config;
+  config.policy.name = name;
+  return config;
+}
+
 std::unique_ptr<Policy> policy(const std::string& name) {
-  auto made = make_policy({.name = name});
+  auto made = make_policy(config_of(name));
   REQUIRE(made.ok());
   return *std::move(made);
 }
@@ -39,13 +45,51 @@ std::vector<uint64_t> order(const std::string& name, std::vector<std::unique_ptr
 }
 
 TEST_CASE("an unknown policy is refused with the list of known ones", "[policy]") {
-  const auto made = make_policy({.name = "lifo"});
+  const auto made = make_policy(config_of("lifo"));
   REQUIRE_FALSE(made.ok());
   CHECK(made.status().code() == Code::kInvalidArgument);
-  CHECK(made.status().message() == "policy.name: 'lifo' is not one of fcfs, priority");
-  for (const std::string_view name : policy_names()) {
-    CHECK(make_policy({.name = std::string(name)}).ok());
+  CHECK(made.status().message().starts_with("policy.name: 'lifo' is not one of fcfs, priority"));
+  for (const PolicyInfo& info : policies())
+    CHECK(make_policy(config_of(std::string(info.name))).ok());
+}
+
+TEST_CASE("a policy's settings are its own, and in their range", "[policy]") {
+  const auto message = [](const std::string& name, const std::string& key, int32_t value) {
+    SchedulerConfig config = config_of(name);
+    config.policy.settings[key] = value;
+    return make_policy(config).status().message();
+  };
+  CHECK(message("fcfs", "no_such_key", 0) == "policy: no policy has a key 'no_such_key'");
+  for (const PolicyInfo& info : policies()) {
+    for (const PolicyKey& key : info.keys) {
+      CAPTURE(key.name);
+      const std::string name(key.name);
+      for (const PolicyInfo& other : policies()) {
+        CHECK(message(std::string(other.name), name, key.fallback).empty());
+        const bool is_own = other.name == info.name;
+        CHECK(message(std::string(other.name), name, key.fallback + 1).empty() == is_own);
+        CHECK(message(std::string(other.name), name, key.lowest - 1)
+                  .starts_with(name + ": must be in ["));
+      }
+    }
   }
+}
+
+TEST_CASE("a policy leaves places to the classes that they are reserved for", "[policy]") {
+  SchedulerConfig config = config_of("priority");
+  config.policy.settings = {{"reserved_seqs_system", 1}, {"reserved_seqs_interactive", 2}};
+  const auto made = make_policy(config);
+  REQUIRE(made.ok());
+  const auto all = five();  // bulk, interactive, default, system, interactive
+  const Sequence &bulk = *all[0], &interactive = *all[1], &system = *all[3];
+  std::vector<const Sequence*> running = {&bulk};
+  CHECK_FALSE((*made)->may_admit(bulk, running, 3));
+  CHECK((*made)->may_admit(bulk, running, 4));
+  CHECK_FALSE((*made)->may_admit(interactive, running, 1));
+  CHECK((*made)->may_admit(interactive, running, 2));
+  CHECK((*made)->may_admit(system, running, 1));
+  running = {&interactive, &system, all[4].get()};  // all reserved places are held
+  CHECK((*made)->may_admit(bulk, running, 1));
 }
 
 TEST_CASE("fcfs serves by arrival, then id, whatever the class", "[policy]") {

@@ -67,6 +67,7 @@ class World {
   void check_plan(const StepPlan& plan);
   void check_victims(const StepPlan& plan);
   void check_running(const StepPlan& plan, size_t num_old);
+  bool has_place(PriorityClass priority) const;
   void check_admissions(const StepPlan& plan, size_t num_old);
   void check_admitted(const Known& known);
   void check_nobody_forgotten(const StepPlan& plan);
@@ -85,6 +86,7 @@ class World {
   Coverage& coverage_;
   std::mt19937 rng_;
   SchedulerConfig config_;
+  int32_t reserved_system_ = 0, reserved_interactive_ = 0;  // as in config_
   std::unique_ptr<Scheduler> scheduler_;
   std::map<uint64_t, Known> live_;
   std::vector<uint64_t> running_;              // in the order of admission
@@ -118,8 +120,14 @@ void World::draw_config() {
   config_.max_model_len = one_in(2) ? std::max(2, pool_tokens / 2) : pool_tokens;
   config_.enable_prefix_caching = !one_in(4);
   config_.max_preemptions = static_cast<int32_t>(draw(4));
-  const auto names = policy_names();
-  config_.policy.name = names[scenario_ % names.size()];
+  config_.policy.name = policies()[scenario_ % policies().size()].name;
+  if (config_.policy.name == "priority" && one_in(2)) {
+    const uint32_t num_reserved = draw(static_cast<uint32_t>(config_.max_num_seqs));
+    reserved_system_ = static_cast<int32_t>(draw(num_reserved + 1));
+    reserved_interactive_ = static_cast<int32_t>(num_reserved) - reserved_system_;
+    config_.policy.settings = {{"reserved_seqs_system", reserved_system_},
+                               {"reserved_seqs_interactive", reserved_interactive_}};
+  }
   num_to_add_ = static_cast<int32_t>(2 + draw(10));
   for (std::vector<int32_t>& stream : streams_ = {{}, {}}) {
     for (int i = 0; i < 80; ++i) stream.push_back(static_cast<int32_t>(draw(3)));
@@ -433,6 +441,21 @@ void World::check_running(const StepPlan& plan, size_t num_old) {
   }
 }
 
+// Counts from the places of each class down, where the policy counts the running ones up.
+bool World::has_place(PriorityClass priority) const {
+  if (running_.empty()) return true;
+  int32_t kept_system = reserved_system_, kept_interactive = reserved_interactive_;
+  for (const uint64_t id : running_) {
+    const PriorityClass held = live_.at(id).priority;
+    if (held == PriorityClass::kSystem && kept_system > 0) --kept_system;
+    if (held == PriorityClass::kInteractive && kept_interactive > 0) --kept_interactive;
+  }
+  int32_t places = config_.max_num_seqs - static_cast<int32_t>(running_.size());
+  if (priority > PriorityClass::kSystem) places -= kept_system;
+  if (priority > PriorityClass::kInteractive) places -= kept_interactive;
+  return places > 0;
+}
+
 // The others are what waited first.
 void World::check_admissions(const StepPlan& plan, size_t num_old) {
   expect(plan.preempted.empty() || plan.sequences.size() == num_old,
@@ -441,6 +464,7 @@ void World::check_admissions(const StepPlan& plan, size_t num_old) {
     const uint64_t id = plan.sequences[i].sequence->id;
     expect(id == first_waiting(), "no waiter is skipped");
     Known& known = live_.at(id);
+    expect(has_place(known.priority), "a reserved place is given to its class alone");
     known.is_running = true;
     known.is_safe = known.num_preemptions >= config_.max_preemptions;
     coverage_.safe_admissions += known.is_safe && config_.max_preemptions > 0;
@@ -476,7 +500,7 @@ void World::check_nobody_forgotten(const StepPlan& plan) {
   }
   const uint64_t head = first_waiting();
   if (head == 0 || !has_budget) return;
-  if (running_.size() == static_cast<size_t>(config_.max_num_seqs)) return;
+  if (!has_place(live_.at(head).priority)) return;
   ++coverage_.blocked_heads;
   const Known& known = live_.at(head);
   const bool needs_all = known.num_preemptions >= config_.max_preemptions;
@@ -517,7 +541,7 @@ uint64_t num_scenarios() {
 }
 
 TEST_CASE("random scenarios keep every rule, and replay to the same plans",
-          "[scheduler][property]") {
+          "[scheduler][property][EC-9][EC-10][EC-12][EC-14]") {
   const uint64_t count = num_scenarios();
   REQUIRE(count >= 1000);
   Coverage coverage, ignored;

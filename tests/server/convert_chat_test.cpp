@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "server/api/convert.h"
-#include "tests/server/fake_engine.h"
+#include "tests/support/fake_engine.h"
 
 using namespace tern;
 

@@ -10,7 +10,7 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "tests/server/fake_engine.h"
+#include "tests/support/fake_engine.h"
 
 using namespace tern;
 

@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 #include "server/api/admin.h"
-#include "tests/server/fake_engine.h"
 #include "tests/support/eventually.h"
+#include "tests/support/fake_engine.h"
 
 using namespace tern;
 

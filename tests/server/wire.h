@@ -12,7 +12,7 @@
 #include "server/server.h"
 #include "tern/v1/control.grpc.pb.h"
 #include "tern/v1/inference.grpc.pb.h"
-#include "tests/server/fake_engine.h"
+#include "tests/support/fake_engine.h"
 
 namespace tern {
 

@@ -439,7 +439,8 @@ TEST_CASE("many clients, a quarter of which cancel", "[wire]") {
   CHECK(test::eventually([&] { return wire.server->num_live_calls() == 0; }));
 }
 
-TEST_CASE("a reader that stops pauses its request, one that goes on resumes it", "[wire]") {
+TEST_CASE("a reader that stops pauses its request, one that goes on resumes it",
+          "[wire][EC-4][EC-5]") {
   ServerOptions options = any_port();
   options.limits.max_buffered_tokens = 64;
   Wire wire(options);

@@ -4,10 +4,9 @@
 #include "bench/serve/grpc/grpc_transport.h"
 #include "base/code_name.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <unordered_map>
 
+#include "base/mutex.h"
 #include "bench/serve/h2_connection.h"
 #include "proto/error_reason.h"
 #include "tern/v1/control.pb.h"
@@ -85,17 +84,17 @@ class UnaryCall final : public GrpcCallSink {
     return {};
   }
   void on_end(TimePoint, GrpcStatus end) override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     status = std::move(end);
     has_ended_ = true;
     wake_.notify_one();
   }
 
-  /// Until the end, or false: `stop` or the deadline came first.
+  /// Waits until the call's end. False where `stop` or the deadline came first.
   bool wait(const std::function<bool()>& stop, TimePoint deadline) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!has_ended_ && !(stop && stop()) && std::chrono::steady_clock::now() < deadline)
-      wake_.wait_for(lock, std::chrono::milliseconds(50));
+      wake_.wait_until(lock, std::chrono::steady_clock::now() + std::chrono::milliseconds(50));
     return has_ended_;
   }
 
@@ -103,9 +102,9 @@ class UnaryCall final : public GrpcCallSink {
   GrpcStatus status;
 
  private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool has_ended_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar wake_;
+  bool has_ended_ TERN_GUARDED_BY(mutex_) = false;
 };
 
 // "unix:PATH", "HOST:PORT", "[IPV6]:PORT".

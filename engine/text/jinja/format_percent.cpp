@@ -45,7 +45,7 @@ class PercentFormatter {
     return arguments_[next_++];
   }
 
-  /// From a '%' on.
+  /// Formats from a '%' on.
   Status format_one() {
     rest_.remove_prefix(1);
     if (peek() == '%') {

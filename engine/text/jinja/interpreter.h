@@ -46,11 +46,11 @@ class Interpreter {
   /// Counts `bytes` as made, and `steps` as taken. kInvalidArgument over the limits.
   Status charge(size_t bytes, int64_t steps = 1);
 
-  /// The same for a text of `bytes` that is about to be made: kInvalidArgument also where a string
+  /// Charges for a text of `bytes` that is about to be made: kInvalidArgument also where a string
   /// may not have as many.
   Status charge_string(size_t bytes);
 
-  /// The same where a text of `size` bytes grows by `added`.
+  /// Charges for a text of `size` bytes that grows by `added`.
   Status charge_growth(size_t size, size_t added);
 
   /// Counts a walk over all of `value`.

@@ -138,7 +138,7 @@ class Writer {
     for (int i = 0; i < level; ++i) out += *format_.indent;
   }
 
-  /// Before item `i` of a container on `level`.
+  /// Writes what stands before item `i` of a container on `level`.
   void separate(size_t i, int level) {
     if (i > 0) out += format_.item_separator;
     new_line(level + 1);

@@ -54,7 +54,8 @@ std::string printed(const char* format, int precision, double number) {
   return text;
 }
 
-/// Without a type: as repr() has it, or in so many digits with one behind the point at least.
+/// Formats a number without a type as repr() has it, or in so many digits with one behind the point
+/// at least.
 std::string general_text(double number, int precision, bool alternate) {
   if (precision < 0) return float_text(number);
   precision = std::max(precision, 1);

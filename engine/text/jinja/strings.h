@@ -11,7 +11,7 @@
 
 namespace tern::jinja {
 
-/// Without white space, or without the characters of `set`, at one end or both.
+/// Returns the text without white space, or without the characters of `set`, at one end or both.
 std::string_view strip_left(std::string_view text, std::optional<std::string_view> set = {});
 std::string_view strip_right(std::string_view text, std::optional<std::string_view> set = {});
 std::string_view strip(std::string_view text, std::optional<std::string_view> set = {});

@@ -30,7 +30,7 @@ inline constexpr int kMaxValueDepth = 140;
 /// what walks over values ends.
 inline constexpr size_t kMaxValueBytes = size_t(256) << 20;
 
-/// Of one string, and of what a template prints.
+/// The most that one string may have, and that a template may print.
 inline constexpr size_t kMaxStringBytes = size_t(64) << 20;
 
 /// Why there is no value: printed as nothing, but an error for whatever needs one.
@@ -64,7 +64,7 @@ struct List {
   bool is_view() const { return kind >= Kind::kKeys; }
 };
 
-/// In the order of insertion. Keys are what Python can hash.
+/// A dict keeps the order of insertion. Keys are what Python can hash.
 struct Dict {
   std::vector<std::pair<Value, Value>> items;
   std::unordered_map<std::string, size_t> by_string;
@@ -167,7 +167,7 @@ class Value {
   bool is_number() const { return is(Type::kBool) || is(Type::kInt) || is(Type::kFloat); }
   bool is_integer() const { return is(Type::kBool) || is(Type::kInt); }
 
-  // Of the type that the caller has made sure of.
+  // These are for a caller that has made sure of the type.
   const std::string& string() const { return shared_string().text; }
   const List& list() const { return *shared_list(); }
   const std::shared_ptr<const List>& shared_list() const {
@@ -239,7 +239,7 @@ Result<int> compare(const Value& a, const Value& b);
 /// `a op b` for < <= > >=. Also of numbers that are not ordered (NaN).
 Result<bool> is_ordered(std::string_view op, const Value& a, const Value& b);
 
-/// As `{{ value }}` prints it: Python's str(). kInvalidArgument for what has no stable text
+/// Returns what `{{ value }}` prints: Python's str(). kInvalidArgument for what has no stable text
 /// (functions, generators, …) or a text beyond kMaxStringBytes.
 Result<std::string> to_text(const Value& value);
 

@@ -30,7 +30,8 @@ struct AddedToken {
 
 /// The ids that Hugging Face's tokenizers gives `tokens`, in the order in which a file lists them,
 /// whatever ids they have there: those of the vocabulary, and what comes behind it for new ones.
-/// Of tokens with one id the last counts, and a text is special that was so once. By id.
+/// Sorts the tokens by id. Where several have one id the last counts, and a text is special that
+/// was so once.
 std::vector<AddedToken> number_added_tokens(std::span<const AddedToken> tokens,
                                             const Vocabulary& vocabulary);
 

@@ -16,7 +16,7 @@ class Charsmap {
  public:
   Charsmap() = default;  ///< replaces nothing
 
-  /// From `precompiled_charsmap`: 4 bytes size, the double array, the replacements with a zero
+  /// Reads `precompiled_charsmap`: 4 bytes size, the double array, the replacements with a zero
   /// behind each. kInvalidArgument where that is broken; empty bytes replace nothing.
   static Result<Charsmap> parse(std::string_view bytes);
 

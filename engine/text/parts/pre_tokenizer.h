@@ -49,7 +49,7 @@ enum class SplitBehavior {
   kContiguous,          ///< neighbours form one piece
 };
 
-/// By its name in tokenizer.json: "Isolated".
+/// Finds a behaviour by its name in tokenizer.json: "Isolated".
 std::optional<SplitBehavior> parse_split_behavior(std::string_view name);
 
 /// Cuts at the matches of `regex`; `invert`: at what is between them.

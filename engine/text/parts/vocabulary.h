@@ -20,7 +20,7 @@ class Vocabulary {
   /// kInvalidArgument where `id` is out of range, or `piece` or `id` is there already.
   Status add(std::string_view piece, int64_t id) { return add(piece, id, false); }
 
-  /// As add(), but a piece may have several ids: find() gives the last one.
+  /// Adds as add() does, but a piece may have several ids: find() gives the last one.
   Status add_again(std::string_view piece, int64_t id) { return add(piece, id, true); }
 
   std::optional<int32_t> find(std::string_view piece) const {

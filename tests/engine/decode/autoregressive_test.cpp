@@ -109,7 +109,8 @@ const std::vector<std::string> kSpider{"A", " spider", " has", " eight", " legs"
 
 }  // namespace
 
-TEST_CASE("the token that ended an answer is told, and not shown", "[decode][autoregressive]") {
+TEST_CASE("the token that ended an answer is told, and not shown",
+          "[decode][autoregressive][EC-34]") {
   const bool skip = GENERATE(true, false), include = GENERATE(true, false);
   CAPTURE(skip, include);
   SamplingParams params;
@@ -194,7 +195,8 @@ TEST_CASE("min_tokens keeps tokens from ending an answer", "[decode][autoregress
   CHECK(answer({"a", "b"}, params).reason == FinishReason::kLength);
 }
 
-TEST_CASE("stop strings in tokens that are parts of characters", "[decode][autoregressive]") {
+TEST_CASE("stop strings in tokens that are parts of characters",
+          "[decode][autoregressive][EC-31]") {
   const std::vector<std::string> euro{"5", "\xe2", "\x82", "\xac", " and"};
   CHECK(answer(euro, {}).text == "5€ and");
   const Told cut = answer_with_stop(euro, {"€"}, 0);

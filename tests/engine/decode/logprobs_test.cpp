@@ -29,7 +29,7 @@ std::vector<long double> log_softmax(const std::vector<float>& logits) {
 
 }  // namespace
 
-TEST_CASE("logprobs are the log-softmax", "[decode][logprobs]") {
+TEST_CASE("logprobs are the log-softmax", "[decode][logprobs][EC-29]") {
   for (const size_t size : {1, 2, 50, 32000}) {
     const std::vector<float> logits = random_logits(size, size);
     const std::vector<long double> exact = log_softmax(logits);

@@ -101,7 +101,8 @@ SamplingParams greedy() {
 
 }  // namespace
 
-TEST_CASE("draws follow the exact distribution of every filter and penalty", "[decode][sampler]") {
+TEST_CASE("draws follow the exact distribution of every filter and penalty",
+          "[decode][sampler][EC-26]") {
   for (const Case& c : kCases) {
     SamplingParams p;
     c.set(p);
@@ -152,7 +153,7 @@ TEST_CASE("top_p keeps the same tokens however many it has to sort", "[decode][s
   CHECK(possible > 1000);
 }
 
-TEST_CASE("greedy takes the lowest id among the largest", "[decode][sampler]") {
+TEST_CASE("greedy takes the lowest id among the largest", "[decode][sampler][EC-26]") {
   CHECK(sample(kLogits, greedy()) == 2);
   CHECK(sample(std::vector<float>{1, 3, 3, 2}, greedy()) == 1);
 }
@@ -187,7 +188,8 @@ TEST_CASE("greedy obeys masks, bias and penalties", "[decode][sampler]") {
   CHECK(sample(kLogits, p, {.counts = &counts}) == 0);  // overflows: the lowest of the huge ones
 }
 
-TEST_CASE("a bad word loses the token that would complete it, no other", "[decode][sampler]") {
+TEST_CASE("a bad word loses the token that would complete it, no other",
+          "[decode][sampler][EC-28]") {
   SamplingParams p = greedy();
   p.bad_word_token_ids = {{2}};
   CHECK(sample(kLogits, p) == 7);
@@ -199,7 +201,7 @@ TEST_CASE("a bad word loses the token that would complete it, no other", "[decod
   CHECK(sample(kLogits, p) == 2);
 }
 
-TEST_CASE("min_tokens masks what would end the answer, until then", "[decode][sampler]") {
+TEST_CASE("min_tokens masks what would end the answer, until then", "[decode][sampler][EC-28]") {
   SamplingParams p = greedy();
   p.min_tokens = 3;
   const std::vector<int32_t> ends{2, 7};
@@ -232,7 +234,7 @@ TEST_CASE("a masked token is never drawn, even where all others are hopeless",
   for (uint64_t i = 0; i < 1000; ++i) REQUIRE(*sampler.sample(logits, p, {.position = i}) == 2);
 }
 
-TEST_CASE("a draw depends on seed and position alone", "[decode][sampler]") {
+TEST_CASE("a draw depends on seed and position alone", "[decode][sampler][EC-27]") {
   Sampler one(8), two(8);
   SamplingParams p, other;
   other.presence_penalty = 1;  // leaves something in the scratch

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/rng.h"
+#include "engine/decode/param_ranges.h"
 
 using namespace tern;
 
@@ -56,6 +57,32 @@ TEST_CASE("parameters out of range are refused by name", "[decode][params]") {
   CHECK(message([](auto& p) { p.prompt_logprobs = -1; }).find("prompt_logprobs") == 0);
   CHECK(message([](auto& p) { p.logprob_token_ids.resize(129); }).find("logprob_token_ids") == 0);
   CHECK(SamplingParams{}.validate().ok());
+}
+
+TEST_CASE("a range is said as it is checked", "[decode][params]") {
+  CHECK(message([](auto& p) { p.temperature = 3; }) == "temperature: must be in [0, 2], is 3");
+  CHECK(message([](auto& p) { p.repetition_penalty = 0; }) ==
+        "repetition_penalty: must be in (0, 10], is 0");
+  CHECK(message([](auto& p) { p.logit_bias = {{1, -100.5f}}; }) ==
+        "logit_bias: must be in [-100, 100], is -100.5");
+  CHECK(message([](auto& p) { p.top_k = -1; }) == "top_k: must be in [0, 2147483647], is -1");
+  CHECK(param_range::kMaxTokens.from(1).refuse(0) == "must be in [1, 2147483647], is 0");
+  CHECK(param_range::kN.up_to(8).refuse(9) == "must be in [1, 8], is 9");
+}
+
+TEST_CASE("parameters begin with their neutral values", "[decode][params]") {
+  using namespace param_range;
+  const SamplingParams p;
+  CHECK(p.temperature == kTemperature.neutral);
+  CHECK(p.top_k == kTopK.neutral);
+  CHECK(p.top_p == kTopP.neutral);
+  CHECK(p.min_p == kMinP.neutral);
+  CHECK(p.presence_penalty == kPresencePenalty.neutral);
+  CHECK(p.frequency_penalty == kFrequencyPenalty.neutral);
+  CHECK(p.repetition_penalty == kRepetitionPenalty.neutral);
+  CHECK(p.max_tokens == kMaxTokens.neutral);
+  CHECK(p.min_tokens == kMinTokens.neutral);
+  CHECK(p.n == kN.neutral);
 }
 
 TEST_CASE("ids outside the vocabulary are refused by name", "[decode][params]") {

@@ -15,7 +15,7 @@ std::string feed(StopMatcher& m, const std::string& text, size_t size) {
 
 }  // namespace
 
-TEST_CASE("a stop string cuts the text wherever the pieces end", "[decode][stop]") {
+TEST_CASE("a stop string cuts the text wherever the pieces end", "[decode][stop][EC-32]") {
   for (size_t size = 1; size <= 12; ++size) {
     StopMatcher cut({"END"}, false), with({"END"}, true), overlap({"aab"}, false),
         none({"zz"}, false);
@@ -37,7 +37,7 @@ TEST_CASE("the stop string that begins first wins, then the shortest", "[decode]
   CHECK(shortest.matched() == "ab");
 }
 
-TEST_CASE("only what may still become a stop string is held back", "[decode][stop]") {
+TEST_CASE("only what may still become a stop string is held back", "[decode][stop][EC-32]") {
   StopMatcher m({"\n\nQ:"}, false);
   CHECK(m.push("answer\n") == "answer");
   CHECK(m.push("more") == "\nmore");
@@ -47,7 +47,8 @@ TEST_CASE("only what may still become a stop string is held back", "[decode][sto
   CHECK(m.finish().empty());
 }
 
-TEST_CASE("a stop string may not end where none may, but may begin there", "[decode][stop]") {
+TEST_CASE("a stop string may not end where none may, but may begin there",
+          "[decode][stop][EC-33]") {
   StopMatcher m({"ab", "abcd"}, false);
   CHECK(m.push("xab", false) == "x");  // held back for the longer
   CHECK(m.push("c") == "");            // "ab" is past

@@ -4,7 +4,7 @@
 
 using namespace tern;
 
-TEST_CASE("strategies are found by their names, and others added", "[engine][strategies]") {
+TEST_CASE("strategies are found by their names, and others added", "[engine][strategies][EC-37]") {
   const DecodeStrategies tern_own(nullptr, {});
   const auto autoregressive = tern_own.find("autoregressive");
   REQUIRE(autoregressive.ok());

@@ -47,7 +47,8 @@ std::string reason(const Status& status) {
 
 }  // namespace
 
-TEST_CASE("caps count requests and prompt tokens, and say when to come again", "[admission]") {
+TEST_CASE("caps count requests and prompt tokens, and say when to come again",
+          "[admission][EC-6]") {
   AdmissionControl admission({.max_queued_requests = 2, .max_queued_tokens = 150});
   const LoadPredictor p = predictor();
   const auto admit = [&](uint64_t id, size_t prompt) {
@@ -93,7 +94,8 @@ TEST_CASE("reserved places are for their class and those before it", "[admission
   CHECK(admission.load().num_requests == 4);
 }
 
-TEST_CASE("in a full queue the newest of the last class gives way to a higher one", "[admission]") {
+TEST_CASE("in a full queue the newest of the last class gives way to a higher one",
+          "[admission][EC-6]") {
   AdmissionControl admission({.max_queued_requests = 3, .max_queued_tokens = 1000});
   const LoadPredictor p(config());
   const auto admit = [&](uint64_t id, PriorityClass priority, size_t prompt = 10) {
@@ -116,7 +118,7 @@ TEST_CASE("in a full queue the newest of the last class gives way to a higher on
   CHECK(!large.shed);
 }
 
-TEST_CASE("a deadline that the queue will outlast is refused at once", "[admission]") {
+TEST_CASE("a deadline that the queue will outlast is refused at once", "[admission][EC-7]") {
   AdmissionControl admission({});
   const LoadPredictor p = predictor();
   const auto admit = [&](uint64_t id, double left, int32_t min_tokens = 0, size_t prompt = 10) {

@@ -54,11 +54,11 @@ std::vector<Request> make_requests(const Engine& engine) {
 using TokenLists = std::vector<std::vector<int32_t>>;
 
 TokenLists run_together(Engine& engine, std::vector<Request> requests) {
-  Result<std::vector<Answer>> answers = generate_all(engine, std::move(requests), {});
+  Result<std::vector<GeneratedAnswer>> answers = generate_all(engine, std::move(requests), {});
   INFO(answers.status().message());
   REQUIRE(answers.ok());
   TokenLists tokens;
-  for (Answer& a : *answers) tokens.push_back(std::move(a.token_ids));
+  for (GeneratedAnswer& a : *answers) tokens.push_back(std::move(a.token_ids));
   return tokens;
 }
 
@@ -148,7 +148,7 @@ TEST_CASE("tokens do not depend on preemption", "[runtime][determinism]") {
   }
 }
 
-TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinism]") {
+TEST_CASE("tokens do not depend on the number of threads", "[runtime][determinism][EC-21]") {
   for (const int threads : {1, 3}) {
     EngineConfig config = base_config();
     config.num_threads = threads;

@@ -127,7 +127,7 @@ TEST_CASE("an unset max_tokens is what the context leaves", "[runtime][engine]")
   CHECK((*answers)[0].finished.reason == FinishReason::kLength);
 }
 
-TEST_CASE("bad words are spelt with and without a space in front", "[runtime][engine]") {
+TEST_CASE("bad words are spelt with and without a space in front", "[runtime][engine][EC-28]") {
   const auto engine = start();
   const auto text_of = [&](const std::vector<std::string>& bad_words) {
     Request r;
@@ -206,7 +206,8 @@ TEST_CASE("a live request_id is refused a second time, an ended one is not", "[r
   CHECK(generate_all(*engine, {again}, {}).ok());
 }
 
-TEST_CASE("every accepted request ends exactly once, whoever ends it", "[runtime][engine]") {
+TEST_CASE("every accepted request ends exactly once, whoever ends it",
+          "[runtime][engine][EC-1][EC-3]") {
   std::vector<std::shared_ptr<WaitingSink>> sinks;
   {
     const auto engine = start({}, 4, Seconds(2e-4));
@@ -246,7 +247,8 @@ TEST_CASE("draining lets live requests finish and refuses new ones", "[runtime][
   CHECK(end.usage.completion_tokens == 50);
 }
 
-TEST_CASE("abort answers when the scheduler has let go, and knows what had ended", "[engine]") {
+TEST_CASE("abort answers when the scheduler has let go, and knows what had ended",
+          "[engine][EC-8]") {
   const auto engine = start({}, 2, Seconds(1e-3));
   const auto running = std::make_shared<WaitingSink>(), queued = std::make_shared<WaitingSink>();
   REQUIRE(engine->submit(endless("running"), running).ok());
@@ -276,12 +278,12 @@ TEST_CASE("abort answers when the scheduler has let go, and knows what had ended
   CHECK(answered_late);
 }
 
-TEST_CASE("a paused request leaves the batch and goes on where it was", "[engine]") {
+TEST_CASE("a paused request leaves the batch and goes on where it was", "[engine][EC-5]") {
   const auto engine = start({}, 1, Seconds(1e-3));
   const auto slow = std::make_shared<WaitingSink>();
   Request r = endless("slow");
   r.sampling.max_tokens = 200;
-  const std::vector<Answer> alone = *generate_all(*engine, {r}, {});
+  const std::vector<GeneratedAnswer> alone = *generate_all(*engine, {r}, {});
   const Result<uint64_t> id = engine->submit(r, slow);
   REQUIRE(id.ok());
   slow->wait_for_tokens(3);
@@ -332,7 +334,7 @@ TEST_CASE("a full queue makes room for a higher class", "[engine]") {
   CHECK(bulk->num_ends() == 1);
 }
 
-TEST_CASE("an engine that is stuck shows it, one that is idle does not", "[engine]") {
+TEST_CASE("an engine that is stuck shows it, one that is idle does not", "[engine][EC-8]") {
   SchedulerConfig config;
   config.max_num_seqs = 2;
   config.max_model_len = 1024;

@@ -34,8 +34,8 @@ Request request(int32_t num_computed) {
   return r;
 }
 
-Answer run(Engine& engine, const Request& r) {
-  Result<std::vector<Answer>> answers = generate_all(engine, {r}, {});
+GeneratedAnswer run(Engine& engine, const Request& r) {
+  Result<std::vector<GeneratedAnswer>> answers = generate_all(engine, {r}, {});
   INFO(answers.status().message());
   REQUIRE(answers.ok());
   return answers->front();
@@ -53,11 +53,11 @@ TEST_CASE("a request that leaves the original context has the long factors from 
   CHECK(beyond == std::vector(far.begin(), far.begin() + beyond.size()));
 }
 
-TEST_CASE("requests share a prefix only under the same factors", "[runtime][longrope]") {
+TEST_CASE("requests share a prefix only under the same factors", "[runtime][longrope][EC-13]") {
   const auto plain = start(false);
   const auto engine = start(true);
   const auto check = [&](int32_t num_computed, int32_t cached_tokens) {
-    const Answer answer = run(*engine, request(num_computed));
+    const GeneratedAnswer answer = run(*engine, request(num_computed));
     CAPTURE(num_computed);
     CHECK(answer.finished.usage.cached_tokens == cached_tokens);
     CHECK(answer.token_ids == run(*plain, request(num_computed)).token_ids);

@@ -1,29 +1,10 @@
-// Counts what the whole test program takes from the heap.
-#include <atomic>
+// The heap while the engine decodes: a step may take memory for nothing but its events.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
 #include "engine/serve/create.h"
 #include "engine/step/engine_loop.h"
+#include "tests/support/count_allocations.h"
 #include "tests/support/source_dir.h"
-
-static std::atomic<uint64_t> num_allocations{0};
-
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++num_allocations;
-  return std::malloc(size > 0 ? size : 1);
-}
-void* operator new(std::size_t size) {
-  if (void* memory = operator new(size, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace tern {
 namespace {
@@ -41,7 +22,8 @@ class CountingSink final : public TokenSink {
 
 }  // namespace
 
-TEST_CASE("a step of decodes allocates nothing but the events that it gives away", "[engine]") {
+TEST_CASE("a step of decodes allocates nothing but the events that it gives away",
+          "[engine][EC-25]") {
   EngineConfig config;
   config.model_dir = source_path("models/tern-stories");
   config.num_threads = 2;
@@ -75,9 +57,9 @@ TEST_CASE("a step of decodes allocates nothing but the events that it gives away
 
   const int first = sink->num_events;
   while (sink->num_events < 4 * 150) {
-    const uint64_t owned = sink->num_owned, before = num_allocations;
+    const uint64_t owned = sink->num_owned, before = test::num_allocations();
     REQUIRE(loop.step());
-    CHECK(num_allocations - before == sink->num_owned - owned);
+    CHECK(test::num_allocations() - before == sink->num_owned - owned);
   }
   CHECK((sink->num_events - first) % 4 == 0);
 }

@@ -120,7 +120,7 @@ Request make_request(int prompt_tokens, uint64_t seed, int32_t max_tokens) {
 }  // namespace
 
 TEST_CASE("n answers are those of n seeded requests, and compute the prompt once",
-          "[runtime][answers]") {
+          "[runtime][answers][EC-27]") {
   for (const bool caching : {true, false}) {
     SchedulerConfig config = default_config();
     config.enable_prefix_caching = caching;
@@ -183,7 +183,7 @@ TEST_CASE("an end of a request ends all its answers once, wherever they are",
 }
 
 TEST_CASE("one answer's fault ends the request's others with its status, and no other request",
-          "[runtime][answers]") {
+          "[runtime][answers][EC-27]") {
   Request r = make_request(20, 8, 12);
   r.sampling.n = 4;
   r.sampling.ignore_eos = true;
@@ -290,7 +290,7 @@ TEST_CASE("a fault in a prompt whose logprobs are wanted ends that request alone
 }
 
 TEST_CASE("a prompt alone is computed and answered by nothing, as long as the context",
-          "[runtime][answers]") {
+          "[runtime][answers][EC-35]") {
   for (const int length : {1, 33, 200}) {
     Fixture f;
     Request r = make_request(length, 5, 0);
@@ -321,7 +321,7 @@ TEST_CASE("a prompt alone is computed and answered by nothing, as long as the co
 }
 
 TEST_CASE("logprobs come with each token, of the logits before the penalties",
-          "[runtime][answers]") {
+          "[runtime][answers][EC-29]") {
   Fixture f;
   Request r = make_request(9, 12, 20);
   r.sampling.logprobs = 2;

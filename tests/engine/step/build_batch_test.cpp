@@ -13,7 +13,7 @@ std::vector<T> list(std::span<const T> s) {
 
 }  // namespace
 
-TEST_CASE("a plan becomes flat arrays", "[runtime][batch]") {
+TEST_CASE("a plan becomes flat arrays", "[runtime][batch][EC-39]") {
   SchedulerConfig config;
   config.block_size = 4;
   config.max_num_seqs = 3;
@@ -56,7 +56,7 @@ TEST_CASE("a plan becomes flat arrays", "[runtime][batch]") {
   CHECK(none.num_seqs() == 0);
 }
 
-TEST_CASE("drafts are rows behind the known tokens", "[runtime][batch]") {
+TEST_CASE("drafts are rows behind the known tokens", "[runtime][batch][EC-39]") {
   SchedulerConfig config;
   config.block_size = 4;
   config.max_num_seqs = 2;

@@ -157,7 +157,7 @@ TEST_CASE("stop strings, stop tokens and ignore_eos end answers as asked", "[run
   CHECK(ignoring->finished->reason == FinishReason::kLength);
 }
 
-TEST_CASE("deadlines end requests while queued and while they run", "[runtime][loop]") {
+TEST_CASE("deadlines end requests while queued and while they run", "[runtime][loop][EC-7]") {
   SchedulerConfig config = Fixture::default_config();
   config.max_num_seqs = 1;
   Fixture f(config);
@@ -175,7 +175,7 @@ TEST_CASE("deadlines end requests while queued and while they run", "[runtime][l
   CHECK(queued->num_admitted == 0);
 }
 
-TEST_CASE("a numeric fault ends the guilty request alone", "[runtime][loop]") {
+TEST_CASE("a numeric fault ends the guilty request alone", "[runtime][loop][EC-30]") {
   Fixture f;
   SamplingParams endless = Fixture::greedy(30);
   endless.ignore_eos = true;
@@ -194,7 +194,8 @@ TEST_CASE("a numeric fault ends the guilty request alone", "[runtime][loop]") {
   CHECK(later->text == expected_answer("later", 30, eos));
 }
 
-TEST_CASE("requests end in every state, once, and give back their blocks", "[runtime][loop]") {
+TEST_CASE("requests end in every state, once, and give back their blocks",
+          "[runtime][loop][EC-3]") {
   SchedulerConfig config = Fixture::default_config();
   config.max_num_batched_tokens = 8;
   config.max_num_seqs = 2;
@@ -221,7 +222,7 @@ TEST_CASE("what the scheduler refuses ends at once with its reason", "[runtime][
   CHECK(!f.loop.has_work());
 }
 
-TEST_CASE("the same arrivals on the same clock give the same times", "[runtime][loop]") {
+TEST_CASE("the same arrivals on the same clock give the same times", "[runtime][loop][EC-14]") {
   const auto trace = [] {
     Fixture f;
     std::vector<std::shared_ptr<RecordingSink>> sinks;

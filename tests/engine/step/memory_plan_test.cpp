@@ -79,7 +79,7 @@ TEST_CASE("a model that is only planned has the sizes of the loaded one", "[memo
   }
 }
 
-TEST_CASE("tied embeddings are in memory once", "[memory]") {
+TEST_CASE("tied embeddings are in memory once", "[memory][EC-22]") {
   const auto tied = load(kTied, true), untied = load(kUntied, true);
   CHECK(tied->file_bytes() == 0);
   // bf16 throughout, but for norms and the RoPE table.
@@ -87,7 +87,7 @@ TEST_CASE("tied embeddings are in memory once", "[memory]") {
   CHECK(untied->file_bytes() > 0);
 }
 
-TEST_CASE("a plan that does not fit names its parts and what would fit", "[memory]") {
+TEST_CASE("a plan that does not fit names its parts and what would fit", "[memory][EC-22]") {
   const auto model = load(kTied, true);
   const RunnerOptions wanted = options(4000, 512);
   const MemoryPlan plan = plan_memory(*model, wanted, machine(64 * kMiB));
@@ -170,7 +170,7 @@ TEST_CASE("progress goes through the stages, and to the last byte of the weights
   }
 }
 
-TEST_CASE("a KV pool of default size takes memory as it is used", "[memory]") {
+TEST_CASE("a KV pool of default size takes memory as it is used", "[memory][EC-24]") {
   EngineConfig config = config_of(kTied);
   config.max_model_len = 0;
   config.scheduler.max_num_seqs = 256;
@@ -185,7 +185,7 @@ TEST_CASE("a KV pool of default size takes memory as it is used", "[memory]") {
 }
 
 TEST_CASE("an engine's KV pool and workspace are in memory soon, whatever is computed",
-          "[memory]") {
+          "[memory][EC-24]") {
   EngineConfig config = config_of(kTied);
   config.kv_cache_bytes = 320 * kMiB;
   config.scheduler.max_num_batched_tokens = 4096;

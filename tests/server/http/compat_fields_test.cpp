@@ -161,7 +161,7 @@ TEST_CASE("null is as good as no field at any depth", "[http][compat]") {
   CHECK(parse(Endpoint::kCompletions, R"({"prompt": ["a", null]})").field == "prompt[1]");
 }
 
-// As model_dump() of openai-python 3.57 writes what stream() and parse() give.
+// This is what model_dump() of openai-python 3.57 writes of what stream() and parse() give.
 TEST_CASE("an answer goes back as openai-python writes it", "[http][compat]") {
   const Outcome out = parse(Endpoint::kChat, R"({"messages": [
       {"role": "user", "content": "weather?"},

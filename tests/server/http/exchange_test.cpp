@@ -74,7 +74,7 @@ TEST_CASE("every refusal has a request id and is readable by pages of other orig
     CHECK(header_of(response, "Access-Control-Allow-Origin") == "*");
     CHECK(response.find("\"reason\":\"") != std::string::npos);
   }
-  // Of what has no id, or cannot be read so far, an id is made.
+  // A request that has no id, or cannot be read so far, gets one.
   for (const std::string request :
        {"HELLO\r\n\r\n", "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02",
         "GET\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}) {
@@ -143,7 +143,7 @@ TEST_CASE("what may not stand in a request id is replaced", "[http]") {
   CHECK(id_for(std::string(5000, 'x')) == std::string(128, 'x'));
   CHECK(id_for("").size() == 36);
   CHECK(id_for("ok-1_2.3/4") == "ok-1_2.3/4");
-  // Of several prompts each has its number behind it, within the limit.
+  // Each of several prompts has its number behind the id, within the limit.
   const std::string two = R"({"prompt": ["a", "b"], "max_tokens": 1})";
   const std::string response =
       talk(wire, post_with("X-Request-Id: " + std::string(200, 'y') +

@@ -178,7 +178,7 @@ struct EndingWire {
     add(id, {});
     wire.engine.end = reason;
   }
-  // Of a completion with `more`; what a stream adds up to is the same.
+  // Asks for a completion with `more`; what a stream adds up to is the same.
   Json choice(Json more) {
     more["max_tokens"] = wire.engine.script.size();
     const Json whole = unary(wire, "/v1/completions", more);
@@ -257,7 +257,7 @@ TEST_CASE("text_offset counts from the start of the prompt, in characters of the
   const Json spelt = of_echo("é<eos>b");
   CHECK(spelt["text"] == "é<eos>bHé!");
   CHECK(spelt["logprobs"]["text_offset"] == Json::array({0, 0, 0, 1, 6, 7, 8, 8, 9, 9, 10}));
-  // Of ids the text is what they are decoded to.
+  // A prompt of ids has the text that they are decoded to.
   const Json ids = of_echo({257, 256, 'H', 'o', 'w'});
   CHECK(ids["text"] == "HowHé!");
   CHECK(ids["logprobs"]["text_offset"] == Json::array({0, 0, 0, 1, 2, 3, 4, 4, 5, 5, 6}));

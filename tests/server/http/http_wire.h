@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "server/api/serving_state.h"
 #include "server/http/gateway.h"
-#include "tests/server/fake_engine.h"
+#include "tests/support/fake_engine.h"
 
 namespace tern {
 

@@ -44,7 +44,7 @@ class ListTokenizer final : public Tokenizer {
 
 using Offsets = std::vector<int32_t>;
 
-// Of `text`, cut into `pieces`; the first `num_added` were put in front.
+// Describes `text`, cut into `pieces`, of which the first `num_added` were put in front.
 Offsets offsets_in(const std::string& text, std::vector<std::string> pieces, size_t num_added = 0) {
   ListTokenizer tokenizer(std::move(pieces));
   const std::vector<int32_t> ids = tokenizer.all();

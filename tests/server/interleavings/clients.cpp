@@ -8,7 +8,7 @@ namespace {
 // A sink may call the engine from its own events; some clients have heard enough.
 constexpr uint32_t kOneInCancels = 64;
 
-/// As server/grpc's GenerateStream, which adds the socket.
+/// Does what server/grpc's GenerateStream does, which adds the socket.
 class StreamClient final : public Client,
                            public TokenSink,
                            public std::enable_shared_from_this<StreamClient> {
@@ -24,7 +24,7 @@ class StreamClient final : public Client,
       call_.reset();
       return false;
     }
-    queue_.start();
+    queue_.start_with_accepted();
     is_started_ = true;
     texts_.resize(call_->request().n);
     num_finished_.resize(call_->request().n);
@@ -39,13 +39,13 @@ class StreamClient final : public Client,
       has_ended_ = true;
       error_ = call_->error();
     }
-    queue_.add(event);
+    queue_.add(std::move(event));
     if (is_started_ && service_.scenario.one_in(kOneInCancels)) call_->cancel();
   }
 
   void read() override {
     if (!call_) return;
-    if (const std::optional<v1::GenerateEvent> event = queue_.take(has_ended_)) return take(*event);
+    if (const std::optional<StreamEvent> event = queue_.take(has_ended_)) return take(*event);
     kept_up();
     if (!has_ended_) return;
     if (!has_left_) check_end(*requests_[0], texts_, error_);
@@ -67,13 +67,15 @@ class StreamClient final : public Client,
   int num_calls() const override { return call_ ? 1 : 0; }
 
  private:
-  void take(const v1::GenerateEvent& event) {
-    expect(event.has_accepted() == !is_accepted_, "a stream begins with Accepted");
+  void take(const StreamEvent& event) {
+    expect(std::holds_alternative<RequestAccepted>(event) == !is_accepted_,
+           "a stream begins with Accepted");
     is_accepted_ = true;
-    if (event.has_finished()) ++num_finished_.at(event.finished().index());
-    if (!event.has_delta()) return;
-    expect(num_finished_.at(event.delta().index()) == 0, "nothing comes behind Finished");
-    texts_.at(event.delta().index()) += event.delta().text();
+    if (const auto* end = std::get_if<AnswerFinished>(&event)) ++num_finished_.at(end->index);
+    const auto* delta = std::get_if<AnswerDelta>(&event);
+    if (!delta) return;
+    expect(num_finished_.at(delta->index) == 0, "nothing comes behind Finished");
+    texts_.at(delta->index) += delta->text;
   }
 
   std::unique_ptr<Call> call_;  // until the transport lets go
@@ -84,7 +86,7 @@ class StreamClient final : public Client,
   bool is_started_ = false, is_accepted_ = false, has_ended_ = false, has_left_ = false;
 };
 
-/// As server/grpc's UnaryCall.
+/// Does what server/grpc's UnaryCall does.
 class UnaryClient final : public Client,
                           public TokenSink,
                           public std::enable_shared_from_this<UnaryClient> {
@@ -132,7 +134,8 @@ class UnaryClient final : public Client,
   bool has_ended_ = false, has_left_ = false;
 };
 
-/// As server/http's Generation, which adds the socket: one or two prompts a request.
+/// Does what server/http's Generation does, which adds the socket, with one or two prompts a
+/// request.
 class HttpClient final : public Client {
  public:
   using Client::Client;
@@ -157,7 +160,7 @@ class HttpClient final : public Client {
 
   void read() override {
     if (!answers_) return;
-    for (const http::Delta& delta : answers_->fetch(Seconds(0)))
+    for (const http::ChoiceDelta& delta : answers_->fetch(Seconds(0)))
       texts_.at(delta.prompt).at(delta.index) += delta.text;
     kept_up();
     if (!answers_->done()) return;

@@ -9,14 +9,14 @@ property_fault(interleavings "request id kept" engine/serve/engine_core.cpp
                "live_ids_.erase(submission.request.request_id)" "{}")
 property_fault(interleavings "victim not ended" engine/serve/engine_core.cpp
                "if (decision.shed)" "if (decision.shed && id == 0)")
-property_fault(interleavings "end of a pause kept" engine/step/engine_loop.cpp
+property_fault(interleavings "end of a pause kept" engine/step/request_book.cpp
                "if (request.paused_until) pauses_.erase" "if (false) pauses_.erase")
-property_fault(interleavings "deadline of a whole answer kept" engine/step/engine_loop.cpp
+property_fault(interleavings "deadline of a whole answer kept" engine/step/request_book.cpp
                "if (submission.request.deadline)"
-               "if (submission.request.deadline && !finished.status.ok())")
+               "if (submission.request.deadline && !answer->is_admitted)")
 property_fault(interleavings "held answers not ended" engine/step/engine_loop.cpp
-               "= found->second->num_answers()"
-               "= found->second->holds_answers ? 1 : found->second->num_answers()")
+               "= request->num_answers()"
+               "= request->holds_answers ? 1 : request->num_answers()")
 property_fault(interleavings "second terminal event" engine/step/engine_loop.cpp
                "  submission.sink->on_event(std::move(event))"
                "submission.sink->on_event(event), submission.sink->on_event(std::move(event))")

@@ -369,7 +369,7 @@ void WatchedEngine::advance() {
   scenario_.expect(turn(), "an engine that was not stopped goes on");
   is_turning_ = false;
   aborting_.clear();
-  // As EngineThread's wait(): time goes on though there is nothing to compute.
+  // Time goes on as in EngineThread's wait(), though there is nothing to compute.
   if (scenario_.coverage.steps == steps_before) scenario_.clock.advance(Seconds(1e-3));
   for (const auto& known : doomed)
     scenario_.expect(!known->is_live(),

@@ -3,11 +3,10 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <thread>
 
+#include "base/mutex.h"
 #include "engine/serve/engine.h"
 #include "engine/text/chat_renderer.h"
 
@@ -83,7 +82,7 @@ class FakeEngine final : public Engine {
   }
 
   Result<uint64_t> submit(Request request, std::shared_ptr<TokenSink> sink) override {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (draining_) return Status(Code::kUnavailable, "draining");
     if (!refusal.ok()) return refusal;
     for (const auto& [id, live] : live_)
@@ -98,7 +97,7 @@ class FakeEngine final : public Engine {
     return next_id_++;
   }
   void cancel(uint64_t id) override {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++num_cancels;
     if (const auto found = live_.find(id); found != live_.end()) found->second.cancelled = true;
     wake_.notify_one();
@@ -108,7 +107,7 @@ class FakeEngine final : public Engine {
   void abort(std::vector<std::string> request_ids, std::string,
              std::function<void(std::vector<AbortOutcome>)> done) override {
     std::vector<AbortOutcome> outcomes(request_ids.size(), AbortOutcome::kUnknown);
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     for (auto& [id, live] : live_)
       for (size_t i = 0; i < request_ids.size(); ++i)
         if (live.request.request_id == request_ids[i]) {
@@ -124,7 +123,7 @@ class FakeEngine final : public Engine {
     done({});
   }
   std::vector<RequestState> live_requests() const override {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (listed) return *listed;
     std::vector<RequestState> states;
     for (const auto& [id, live] : live_)
@@ -136,20 +135,20 @@ class FakeEngine final : public Engine {
   void start_draining() override { draining_ = true; }
   void shutdown() override {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       stop_ = true;
       wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
     std::map<uint64_t, Live> ended;
     {
-      std::lock_guard lock(mutex_);  // cancel() still comes
+      const MutexLock lock(mutex_);  // cancel() still comes
       ended.swap(live_);
     }
     for (auto& [id, live] : ended) finish(live, Status(Code::kUnavailable, "shut down"));
   }
   EngineStats stats() const override {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     EngineStats stats;
     stats.num_live_requests = static_cast<int32_t>(live_.size());
     stats.max_step_seqs = max_step_seqs_;
@@ -194,9 +193,11 @@ class FakeEngine final : public Engine {
   };
 
   void run() {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!stop_) {
-      wake_.wait_for(lock, std::chrono::microseconds(200), [this] { return stop_; });
+      const TimePoint until = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
+      while (!stop_ && wake_.wait_until(lock, until)) {
+      }
       max_step_seqs_ = std::max(max_step_seqs_, static_cast<int32_t>(live_.size()));
       for (auto entry = live_.begin(); entry != live_.end();)
         entry = step(entry->second) ? live_.erase(entry) : std::next(entry);
@@ -269,12 +270,12 @@ class FakeEngine final : public Engine {
   ModelInfo info_;
   std::unique_ptr<ByteTokenizer> tokenizer_;
   std::unique_ptr<ChatRenderer> chat_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::map<uint64_t, Live> live_;  // guarded by mutex_
-  uint64_t next_id_ = 1;           // guarded by mutex_
-  int32_t max_step_seqs_ = 0;      // guarded by mutex_
-  bool stop_ = false;              // guarded by mutex_
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::map<uint64_t, Live> live_ TERN_GUARDED_BY(mutex_);
+  uint64_t next_id_ TERN_GUARDED_BY(mutex_) = 1;
+  int32_t max_step_seqs_ TERN_GUARDED_BY(mutex_) = 0;
+  bool stop_ TERN_GUARDED_BY(mutex_) = false;
   std::atomic<bool> draining_{false};
   std::thread thread_;
 };

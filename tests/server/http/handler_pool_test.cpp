@@ -1,4 +1,4 @@
-#include "server/http/thread_pool.h"
+#include "server/http/handler_pool.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -7,7 +7,7 @@
 #include "tests/support/eventually.h"
 
 using namespace tern;
-using http::ThreadPool;
+using http::HandlerPool;
 
 namespace {
 
@@ -36,7 +36,7 @@ class Gate {
 }  // namespace
 
 TEST_CASE("one task after the other needs one thread", "[http][threads]") {
-  ThreadPool pool(64);
+  HandlerPool pool(64);
   std::set<std::thread::id> ids;
   for (int i = 0; i < 100; ++i) {
     std::atomic<bool> done = false;
@@ -56,7 +56,7 @@ TEST_CASE("as many tasks run at once as there may be threads; the others wait", 
   Gate gate;
   std::atomic<int> num_ended = 0;
   {
-    ThreadPool pool(5);
+    HandlerPool pool(5);
     for (int i = 0; i < 12; ++i)
       pool.run([&] {
         gate.pass();
@@ -73,7 +73,7 @@ TEST_CASE("as many tasks run at once as there may be threads; the others wait", 
 TEST_CASE("tasks from many threads all run, and what they hold is let go", "[http][threads]") {
   const auto held = std::make_shared<int>(0);
   std::atomic<int> num_run = 0;
-  ThreadPool pool(7);
+  HandlerPool pool(7);
   std::vector<std::thread> callers;
   for (int t = 0; t < 4; ++t)
     callers.emplace_back([&] {

@@ -1,4 +1,4 @@
-#include "cli/files/safetensors_writer.h"
+#include "engine/io/safetensors_writer.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,15 +1,15 @@
-#include "server/http/thread_pool.h"
+#include "server/http/handler_pool.h"
 
 #include <system_error>
 
 namespace tern::http {
 
-ThreadPool::ThreadPool(size_t max_threads) : max_threads_(max_threads) {
-  const std::lock_guard lock(mutex_);
+HandlerPool::HandlerPool(size_t max_threads) : max_threads_(max_threads) {
+  const MutexLock lock(mutex_);
   start_worker({});
 }
 
-void ThreadPool::start_worker(std::function<void()> task) {
+void HandlerPool::start_worker(std::function<void()> task) {
   Worker& worker = workers_.emplace_back();
   worker.task = std::move(task);
   try {
@@ -21,8 +21,8 @@ void ThreadPool::start_worker(std::function<void()> task) {
   }
 }
 
-void ThreadPool::run(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
+void HandlerPool::run(std::function<void()> task) {
+  const MutexLock lock(mutex_);
   if (!idle_.empty()) {
     Worker& worker = *idle_.back();
     idle_.pop_back();
@@ -35,8 +35,8 @@ void ThreadPool::run(std::function<void()> task) {
   }
 }
 
-void ThreadPool::work(Worker& self) {
-  std::unique_lock lock(mutex_);
+void HandlerPool::work(Worker& self) {
+  MutexLock lock(mutex_);
   while (true) {
     if (!self.task && !waiting_.empty()) {
       self.task = std::move(waiting_.front());
@@ -51,18 +51,22 @@ void ThreadPool::work(Worker& self) {
       return;
     } else {
       idle_.push_back(&self);
-      self.wake.wait(lock, [&] { return self.task || stopping_; });
+      while (!self.task && !stopping_) self.wake.wait(lock);
     }
   }
 }
 
-void ThreadPool::shutdown() {
+void HandlerPool::shutdown() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     for (Worker& worker : workers_) worker.wake.notify_one();
   }
-  for (Worker& worker : workers_)  // no more are started
+  join_all();
+}
+
+void HandlerPool::join_all() {
+  for (Worker& worker : workers_)
     if (worker.thread.joinable()) worker.thread.join();
 }
 
