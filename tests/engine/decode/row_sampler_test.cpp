@@ -51,7 +51,7 @@ bool same(const TokenLogprobs& a, const TokenLogprobs& b) {
 }  // namespace
 
 TEST_CASE("a step's output has the same bits on any number of threads, and as each row alone",
-          "[decode][row_sampler]") {
+          "[decode][row_sampler][EC-43]") {
   std::vector<float> logits = make_logits();
   logits[11 * kVocab + 5] = std::nanf("");  // one row has a fault
   const std::vector<SamplingParams> params = make_params();
@@ -252,7 +252,7 @@ std::vector<int32_t> answer(bool with_drafts, int32_t length, int& num_stayed) {
 }  // namespace
 
 TEST_CASE("a constraint holds, and drafts that do not stay are rolled back",
-          "[decode][row_sampler]") {
+          "[decode][row_sampler][EC-44]") {
   int num_stayed = 0, none = 0;
   const std::vector<int32_t> alone = answer(false, 300, none);
   Alternating constraint;

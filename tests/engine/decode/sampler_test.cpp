@@ -298,7 +298,7 @@ TEST_CASE("draws are those of the reference, which sorts everything", "[decode][
   }
 }
 
-TEST_CASE("every instruction set draws the same tokens", "[decode][sampler]") {
+TEST_CASE("every instruction set draws the same tokens", "[decode][sampler][EC-42]") {
   for (const HostileRow& row : hostile_rows()) {
     if (row.logits.size() > 100000) continue;
     const auto vocab_size = static_cast<int32_t>(row.logits.size());

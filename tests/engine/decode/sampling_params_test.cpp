@@ -63,8 +63,9 @@ TEST_CASE("a range is said as it is checked", "[decode][params]") {
   CHECK(message([](auto& p) { p.temperature = 3; }) == "temperature: must be in [0, 2], is 3");
   CHECK(message([](auto& p) { p.repetition_penalty = 0; }) ==
         "repetition_penalty: must be in (0, 10], is 0");
-  CHECK(message([](auto& p) { p.logit_bias = {{1, -100.5f}}; }) ==
-        "logit_bias: must be in [-100, 100], is -100.5");
+  CHECK(message([](auto& p) {
+          p.logit_bias = {{1, -100.5f}};
+        }) == "logit_bias: must be in [-100, 100], is -100.5");
   CHECK(message([](auto& p) { p.top_k = -1; }) == "top_k: must be in [0, 2147483647], is -1");
   CHECK(param_range::kMaxTokens.from(1).refuse(0) == "must be in [1, 2147483647], is 0");
   CHECK(param_range::kN.up_to(8).refuse(9) == "must be in [1, 8], is 9");
