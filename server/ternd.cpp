@@ -14,6 +14,7 @@
 #include "base/command_line/command_line.h"
 #include "base/command_line/generated.h"
 #include "base/command_line/standard_output.h"
+#include "base/command_line/value_rules.h"
 #include "base/cpu_info.h"
 #include "base/cpu_plan.h"
 #include "base/fail_point.h"
@@ -297,6 +298,7 @@ int run(int argc, char** argv) {
   app.add_flag("--print-config", arguments.print_config,
                "Print the configuration in force and leave");
   app.footer("Example:\n  ternd --model tern-stories --listen 127.0.0.1:50051");
+  set_value_rules(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -27,25 +27,18 @@ bool is_flag(const CLI::Option& option) {
   return option.get_items_expected_max() == 0;
 }
 
-bool is_whole_number(const std::string& value) {
-  const size_t first = value.starts_with('-') ? 1 : 0;
-  return value.size() > first && value.find_first_not_of("0123456789", first) == std::string::npos;
-}
-
-std::string type_of(const CLI::Option& option) {
-  return option.get_type_name().substr(0, option.get_type_name().find(':'));
-}
-
 // What an option takes, for "--n takes …".
 std::string allowed(const CLI::Option& option) {
   if (is_flag(option)) return "no value";
   if (const auto choices = option_choices(option); !choices.empty()) return listed(choices, "or");
   if (!option.get_option_text().empty()) return option.get_option_text();
-  const std::string type = type_of(option);
+  const std::string type = value_type(option);
   const bool is_list = option.get_expected_max() > 1;
+  const std::string range = option_range(option);
+  const std::string limits = range.empty() ? "" : " from " + range;
   if (type == "UINT" || type == "INT")
-    return is_list ? "whole numbers with commas between them" : "a whole number";
-  if (type == "FLOAT") return is_list ? "numbers with commas between them" : "a number";
+    return is_list ? "whole numbers with commas between them" : "a whole number" + limits;
+  if (type == "FLOAT") return is_list ? "numbers with commas between them" : "a number" + limits;
   return "a value";
 }
 
@@ -62,21 +55,12 @@ const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   return nullptr;
 }
 
-// Of "Could not convert: --n = five".
+// Of "Could not convert: --n = 5000000000": the rules for values have let through what its variable
+// cannot hold.
 std::string explain_conversion(const CLI::Option& option) {
   const std::string name = option.get_name();
-  const std::vector<std::string>& values = option.results();
   if (is_flag(option)) return name + " takes no value";
-  const std::string type = type_of(option);
-  const auto wrong = std::ranges::find_if_not(values, is_whole_number);
-  const bool is_integer = type == "UINT" || type == "INT";
-  if (!is_integer || wrong != values.end())
-    return name + " takes " + allowed(option) + ", not " +
-           quoted(is_integer ? *wrong : listed(values, "and"));
-  const auto negative = std::ranges::find_if(values, [](auto& v) { return v.starts_with('-'); });
-  if (type == "UINT" && negative != values.end())
-    return name + " takes no negative number, but is " + *negative;
-  return name + " cannot be as large as " + listed(values, "or");
+  return name + " cannot be as large as " + listed(option.results(), "or");
 }
 
 // Of what a check said of a value: "hihg not in {…}", "Value 0 not in range 1 to 128".
@@ -89,9 +73,10 @@ std::string explain_check(const CLI::Option& option, const std::string& said) {
   }
   const size_t range = said.find(kNotInRange);
   if (said.starts_with("Value ") && range != std::string::npos)
-    return name + " takes " + (type_of(option) == "FLOAT" ? "a number" : "a whole number") +
-           " from " + option_range(option) + ", not " + quoted(said.substr(6, range - 6));
-  return name + (said.starts_with("must ") ? " " : ": ") + said;
+    return name + " " + not_allowed(option, said.substr(6, range - 6));
+  for (const char* verb : {"must ", "takes ", "cannot "})
+    if (said.starts_with(verb)) return name + " " + said;
+  return name + ": " + said;
 }
 
 std::string explain_count(const CLI::Option& option) {
@@ -129,6 +114,14 @@ std::string explain_required(const CLI::App& app, const std::string& said) {
 }
 
 }  // namespace
+
+std::string value_type(const CLI::Option& option) {
+  return option.get_type_name().substr(0, option.get_type_name().find(':'));
+}
+
+std::string not_allowed(const CLI::Option& option, const std::string& value) {
+  return "takes " + allowed(option) + ", not " + quoted(value);
+}
 
 std::string explain_value(const CLI::App& app, const CLI::ParseError& error) {
   const std::string said = error.what();

@@ -43,9 +43,16 @@ def test_generate(daemon):
     short = daemon.json("generate", "--prompt", "How many legs does a spider have?", "--temperature", "0",
                         "--min-tokens", "40", "--max-tokens", "50")
     assert short["usage"]["completion_tokens"] >= 40
-    for wrong in (["--logit-bias", "x=1"], ["--logprobs", "2"], ["--n", "0"], ["--temperature", "hot"]):
+    # A list's flag leaves the prompt that follows it alone.
+    lists = ("--stop", "zzz", "--bad-word", "zzz", "--logit-bias", "5=-1", "--stop-token-ids", "1699",
+             "--allowed-token-ids", ",".join(map(str, range(1000))))
+    for at in range(0, len(lists), 2):
+        assert daemon.tern("generate", *greedy[3:], *lists[at:at + 2], STORY).returncode == 0, lists[at]
+    assert daemon.json(*greedy, "--seed", "010")["seed"] == 10
+    for wrong in (["--logit-bias", "x=1"], ["--logprobs", "2"], ["--n", "0"], ["--temperature", "hot"],
+                  ["--seed", "18446744073709551616"], ["--seed=-1"], ["--max-tokens", "0x10"], ["--logit-bias", "5=0x1"]):
         done = daemon.tern(*greedy, *wrong)
-        assert done.returncode == 2 and wrong[0] in done.stderr, done
+        assert done.returncode == 2 and wrong[0].split("=")[0] in done.stderr, done
     refused = daemon.tern(*greedy, "--n", "2")
     assert refused.returncode == 1 and "sampling.n" in refused.stderr, refused
 
