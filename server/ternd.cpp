@@ -43,11 +43,16 @@ Result<Config> make_config(const Arguments& arguments) {
   Config config;
   if (!arguments.config_file.empty()) TERN_TRY(load_config(arguments.config_file, config));
   for (const std::string& assignment : arguments.set) TERN_TRY(set_config(assignment, config));
-  if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
-  if (!arguments.name.empty()) config.engine.served_name = arguments.name;
-  if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
-  if (arguments.http) config.server.http.listen = {*arguments.http};
-  if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
+  const auto set = [&](const char* key, auto& value, const std::string& text) {
+    value = std::decay_t<decltype(value)>{text};
+    config.origins.erase(key);
+  };
+  if (!arguments.model.empty()) set("model.path", config.engine.model_dir, arguments.model);
+  if (!arguments.name.empty()) set("model.name", config.engine.served_name, arguments.name);
+  if (!arguments.listen.empty()) set("server.listen", config.server.listen, arguments.listen);
+  if (arguments.http) set("http.listen", config.server.http.listen, *arguments.http);
+  if (!arguments.chat_template.empty())
+    set("model.chat_template", config.engine.chat_template_file, arguments.chat_template);
   return config;
 }
 
@@ -159,9 +164,9 @@ Signals::Seen wait_for_stop(Signals& signals, LiveConfig& live, Engine& engine) 
 
 // Faults that tests ask for; nobody else sets this.
 Status arm_fail_points_of_environment() {
-  const char* spec = std::getenv("TERN_FAIL_POINTS");
+  const char* spec = std::getenv(kFailPointsVariable);
   if (!spec || !*spec) return {};
-  TERN_TRY(arm_fail_points(spec).with_context("TERN_FAIL_POINTS"));
+  TERN_TRY(arm_fail_points(spec).with_context(kFailPointsVariable));
   spdlog::warn("fail points are armed: {}", spec);
   return {};
 }
@@ -318,12 +323,12 @@ int run(int argc, char** argv) {
     std::cout << print_config(*config);
     return 0;
   }
+  if (status.ok() && arguments.check) return check(*config);
   if (status.ok()) status = check_config(*config);
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;
   }
-  if (arguments.check) return check(*config);
   if (arguments.check_config) {
     std::cout << "configuration ok" << std::endl;
     return 0;

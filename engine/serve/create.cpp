@@ -96,8 +96,9 @@ EngineParts make_sim_parts(const EngineConfig& config) {
   parts.scheduler = config.scheduler;
   SchedulerConfig& scheduler = parts.scheduler;
   scheduler.max_model_len = config.max_model_len > 0 ? config.max_model_len : 4096;
-  scheduler.num_blocks = static_cast<int32_t>(
-      ceil_div(scheduler.max_model_len, scheduler.block_size) * scheduler.max_num_seqs);
+  const int64_t blocks_per_seq = ceil_div(scheduler.max_model_len, scheduler.block_size);
+  scheduler.num_blocks =
+      static_cast<int32_t>(std::min<int64_t>(blocks_per_seq * scheduler.max_num_seqs, INT32_MAX));
   parts.assets = make_sim_assets(scheduler.max_model_len);
   if (!config.served_name.empty()) parts.assets.info.name = config.served_name;
   parts.runner =
@@ -141,13 +142,14 @@ struct ReadModel {
 
 Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_progress) {
   ReadModel model;
-  TERN_ASSIGN(const Isa isa, selected_isa());
+  const Result<Isa> isa = selected_isa();
+  TERN_TRY(with_key(isa.status(), "TERN_CPU_ISA"));
   TERN_ASSIGN(model.directory, resolve_model(config.model_dir));
   TERN_ASSIGN(model.files, read_model_files(model.directory, config.hf_config_file,
                                             config.chat_template_file, on_progress));
   model.scheduler = config.scheduler;
   TERN_ASSIGN(model.scheduler.max_model_len, context_length(config, model.files.config));
-  model.compute = {config.compute, config.num_threads, isa};
+  model.compute = {config.compute, config.num_threads, *isa};
   set_default_sampling(config, model.files);
   if (!config.served_name.empty()) model.files.assets.info.name = config.served_name;
   return model;
@@ -156,15 +158,16 @@ Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_pr
 }  // namespace
 
 std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
-  if (config.simulate) {
-    *info = make_sim_parts(config).assets.info;
-    return {};
-  }
   std::vector<Status> problems;
   const auto failed = [&](const Status& status) {
     if (!status.ok()) problems.push_back(status);
     return !status.ok();
   };
+  if (config.simulate) {
+    *info = make_sim_parts(config).assets.info;
+    failed(config.scheduler.validate_settings());
+    return problems;
+  }
   const Result<std::string> directory = resolve_model(config.model_dir);
   if (failed(directory.status())) return problems;
   Result<ReadModel> read = read_model(config, {});
