@@ -3,14 +3,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <sstream>
 
 #include "base/closest_word.h"
+#include "base/whole_file.h"
 #include "server/api/listen_address.h"
 #include "server/config_schema.h"
 #include "server/http_address.h"
@@ -141,12 +139,8 @@ Status parse_config(std::string_view text, const std::string& source, Config& co
 }
 
 Status load_config(const std::string& path, Config& config) {
-  std::ifstream file(path);
-  if (!file) return Status(Code::kNotFound, "cannot read " + path + ": " + std::strerror(errno));
-  std::ostringstream text;
-  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file) return Status(Code::kUnavailable, "cannot read " + path);
-  return parse_config(text.str(), path, config);
+  TERN_ASSIGN(const std::string text, read_whole_file(path));
+  return parse_config(text, path, config);
 }
 
 Status set_config(const std::string& assignment, Config& config) {
@@ -181,6 +175,13 @@ std::vector<std::string> find_mistakes(const Config& config) {
   if (config.engine.model_dir.empty() && !config.engine.simulate)
     add("model.path", "",
         "must be set: a model directory or the name of a bundled model (or --model)");
+  for (const auto& [key, path] :
+       {std::pair{"model.path", &config.engine.model_dir},
+        std::pair{"model.config_file", &config.engine.hf_config_file},
+        std::pair{"model.chat_template", &config.engine.chat_template_file}})
+    if (*path == "~" || path->starts_with("~/"))
+      add(key, "",
+          "the ~ of a shell is not expanded here: write the whole path, not '" + *path + "'");
   if (const Status sizes = config.engine.scheduler.validate_settings(); !sizes.ok()) {
     const std::string key = sizes.detail()->metadata.at("key");
     // The other key of every such rule is the number of places.

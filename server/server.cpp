@@ -159,7 +159,11 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Admi
                 listen("admin.listen", admin_builder, {admin_address}, &impl->admin_addresses));
   }
   TERN_TRY(impl->start_http(options.http));
-  impl->state.set_listen(impl->addresses, impl->admin_addresses);
+  const auto absolute = [](std::vector<std::string> addresses) {
+    for (std::string& address : addresses) address = absolute_address(address);
+    return addresses;
+  };
+  impl->state.set_listen(absolute(impl->addresses), absolute(impl->admin_addresses));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

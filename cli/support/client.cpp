@@ -161,7 +161,7 @@ struct Client::Impl {
     CallStatus end;
     if (const std::string why = connect(); !why.empty()) {
       end.unreachable = true;
-      end.status = unreachable_server(address, why);
+      end.status = unreachable_server(address, why, what_says_where);
     } else {
       interrupts.set_call(&context);
       end = describe(call(context));
@@ -209,6 +209,7 @@ struct Client::Impl {
   }
 
   const std::string address;
+  std::string what_says_where = "--server or TERN_SERVER";  // for messages
   Interrupts interrupts;  // before the channel: gRPC's threads inherit the blocked signals
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Inference::Stub> inference;
@@ -221,6 +222,10 @@ Client::Client(std::string address, std::optional<InterruptHandlers> handlers) {
   google::protobuf::SetLogHandler(nullptr);
   impl_ = std::make_unique<Impl>(address.empty() ? default_server_address() : std::move(address),
                                  std::move(handlers));
+}
+
+Client::Client(const AdminAddress& admin) : Client(admin.address) {
+  impl_->what_says_where = "--admin";
 }
 
 Client::~Client() = default;

@@ -78,6 +78,8 @@ Status check_address_form(const std::string& address) {
   constexpr const char* kForm = "HOST:PORT (port 0 to 65535) or unix:PATH";
   if (is_unix(address)) {
     const size_t size = address.size() - kUnix.size(), most = sizeof sockaddr_un{}.sun_path - 1;
+    if (address.starts_with(std::string(kUnix) + "~/"))
+      return not_an_address(address, "the ~ of a shell is not expanded here");
     if (size >= 1 && size <= most) return {};
     return not_an_address(address, "the path must have 1 to " + std::to_string(most) + " bytes");
   }
@@ -157,6 +159,13 @@ Status cannot_listen(const std::string& address) {
     }
   }
   return unavailable(address, why);
+}
+
+std::string absolute_address(const std::string& address) {
+  if (!is_unix(address)) return address;
+  std::error_code error;
+  const auto path = std::filesystem::absolute(address.substr(kUnix.size()), error);
+  return error ? address : std::string(kUnix) + path.lexically_normal().string();
 }
 
 std::string with_port(const std::string& address, int port) {

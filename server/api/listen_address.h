@@ -31,6 +31,9 @@ Status check_named_once(const std::vector<NamedAddress>& named);
 /// Why binding to `address` fails, asked of the operating system. kUnavailable.
 Status cannot_listen(const std::string& address);
 
+/// As others reach it: a unix socket's path from the root, whatever folder they are in.
+std::string absolute_address(const std::string& address);
+
 /// `address` with `port` in place of its port; unix sockets as they are.
 std::string with_port(const std::string& address, int port);
 

@@ -252,6 +252,13 @@ TEST_CASE("keys that do not go together are named where they stand", "[config]")
         Lines{"t.yaml:1: admin.listen: listen address 'nowhere': must be HOST:PORT (port 0 to "
               "65535) or unix:PATH"});
   CHECK(mistakes("scheduler: {max_num_seqs: 600}\nserver: {listen: nowhere}").size() == 2);
+  CHECK(mistakes("model: {path: ~/m, chat_template: ~/t.jinja}\nhttp: {listen: \"unix:~/s\"}") ==
+        Lines{"t.yaml:1: model.path: the ~ of a shell is not expanded here: write the whole path, "
+              "not '~/m'",
+              "t.yaml:1: model.chat_template: the ~ of a shell is not expanded here: write the "
+              "whole path, not '~/t.jinja'",
+              "t.yaml:2: http.listen: listen address 'unix:~/s': the ~ of a shell is not expanded "
+              "here"});
 }
 
 TEST_CASE("an address is one address", "[config]") {
