@@ -104,6 +104,14 @@ std::string explain_required(const CLI::App& app, const std::string& said) {
     return path + " needs a command" +
            (commands.size() <= kFew ? ": " + listed(commands, "or") : "");
   }
+  const std::string missing = said.substr(0, said.find(" is required"));
+  if (const CLI::Option* option = find_option(app, missing); option && !option->nonpositional()) {
+    std::string path;
+    for (const CLI::App* at : reached) path += (path.empty() ? "" : " ") + at->get_name();
+    const auto choices = option_choices(*option);
+    return path + " needs " + option_placeholder(*option) + ": " +
+           (choices.empty() ? option->get_description() : listed(choices, "or"));
+  }
   const size_t open = said.find('['), close = said.find(']');
   if (!said.starts_with("Exactly 1 option from [") || close == std::string::npos) return said;
   std::vector<std::string> names = CLI::detail::split(said.substr(open + 1, close - open - 1), ',');

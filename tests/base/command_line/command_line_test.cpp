@@ -46,7 +46,17 @@ struct Program {
     generate->add_option("--stop", stop, "End here; repeatable");
     generate->add_option("--wide", wide, "64 bits");
     generate->add_option("--signed", signed_number, "64 bits, with a sign");
-    app.add_subcommand("abort", "End requests")->add_option("ids", stop, "Request ids")->required();
+    app.add_subcommand("abort", "End requests")
+        ->add_option("ids", stop, "ids of requests")
+        ->required()
+        ->option_text("ID");
+    app.add_subcommand("status", "The server")->add_option("--server", text, "Its address");
+    CLI::App* inspect = app.add_subcommand("inspect", "What a model holds");
+    inspect->add_option("--model", text, "A directory")->required();
+    app.add_subcommand("log-level", "How much is logged")
+        ->add_option("level", choice, "The level")
+        ->required()
+        ->check(CLI::IsMember({"debug", "info"}));
     set_value_rules(app);
   }
 
@@ -96,7 +106,27 @@ TEST_CASE("a mistake is named by its cause", "[command_line]") {
   CHECK(mistake("zzzzzz").starts_with("unknown command 'zzzzzz'\n"));
   CHECK(mistake("--temperature 1 generate hello")
             .starts_with("option --temperature belongs behind the command that takes it"));
-  CHECK(mistake("generate tell me").starts_with("unexpected argument 'me'"));
+  CHECK(mistake("generate tell me")
+            .starts_with("unexpected argument 'me' (text of several words needs quotes)\n"));
+  // An argument of a command that takes none is a flag's value.
+  CHECK(mistake("inspect tern-stories")
+            .starts_with(
+                "unexpected argument 'tern-stories': it needs its flag before it, --model\n"));
+  CHECK(mistake("score hello")
+            .starts_with(
+                "unexpected argument 'hello': it needs its flag before it, --text or --file\n"));
+  CHECK(mistake("status host:1")
+            .starts_with("unexpected argument 'host:1': it needs its flag before it, --server\n"));
+  CHECK(mistake("status extra")
+            .starts_with("unexpected argument 'extra'; tern status takes no arguments\n"));
+  CHECK(mistake("inspect --model x y")
+            .starts_with("unexpected argument 'y'; tern inspect takes no arguments\n"));
+  CHECK(mistake("log-level debug info")
+            .starts_with("unexpected argument 'info'; tern log-level takes one LEVEL\n"));
+  CHECK(mistake("generate --temp 0 x")
+            .starts_with("unknown option --temp; did you mean --temperature?"));
+  CHECK(mistake("abort") == "tern abort needs ID: ids of requests\nSee 'tern abort --help'.");
+  CHECK(mistake("log-level").starts_with("tern log-level needs LEVEL: debug or info\n"));
   CHECK(mistake("generate -- --temperature").empty());
   CHECK(mistake("--secre x generate").starts_with("unknown option --secre\n"));  // stays hidden
   // Nothing is unknown.
@@ -136,7 +166,8 @@ TEST_CASE("a wrong value is named with what is allowed", "[command_line]") {
   CHECK(mistake("generate --ids 1 --even 2") == "--ids and --even cannot both be given");
   CHECK(mistake("generate --top-p 0.5") == "--top-p needs --temperature");
   CHECK(mistake("bench") == "tern bench needs a command: serve");
-  CHECK(mistake("") == "tern needs a command: generate, score, bench or abort");
+  CHECK(mistake("") ==
+        "tern needs a command: generate, score, bench, abort, status, inspect or log-level");
 }
 
 TEST_CASE("a flag takes one word, however often it may come", "[command_line]") {
