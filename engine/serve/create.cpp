@@ -132,6 +132,15 @@ void set_default_sampling(const EngineConfig& config, ModelFiles& files) {
                family.family.empty() ? "" : " (family " + family.family + ")");
 }
 
+/// Such a model is served, to clients that send token ids and read them.
+void warn_of_what_is_missing(const std::string& directory, const ModelAssets& assets) {
+  if (assets.tokenizer) return;
+  spdlog::warn(
+      "{}: there is no tokenizer (tokenizer.json, tokenizer.model, vocab.json or tekken.json): "
+      "only token ids are served, and requests with text or chat will be refused",
+      directory);
+}
+
 /// What is known of a model before its weights are read.
 struct ReadModel {
   std::string directory;
@@ -172,6 +181,7 @@ std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
   if (failed(directory.status())) return problems;
   Result<ReadModel> read = read_model(config, {});
   const bool is_read = !failed(read.status());
+  if (is_read) warn_of_what_is_missing(read->directory, read->files.assets);
   // The weights are looked at even where the tokenizer, say, is at fault.
   const Result<ModelConfig> shape = read_config(*directory, config.hf_config_file);
   if (!shape.ok()) return problems;
@@ -223,6 +233,7 @@ Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
   if (const auto failure = fail_point("engine.load")) return *failure;
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
+  warn_of_what_is_missing(config.model_dir, parts.assets);
   if (on_progress) on_progress({.stage = "warm-up"});
   TERN_TRY(warm_up(parts.assets, parts.scheduler, steady_clock(), *parts.runner));
   return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
