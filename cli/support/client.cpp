@@ -234,6 +234,10 @@ const std::string& Client::address() const {
   return impl_->address;
 }
 
+bool Client::is_connected() const {
+  return impl_->channel->GetState(false) == GRPC_CHANNEL_READY;
+}
+
 bool Client::wait(Seconds duration) {
   const auto end = std::chrono::steady_clock::now() + duration;
   impl_->interrupts.begin();

@@ -54,6 +54,9 @@ class Client {
 
   const std::string& address() const;
 
+  /// The connection of earlier calls is there, as far as is known; else the next call makes one.
+  bool is_connected() const;
+
   /// Lets `duration` pass between two calls. False where Ctrl-C came: at once then.
   bool wait(Seconds duration);
 
