@@ -28,8 +28,15 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
   constexpr size_t kLongestWord = 200;  // the work grows with the square
   if (word.size() > kLongestWord) return "";
-  size_t least = word.size() / 3 + 1;
   std::string_view nearest;
+  constexpr size_t kFewestLetters = 3;
+  const size_t dashes = std::min(word.find_first_not_of('-'), word.size());
+  if (word.size() - dashes >= kFewestLetters)
+    for (const std::string& candidate : candidates)
+      if (candidate.starts_with(word) && (nearest.empty() || candidate.size() < nearest.size()))
+        nearest = candidate;
+  if (!nearest.empty()) return "; did you mean " + std::string(nearest) + "?";
+  size_t least = word.size() / 3 + 1;
   for (const std::string& candidate : candidates)
     if (const size_t distance = edit_distance(candidate, word); distance < least) {
       least = distance;

@@ -133,7 +133,7 @@ Result<Isa> selected_isa() {
   if (wanted == nullptr || *wanted == '\0') return cpu_info().default_isa;
   for (const Isa isa : runnable_isas())
     if (isa_name(isa) == wanted) return isa;
-  std::string message = "TERN_CPU_ISA=" + std::string(wanted) + ": this CPU runs";
+  std::string message = "TERN_CPU_ISA: '" + std::string(wanted) + "' is none that this CPU runs:";
   for (const Isa isa : runnable_isas()) message.append(" ").append(isa_name(isa));
   return invalid_argument(message);
 }

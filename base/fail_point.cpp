@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 
@@ -67,9 +69,10 @@ Status parse_action(std::string_view part, std::string_view text, Action* action
   return wrong(part, "must be delay:MS, hang or fail:CODE:REASON");
 }
 
-}  // namespace
+using Armed = std::pair<std::string, Action>;  // name and what it does
 
-Status arm_fail_points(std::string_view spec) {
+Result<std::vector<Armed>> parse(std::string_view spec) {
+  std::vector<Armed> out;
   while (!spec.empty()) {
     const size_t comma = spec.find(',');
     const std::string_view part = spec.substr(0, comma);
@@ -78,11 +81,25 @@ Status arm_fail_points(std::string_view spec) {
     if (equals == 0 || equals == std::string_view::npos) return wrong(part, "must be NAME=ACTION");
     Action action;
     TERN_TRY(parse_action(part, part.substr(equals + 1), &action));
-    const MutexLock lock(mutex);
-    actions[std::string(part.substr(0, equals))] = action;
+    out.emplace_back(part.substr(0, equals), std::move(action));
+  }
+  return out;
+}
+
+}  // namespace
+
+Status arm_fail_points(std::string_view spec) {
+  TERN_ASSIGN(std::vector<Armed> all, parse(spec));
+  const MutexLock lock(mutex);
+  for (auto& [name, action] : all) {
+    actions[name] = std::move(action);
     fail_point_detail::armed = true;
   }
   return {};
+}
+
+Status check_fail_points(std::string_view spec) {
+  return parse(spec).status();
 }
 
 std::optional<Status> fail_point_detail::hit(std::string_view name) {

@@ -17,6 +17,12 @@ namespace tern {
 /// kInvalidArgument says what is wrong. Before threads start; nothing is armed by default.
 Status arm_fail_points(std::string_view spec);
 
+/// The variable of the environment from which ternd arms them.
+inline constexpr const char* kFailPointsVariable = "TERN_FAIL_POINTS";
+
+/// What arm_fail_points() would say of `spec`; arms nothing.
+Status check_fail_points(std::string_view spec);
+
 namespace fail_point_detail {
 inline std::atomic<bool> armed{false};
 std::optional<Status> hit(std::string_view name);

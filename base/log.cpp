@@ -66,9 +66,13 @@ void close_logging() {
   spdlog::details::registry::instance().set_tp(nullptr);  // its end writes what is queued
 }
 
+std::string log_level() {
+  return level_name(spdlog::default_logger()->level());
+}
+
 Result<std::string> set_log_level(const std::string& level) {
   TERN_ASSIGN(const spdlog::level::level_enum parsed, parse_level(level));
-  const std::string previous = level_name(spdlog::default_logger()->level());
+  const std::string previous = log_level();
   spdlog::set_level(parsed);
   return previous;
 }

@@ -25,6 +25,9 @@ void log_always(const std::string& message);
 /// threads may go on logging: it is not written.
 void close_logging();
 
+/// The level in force, any thread.
+std::string log_level();
+
 /// Changes the level while running, any thread; returns the one before. kInvalidArgument as above.
 Result<std::string> set_log_level(const std::string& level);
 

@@ -14,7 +14,7 @@ template <class Message, class Call, class Print>
 int ask_admin(AdminOptions options, Call&& call, Print&& print) {
   if (const CallStatus end = find_admin(options.server, &options.admin); !end.ok())
     return end.exit_code();
-  Client client(options.admin);
+  Client client(AdminAddress{options.admin});
   Message result;
   if (const CallStatus end = call(client, &result); !end.ok()) return end.exit_code();
   if (options.json)

@@ -52,7 +52,9 @@ void add_abort(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("abort", "End requests by their ids");
   add_server_option(*command, options->server);
-  command->add_option("ids", options->ids, "Request ids")->required();
+  command->add_option("ids", options->ids, "ids of requests, as tern ps shows them")
+      ->required()
+      ->option_text("ID");
   command->add_option("--reason", options->reason, "For the client's error and the log");
   command->add_flag("--json", options->json, "Print one JSON document");
   command->footer("Example:\n  tern abort 0193b2c4-7a1e-7000-8000-0123456789ab");

@@ -10,6 +10,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/decimal.h"
 #include "bench/serve/arrivals.h"
 #include "bench/serve/grpc/grpc_transport.h"
 #include "bench/serve/http_transport.h"
@@ -78,11 +79,10 @@ Status named(const char* flag, const Status& status) {
 
 Result<double> parse_rate(const std::string& text) {
   if (text == "inf") return std::numeric_limits<double>::infinity();
-  char* end = nullptr;
-  const double rate = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !std::isfinite(rate) || rate <= 0)
+  const auto rate = parse_decimal<double>(text);
+  if (!rate || *rate <= 0)
     return invalid_argument("must be requests a second over 0, or inf, is '" + text + "'");
-  return rate;
+  return *rate;
 }
 
 Status parse_time(const char* flag, const std::string& text, double* out) {

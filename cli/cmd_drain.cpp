@@ -18,7 +18,7 @@ struct Options : AdminOptions {
 int run(Options options) {
   if (const CallStatus end = find_admin(options.server, &options.admin); !end.ok())
     return end.exit_code();
-  Client client(options.admin);
+  Client client(AdminAddress{options.admin});
   v1::DrainRequest request;
   if (options.timeout) request.set_timeout_seconds(*options.timeout);
   bool done = false;

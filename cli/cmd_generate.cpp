@@ -150,10 +150,20 @@ void print_answers(const std::vector<ReceivedAnswer>& answers) {
   }
 }
 
+std::string name_of(const std::string& file) {
+  return file == "-" ? "stdin" : file;
+}
+
 // Takes the prompt from the argument, --prompt-file or stdin, which is no terminal then and whose
 // last line feed is the shell's.
 Result<std::string> read_prompt(const Options& options) {
-  if (!options.prompt_file.empty()) return read_text(options.prompt_file);
+  if (!options.prompt_file.empty()) {
+    TERN_ASSIGN(std::string text, read_text(options.prompt_file));
+    if (text.empty())
+      return Status(Code::kInvalidArgument,
+                    "no prompt: " + name_of(options.prompt_file) + " is empty");
+    return text;
+  }
   if (options.has_prompt && options.prompt.empty())
     return Status(Code::kInvalidArgument, "the prompt is empty");
   if (options.has_prompt && options.prompt != "-") return options.prompt;

@@ -28,7 +28,8 @@ void add_log_level(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("log-level", "Change how much a server logs");
   add_admin_options(*command, *options);
   command->add_option("level", options->level, "trace, debug, info, warn, error or off")
-      ->required();
+      ->required()
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   command->footer("Example:\n  tern log-level debug");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -5,6 +5,7 @@
 #include "base/command_line/command_line.h"
 #include "base/command_line/generated.h"
 #include "base/command_line/standard_output.h"
+#include "base/command_line/value_rules.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -60,6 +61,7 @@ int run(int argc, char** argv) {
     row.add(app, action);
     app.get_subcommands([](const CLI::App*) { return true; }).back()->group(row.group);
   }
+  tern::set_value_rules(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

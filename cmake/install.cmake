@@ -9,6 +9,13 @@ install(DIRECTORY proto/tern proto/google proto/grpc DESTINATION ${CMAKE_INSTALL
         FILES_MATCHING PATTERN *.proto)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN *.md)
+# The pages link to files beside them in the source, which are installed elsewhere.
+file(RELATIVE_PATH data_from_docs "/${CMAKE_INSTALL_DOCDIR}" "/${CMAKE_INSTALL_DATADIR}/tern")
+install(CODE "
+  foreach(folder deploy models proto)
+    file(CREATE_LINK \"${data_from_docs}/\${folder}\"
+         \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DOCDIR}/\${folder}\" SYMBOLIC)
+  endforeach()")
 
 # Man pages and completion: the programs write them from their own commands. In a cross build they cannot.
 if(NOT CMAKE_CROSSCOMPILING)

@@ -35,8 +35,10 @@ struct SchedulerConfig {
   int32_t max_preemptions = 3;
   PolicyConfig policy;
 
-  /// kInvalidArgument, naming key, limit and value.
+  /// kInvalidArgument, naming key, limit and value; metadata `key` is the key of the configuration.
   Status validate() const;
+  /// The same of what an operator sets, before num_blocks and max_model_len are known.
+  Status validate_settings() const;
 };
 
 }  // namespace tern

@@ -23,16 +23,22 @@ Status check_setting(const PolicyInfo& chosen, const std::string& name, int32_t 
     const auto key = std::ranges::find(policy.keys, name, &PolicyKey::name);
     if (key == policy.keys.end()) continue;
     if (value < key->lowest || value > key->highest)
-      return invalid_argument(name + ": must be in [" + std::to_string(key->lowest) + ", " +
-                              std::to_string(key->highest) + "], is " + std::to_string(value));
+      return wrong_setting(name, name + ": must be in [" + std::to_string(key->lowest) + ", " +
+                                     std::to_string(key->highest) + "], is " +
+                                     std::to_string(value));
     if (policy.name == chosen.name || value == key->fallback) return {};
-    return invalid_argument(join(policy.keys) + ": need policy '" + std::string(policy.name) +
-                            "', is '" + std::string(chosen.name) + "'");
+    return wrong_setting(name, join(policy.keys) + ": need policy '" + std::string(policy.name) +
+                                   "', is '" + std::string(chosen.name) + "'");
   }
   return invalid_argument("policy: no policy has a key '" + name + "'");
 }
 
 }  // namespace
+
+Status wrong_setting(std::string_view name, const std::string& why) {
+  const std::string path = "policy." + std::string(name);
+  return {Code::kInvalidArgument, why, {.reason = "", .metadata = {{"key", path}}}};
+}
 
 int32_t PolicyKey::value(const PolicyConfig& config) const {
   const auto found = config.settings.find(name);

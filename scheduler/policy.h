@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -60,6 +61,10 @@ struct PolicyKey {
 
   int32_t value(const PolicyConfig& config) const;
 };
+
+/// kInvalidArgument: `why` is what is wrong with the key, whose path in a configuration stands
+/// beside it.
+Status wrong_setting(std::string_view name, const std::string& why);
 
 /// A row of the table of policies.
 struct PolicyInfo {

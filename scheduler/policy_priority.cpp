@@ -50,10 +50,11 @@ Result<std::unique_ptr<Policy>> make_priority(const SchedulerConfig& config) {
   const int32_t interactive = kReservedInteractive.value(config.policy);
   const int64_t reserved = int64_t{system} + interactive;
   if (reserved >= config.max_num_seqs)
-    return invalid_argument(
+    return wrong_setting(
+        system > 0 ? kReservedSystem.name : kReservedInteractive.name,
         "reserved_seqs_system + reserved_seqs_interactive: must be below max_num_seqs (" +
-        std::to_string(config.max_num_seqs) + "), or other classes would never run; are " +
-        std::to_string(reserved));
+            std::to_string(config.max_num_seqs) + "), or other classes would never run; are " +
+            std::to_string(reserved));
   return std::unique_ptr<Policy>(std::make_unique<PriorityPolicy>(system, interactive));
 }
 

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -29,6 +31,18 @@ Status make_private(const std::string& dir) {
   return {};
 }
 
+// "127.0.0.1-50051", "--1-50051" of "[::1]:50051": an address as a part of a file's name, short
+// enough for the path of a socket.
+std::string file_name(const std::string& address) {
+  constexpr size_t kMostHostBytes = 40;
+  const size_t colon = address.rfind(':');
+  std::string out;
+  for (const char c : address.substr(0, std::min(colon, kMostHostBytes)))
+    if (c != '[' && c != ']')
+      out += std::isalnum(static_cast<unsigned char>(c)) || c == '.' ? c : '-';
+  return out + "-" + address.substr(colon + 1);
+}
+
 Result<std::string> runtime_directory() {
   const std::string systemd = environment("RUNTIME_DIRECTORY");
   if (!systemd.empty()) return systemd.substr(0, systemd.find(':'));
@@ -47,7 +61,7 @@ Result<std::string> resolve_admin_address(const std::string& setting,
   const std::string& first = listen.at(0);
   if (first.starts_with("unix:")) return first + ".admin";
   TERN_ASSIGN(const std::string dir, runtime_directory());
-  return "unix:" + dir + "/ternd-" + first.substr(first.rfind(':') + 1) + ".sock";
+  return "unix:" + dir + "/ternd-" + file_name(first) + ".sock";
 }
 
 }  // namespace tern

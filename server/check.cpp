@@ -1,5 +1,9 @@
 #include "server/check.h"
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/fail_point.h"
 #include "server/admin_address.h"
 #include "server/api/listen_address.h"
 #include "server/http/bound_socket.h"
@@ -10,12 +14,22 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 
+/// A line each: where the key stands, the key, and why.
 class Problems {
  public:
+  explicit Problems(const Config& config) : config_(config), found_(find_mistakes(config)) {}
+
   void add(const std::string& key, const Status& status) {
-    if (!status.ok()) found.push_back(key + ": " + status.message());
+    if (status.ok()) return;
+    const std::string line = locate(config_, key) + ": " + without_key(status.message(), key);
+    if (std::ranges::find(found_, line) == found_.end()) found_.push_back(line);
   }
-  std::vector<std::string> found;
+
+  std::vector<std::string> take() { return std::move(found_); }
+
+ private:
+  const Config& config_;
+  std::vector<std::string> found_;
 };
 
 /// Binds as serving would, all at once, so that two listeners on one port are found.
@@ -25,6 +39,8 @@ class Listeners {
 
   void bind(const std::string& key, const std::string& address) {
     named_.push_back({key, address});
+    if (const Status form = check_address_form(address); !form.ok())
+      return problems_.add(key, form);
     if (const Status once = check_named_once(named_); !once.ok()) return problems_.add(key, once);
     // A unix socket is not made: that would take the place of one which nobody serves yet.
     if (address.starts_with(kUnix)) return problems_.add(key, check_socket_folder(address));
@@ -60,6 +76,7 @@ std::string key_of(const Status& problem) {
 /// Files of the operator's own are looked at by themselves, so that one mistake does not hide
 /// another.
 void check_model(EngineConfig config, Problems& problems, std::string* model) {
+  if (config.model_dir.empty() && !config.simulate) return;  // is among the mistakes
   if (!config.hf_config_file.empty()) {
     const Status status = read_config("", config.hf_config_file).status();
     problems.add("model.config_file", status);
@@ -78,13 +95,19 @@ void check_model(EngineConfig config, Problems& problems, std::string* model) {
            " tokens, default sampling: " + describe(info.default_sampling);
 }
 
+void check_fail_points_of_environment(Problems& problems) {
+  if (const char* spec = std::getenv(kFailPointsVariable))
+    problems.add(kFailPointsVariable, check_fail_points(spec));
+}
+
 }  // namespace
 
 std::vector<std::string> find_problems(const Config& config, std::string* model) {
-  Problems problems;
+  Problems problems(config);
+  check_fail_points_of_environment(problems);
   check_model(config.engine, problems, model);
   check_addresses(config.server, problems);
-  return std::move(problems.found);
+  return problems.take();
 }
 
 }  // namespace tern

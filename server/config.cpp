@@ -3,15 +3,15 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <sstream>
 
 #include "base/closest_word.h"
+#include "base/whole_file.h"
+#include "server/api/listen_address.h"
 #include "server/config_schema.h"
+#include "server/http_address.h"
 
 namespace tern {
 namespace {
@@ -78,7 +78,10 @@ class Reader {
     const ConfigKey* key = find_config_key(path);  // also by a path of earlier versions
     if (!seen_.insert(key ? std::string(key->path) : path).second)
       return note(name, path, invalid_argument("duplicate key"));
-    if (key) return note(name, path, read_value(value, *key, config_));
+    if (key) {
+      config_.origins[std::string(key->path)] = place_of(name);
+      return note(name, path, read_value(value, *key, config_));
+    }
     if (!is_section(path)) return note(name, path, unknown_key(path));
     if (value.IsMap()) return read(value, path);
     if (!value.IsNull()) note(name, path, invalid_argument("must be a map of keys"));
@@ -86,8 +89,12 @@ class Reader {
 
   void note(const YAML::Node& node, const std::string& path, const Status& status) {
     if (status.ok()) return;
-    mistakes_ += (mistakes_.empty() ? "" : "\n") + source_ + ":" +
-                 std::to_string(node.Mark().line + 1) + ": " + path + ": " + status.message();
+    mistakes_ +=
+        (mistakes_.empty() ? "" : "\n") + place_of(node) + ": " + path + ": " + status.message();
+  }
+
+  std::string place_of(const YAML::Node& node) const {
+    return source_ + ":" + std::to_string(node.Mark().line + 1);
   }
 
   const std::string& source_;
@@ -95,6 +102,8 @@ class Reader {
   std::set<std::string> seen_;
   std::string mistakes_;
 };
+
+constexpr std::string_view kSet = "--set";  // the origin of what it assigns
 
 // yaml-cpp throws; the failure as a Status.
 template <class Work>
@@ -108,6 +117,12 @@ Status guarded(const std::string& source, Work&& work) {
 
 }  // namespace
 
+std::string without_key(const std::string& message, const std::string& key) {
+  for (const std::string& said : {key, key.substr(key.rfind('.') + 1)})
+    if (message.starts_with(said + ": ")) return message.substr(said.size() + 2);
+  return message;
+}
+
 Status parse_config(std::string_view text, const std::string& source, Config& config) {
   return guarded(source, [&]() -> Status {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
@@ -120,12 +135,8 @@ Status parse_config(std::string_view text, const std::string& source, Config& co
 }
 
 Status load_config(const std::string& path, Config& config) {
-  std::ifstream file(path);
-  if (!file) return Status(Code::kNotFound, "cannot read " + path + ": " + std::strerror(errno));
-  std::ostringstream text;
-  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file) return Status(Code::kUnavailable, "cannot read " + path);
-  return parse_config(text.str(), path, config);
+  TERN_ASSIGN(const std::string text, read_whole_file(path));
+  return parse_config(text, path, config);
 }
 
 Status set_config(const std::string& assignment, Config& config) {
@@ -134,9 +145,10 @@ Status set_config(const std::string& assignment, Config& config) {
     return invalid_argument("--set " + assignment + ": must be key.path=value");
   const std::string path = assignment.substr(0, equals);
   const std::string text = assignment.substr(equals + 1);
-  const std::string where = "--set " + path;
+  const std::string where = std::string(kSet) + " " + path;
   const ConfigKey* key = find_config_key(path);
   if (!key) return unknown_key(path).with_context(where);
+  config.origins[std::string(key->path)] = kSet;
   const ConfigSlot slot = key->slot(config);
   if (std::holds_alternative<std::string*>(slot))  // as it is: no YAML in a shell's argument
     return parse_value(*key, text, slot).with_context(where);
@@ -144,18 +156,61 @@ Status set_config(const std::string& assignment, Config& config) {
                  [&] { return read_value(YAML::Load(text), *key, config).with_context(where); });
 }
 
-Status check_config(const Config& config) {
+std::string locate(const Config& config, const std::string& key, const std::string& other) {
+  for (const std::string& at : {key, other})
+    if (const auto found = config.origins.find(at); found != config.origins.end())
+      return found->second + (found->second == kSet ? " " : ": ") + key;
+  return key;
+}
+
+std::vector<std::string> find_mistakes(const Config& config) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& key, const std::string& other, const std::string& why) {
+    out.push_back(locate(config, key, other) + ": " + why);
+  };
   if (config.engine.model_dir.empty() && !config.engine.simulate)
-    return invalid_argument(
-        "model.path: must be set: a model directory or the name of a bundled model (or --model)");
+    add("model.path", "",
+        "must be set: a model directory or the name of a bundled model (or --model)");
+  for (const auto& [key, path] :
+       {std::pair{"model.path", &config.engine.model_dir},
+        std::pair{"model.config_file", &config.engine.hf_config_file},
+        std::pair{"model.chat_template", &config.engine.chat_template_file}})
+    if (*path == "~" || path->starts_with("~/"))
+      add(key, "",
+          "the ~ of a shell is not expanded here: write the whole path, not '" + *path + "'");
+  if (const Status sizes = config.engine.scheduler.validate_settings(); !sizes.ok()) {
+    const std::string key = sizes.detail()->metadata.at("key");
+    // The other key of every such rule is the number of places.
+    add(key, "scheduler.max_num_seqs", without_key(sizes.message(), key));
+  }
   const QueueLimits& queue = config.engine.queue;
   const int64_t reserved = int64_t{queue.reserved_queue_system} + queue.reserved_queue_interactive;
   if (reserved >= queue.max_queued_requests)
-    return invalid_argument(
-        "limits.reserved_queue_system + limits.reserved_queue_interactive: must be below "
-        "limits.max_queued_requests (" +
-        std::to_string(queue.max_queued_requests) + "), are " + std::to_string(reserved));
-  return {};
+    add("limits.reserved_queue_system + limits.reserved_queue_interactive",
+        queue.reserved_queue_system > 0 ? "limits.reserved_queue_system"
+                                        : "limits.reserved_queue_interactive",
+        "must be below limits.max_queued_requests (" + std::to_string(queue.max_queued_requests) +
+            "), are " + std::to_string(reserved));
+  std::vector<NamedAddress> named;
+  const auto add_address = [&](const char* key, const std::string& address) {
+    named.push_back({key, address});
+    Status status = check_address_form(address);
+    if (status.ok()) status = check_named_once(named);
+    if (!status.ok()) add(key, "", status.message());
+  };
+  for (const std::string& address : config.server.listen) add_address("server.listen", address);
+  if (const HttpListen http = resolve_http_listen(config.server.http.listen); !http.is_default)
+    for (const std::string& address : http.addresses) add_address("http.listen", address);
+  const std::string& admin = config.server.admin_listen;
+  if (!admin.empty() && admin != "auto") add_address("admin.listen", admin);
+  return out;
+}
+
+Status check_config(const Config& config) {
+  std::string mistakes;
+  for (const std::string& mistake : find_mistakes(config))
+    mistakes += (mistakes.empty() ? "" : "\n") + mistake;
+  return mistakes.empty() ? Status() : invalid_argument(mistakes);
 }
 
 std::string print_config(const Config& config) {

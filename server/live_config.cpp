@@ -12,7 +12,11 @@ Config LiveConfig::get() const {
 
 Result<std::vector<ConfigChange>> LiveConfig::reload(const Apply& apply) {
   const MutexLock lock(mutex_);
-  TERN_ASSIGN(Config read, read_());
+  Result<Config> result = read_();
+  if (!result.ok())
+    return Status(Code::kInvalidArgument, result.status().message(), {.reason = "CONFIG_INVALID"});
+  Config read = *std::move(result);
+  config_.log_level = log_level();  // an operator may have changed it
   Config next = config_;
   std::vector<ConfigChange> changes;
   for (const ConfigKey& key : config_keys()) {

@@ -22,8 +22,9 @@ class LiveConfig {
   Config get() const;
 
   /// Reads again and applies what changed. Keys that count at start only keep their values and are
-  /// reported as needing a restart. Any mistake: nothing changes. Writes a line a change to the
-  /// log.
+  /// reported as needing a restart. Any mistake, of a file that is gone, too: CONFIG_INVALID, and
+  /// nothing changes. Writes a line a change to the log, also where the log's level goes back to
+  /// what the configuration says.
   Result<std::vector<ConfigChange>> reload(const Apply& apply);
 
  private:

@@ -46,7 +46,8 @@ void set_channel_arguments(grpc::ServerBuilder& builder, const ServerOptions& op
                              milliseconds(options.min_ping_interval));
 }
 
-// Two listeners at one unix socket: gRPC's later one would silently take the earlier one's place.
+// Two listeners at one address: gRPC's later one would silently take a unix socket from the earlier
+// one.
 Status check_distinct(const ServerOptions& options) {
   std::vector<NamedAddress> named;
   const auto add = [&](const std::string& key, const std::string& address) {
@@ -54,8 +55,9 @@ Status check_distinct(const ServerOptions& options) {
     return check_named_once(named).with_context(key);
   };
   for (const std::string& address : options.listen) TERN_TRY(add("server.listen", address));
-  for (const std::string& address : resolve_http_listen(options.http.listen).addresses)
-    TERN_TRY(add("http.listen", address));
+  const HttpListen http = resolve_http_listen(options.http.listen);
+  if (!http.is_default)  // where that is taken, the server does without
+    for (const std::string& address : http.addresses) TERN_TRY(add("http.listen", address));
   const Result<std::string> admin = resolve_admin_address(options.admin_listen, options.listen);
   return admin.ok() ? add("admin.listen", *admin) : Status();  // start() tells the failure
 }
@@ -157,7 +159,11 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Admi
                 listen("admin.listen", admin_builder, {admin_address}, &impl->admin_addresses));
   }
   TERN_TRY(impl->start_http(options.http));
-  impl->state.set_listen(impl->addresses, impl->admin_addresses);
+  const auto absolute = [](std::vector<std::string> addresses) {
+    for (std::string& address : addresses) address = absolute_address(address);
+    return addresses;
+  };
+  impl->state.set_listen(absolute(impl->addresses), absolute(impl->admin_addresses));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

@@ -1,5 +1,6 @@
 #include "server/signals.h"
 
+#include <algorithm>
 #include <csignal>
 #include <initializer_list>
 
@@ -28,13 +29,18 @@ Signals::~Signals() {
   thread_.join();
 }
 
-void Signals::request_drain(std::optional<Seconds> timeout) {
+bool Signals::request_drain(std::optional<Seconds> timeout) {
   const MutexLock lock(mutex_);
-  if (std::exchange(drain_requested_, true)) return;
-  if (seen_.stops > 0) return;  // drains already
-  ++seen_.stops;
-  seen_.drain_timeout = timeout;
+  const bool is_first = seen_.stops == 0;
+  if (is_first) {
+    ++seen_.stops;
+    seen_.drain_timeout = timeout;
+  } else if (timeout) {
+    const auto by = std::chrono::steady_clock::now() + to_duration(*timeout);
+    seen_.drain_by = std::min(seen_.drain_by.value_or(by), by);
+  }
   changed_.notify_all();
+  return is_first;
 }
 
 void Signals::receive() {

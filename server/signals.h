@@ -22,11 +22,18 @@ class Signals {
   struct Seen {
     int stops = 0;                         ///< SIGTERM, SIGINT, and the first request_drain()
     int reloads = 0;                       ///< SIGHUP
-    std::optional<Seconds> drain_timeout;  ///< of request_drain(), where it named one
+    std::optional<Seconds> drain_timeout;  ///< of the request_drain() that began it all
+    /// The earliest end that one of the later ones wants.
+    std::optional<std::chrono::steady_clock::time_point> drain_by;
+
+    bool must_end_drain() const {
+      return stops >= 2 || (drain_by && std::chrono::steady_clock::now() >= *drain_by);
+    }
   };
 
-  /// Has the effect of the first stop signal; later ones count no more. Any thread.
-  void request_drain(std::optional<Seconds> timeout);
+  /// As the first stop signal. Where one has come, a timeout counts from now on, if it ends earlier
+  /// than what counted before. True where this is the first stop. Any thread.
+  bool request_drain(std::optional<Seconds> timeout);
 
   /// Waits until `enough(seen)`, at most `timeout`; looks again a few times a second, so that other
   /// things than signals may count. Returns what has been seen.
@@ -47,7 +54,6 @@ class Signals {
   Mutex mutex_;
   CondVar changed_;
   Seen seen_ TERN_GUARDED_BY(mutex_);
-  bool drain_requested_ TERN_GUARDED_BY(mutex_) = false;
   std::atomic<bool> closing_{false};
   std::thread thread_;
 };

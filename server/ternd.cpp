@@ -14,6 +14,7 @@
 #include "base/command_line/command_line.h"
 #include "base/command_line/generated.h"
 #include "base/command_line/standard_output.h"
+#include "base/command_line/value_rules.h"
 #include "base/cpu_info.h"
 #include "base/cpu_plan.h"
 #include "base/fail_point.h"
@@ -43,12 +44,17 @@ Result<Config> make_config(const Arguments& arguments) {
   Config config;
   if (!arguments.config_file.empty()) TERN_TRY(load_config(arguments.config_file, config));
   for (const std::string& assignment : arguments.set) TERN_TRY(set_config(assignment, config));
-  if (!arguments.model.empty()) config.engine.model_dir = arguments.model;
-  if (!arguments.name.empty()) config.engine.served_name = arguments.name;
-  if (!arguments.listen.empty()) config.server.listen = {arguments.listen};
-  if (!arguments.device.empty()) config.engine.device = arguments.device;
-  if (arguments.http) config.server.http.listen = {*arguments.http};
-  if (!arguments.chat_template.empty()) config.engine.chat_template_file = arguments.chat_template;
+  const auto set = [&](const char* key, auto& value, const std::string& text) {
+    value = std::decay_t<decltype(value)>{text};
+    config.origins.erase(key);
+  };
+  if (!arguments.model.empty()) set("model.path", config.engine.model_dir, arguments.model);
+  if (!arguments.name.empty()) set("model.name", config.engine.served_name, arguments.name);
+  if (!arguments.listen.empty()) set("server.listen", config.server.listen, arguments.listen);
+  if (!arguments.device.empty()) set("engine.device", config.engine.device, arguments.device);
+  if (arguments.http) set("http.listen", config.server.http.listen, *arguments.http);
+  if (!arguments.chat_template.empty())
+    set("model.chat_template", config.engine.chat_template_file, arguments.chat_template);
   return config;
 }
 
@@ -75,22 +81,22 @@ void announce(Server& server, const ModelInfo& info) {
 }
 
 // Health says so first; after the notice new requests are refused, and live ones finish, until the
-// timeout or the second signal ends them.
+// timeout, a later and shorter one or the second signal ends them.
 void drain(Server& server, Engine& engine, Signals& signals, const Config& config,
            Seconds timeout) {
-  const auto second_stop = [](const Signals::Seen& seen) { return seen.stops >= 2; };
+  const auto must_end = [](const Signals::Seen& seen) { return seen.must_end_drain(); };
   notify_service_manager("STOPPING=1");
   server.announce_draining();
   if (config.drain_notice.count() > 0) {
     spdlog::info("draining: requests are still taken for {:.1f} s", config.drain_notice.count());
-    signals.wait(config.drain_notice, second_stop);
+    signals.wait(config.drain_notice, must_end);
   }
   spdlog::info("draining: {} live requests, at most {:.0f} s", server.num_live_calls(),
                timeout.count());
   server.start_draining();
   engine.start_draining();
   signals.wait(timeout, [&](const Signals::Seen& seen) {
-    return second_stop(seen) || server.num_live_calls() == 0;
+    return must_end(seen) || server.num_live_calls() == 0;
   });
   if (const int live = server.num_live_calls()) spdlog::warn("ending {} live requests", live);
   std::atomic<bool> stopped{false};
@@ -160,9 +166,9 @@ Signals::Seen wait_for_stop(Signals& signals, LiveConfig& live, Engine& engine) 
 
 // Faults that tests ask for; nobody else sets this.
 Status arm_fail_points_of_environment() {
-  const char* spec = std::getenv("TERN_FAIL_POINTS");
+  const char* spec = std::getenv(kFailPointsVariable);
   if (!spec || !*spec) return {};
-  TERN_TRY(arm_fail_points(spec).with_context("TERN_FAIL_POINTS"));
+  TERN_TRY(arm_fail_points(spec).with_context(kFailPointsVariable));
   spdlog::warn("fail points are armed: {}", spec);
   return {};
 }
@@ -185,9 +191,13 @@ int serve(Config config, LiveConfig::Read read) {
   std::atomic<Engine*> loaded_engine{nullptr};
   // Bound before the model is loaded: a port in use is known at once, and health is answered.
   Result<std::unique_ptr<Server>> server = Server::start(
-      config.server,
-      {.drain = [&](std::optional<Seconds> timeout) { signals.request_drain(timeout); },
-       .reload = [&] { return reload(live, loaded_engine); }});
+      config.server, {.drain =
+                          [&](std::optional<Seconds> timeout) {
+                            if (!signals.request_drain(timeout) && timeout)
+                              spdlog::info("draining: told again, for at most {:.0f} s from now",
+                                           timeout->count());
+                          },
+                      .reload = [&] { return reload(live, loaded_engine); }});
   if (!server.ok()) {
     spdlog::error("{}", server.status().message());
     return 1;
@@ -262,14 +272,41 @@ int check(const Config& config) {
 // What the man page says besides what help does.
 constexpr const char* kManFiles = R"(.SH SIGNALS
 SIGTERM and SIGINT drain: live requests finish, and the second ends them. SIGHUP reads the configuration again.
+.SH EXIT STATUS
+0 stopped, or the check found nothing; 1 it cannot serve: the last line of stderr says why; 2 wrong usage. The watchdog (health.watchdog_timeout) ends it by SIGABRT.
+.SH ENVIRONMENT
+.TP
+.B TERN_MODELS
+A folder of models to be found by name.
+.TP
+.B TERN_CPU_ISA
+Forces an instruction set: scalar, avx2, avx512, avx512_vnni, avx512_bf16, amx, neon.
+.TP
+.B RUNTIME_DIRECTORY, XDG_RUNTIME_DIR
+Where admin.listen: auto puts its socket: see FILES.
+.TP
+.B NOTIFY_SOCKET
+Where systemd hears that ternd is ready, reloads and stops.
+.TP
+.B GLIBC_TUNABLES
+Where it is not set, ternd sets glibc.malloc.tcache_count=0 and starts again as the same process.
+.TP
+.B TERN_FAIL_POINTS
+For tests: faults on demand. A start warns of it.
 .SH FILES
+PREFIX is where tern is installed: the folder above that of the program.
 .TP
 .I /etc/tern/ternd.yaml
-The configuration of the service. Every key with its default and unit is in
-.IR /usr/share/tern/ternd.yaml .
+The configuration of the service.
 .TP
-.I /run/tern/admin.sock
-Where tern drain, reload, flush, log\-level and ps are answered.
+.I PREFIX/share/tern/ternd.yaml
+Every key of the configuration with its default and unit.
+.TP
+.I PREFIX/share/tern/models, ./models
+Models to be found by name.
+.TP
+.I ternd\-HOST\-PORT.sock
+Where tern drain, reload, flush, log\-level and ps are answered (admin.listen: auto), named after the first of server.listen, in $RUNTIME_DIRECTORY (systemd: /run/tern), else $XDG_RUNTIME_DIR/tern, else /tmp/tern\-UID. Of unix:PATH it is PATH.admin.
 )";
 
 int run(int argc, char** argv) {
@@ -279,7 +316,7 @@ int run(int argc, char** argv) {
                        "Print the version and leave");
   add_generate_flag(app, {.section = 8,
                           .version = "tern " TERN_VERSION,
-                          .see_also = ".BR tern (1), \\fI/usr/share/doc/tern\\fR",
+                          .see_also = ".BR tern (1),\n.I PREFIX/share/doc/tern",
                           .files = kManFiles});
   Arguments arguments;
   app.add_option("--config", arguments.config_file,
@@ -300,6 +337,7 @@ int run(int argc, char** argv) {
   app.add_flag("--print-config", arguments.print_config,
                "Print the configuration in force and leave");
   app.footer("Example:\n  ternd --model tern-stories --listen 127.0.0.1:50051");
+  set_value_rules(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -319,12 +357,12 @@ int run(int argc, char** argv) {
     std::cout << print_config(*config);
     return 0;
   }
+  if (status.ok() && arguments.check) return check(*config);
   if (status.ok()) status = check_config(*config);
   if (!status.ok()) {
     std::cerr << "ternd: " << status.message() << std::endl;
     return 1;
   }
-  if (arguments.check) return check(*config);
   if (arguments.check_config) {
     std::cout << "configuration ok" << std::endl;
     return 0;

@@ -77,6 +77,64 @@ Known known_words(const CLI::App& app) {
   return known;
 }
 
+std::string path_of(const CLI::App& app) {
+  std::string path;
+  for (const CLI::App* at : reached_commands(app))
+    path += (path.empty() ? "" : " ") + at->get_name();
+  return path;
+}
+
+std::string names(const std::vector<const CLI::Option*>& options) {
+  std::string out;
+  for (size_t i = 0; i < options.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == options.size() ? " or " : ", ") + options[i]->get_name();
+  return out;
+}
+
+// The flags of `command` that must be given and are not.
+std::vector<const CLI::Option*> missing_flags(const CLI::App& command) {
+  std::vector<const CLI::Option*> out;
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_required() && option->nonpositional() && option->count() == 0)
+      out.push_back(option);
+  for (const CLI::App* group : command.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!group->get_name().empty() || group->get_require_option_min() == 0) continue;
+    const auto options = group->get_options(
+        [&](const CLI::Option* o) { return o != group->get_help_ptr() && o->nonpositional(); });
+    if (std::ranges::all_of(options, [](const CLI::Option* o) { return o->count() == 0; }))
+      out.insert(out.end(), options.begin(), options.end());
+  }
+  return out;
+}
+
+// The flag that `word` looks made for, where it is not given; null where there is none.
+const CLI::Option* likely_flag(const CLI::App& command, const std::string& word) {
+  const auto unused = [&](const char* name) -> const CLI::Option* {
+    const CLI::Option* option = command.get_option_no_throw(name);
+    return option && option->count() == 0 ? option : nullptr;
+  };
+  if (word.find("://") != std::string::npos) return unused("--http");
+  if (word.find(':') != std::string::npos)
+    if (const CLI::Option* server = unused("--server")) return server;
+  return unused("--model");
+}
+
+// Why a command has no use for `word`, as the end of a sentence.
+std::string explain_argument(const CLI::App& app, const std::string& word) {
+  const CLI::App& command = *reached_commands(app).back();
+  const auto arguments =
+      command.get_options([](const CLI::Option* o) { return o->get_positional(); });
+  if (!arguments.empty())
+    return option_choices(*arguments.front()).empty()
+               ? " (text of several words needs quotes)"
+               : "; " + path_of(app) + " takes one " + option_placeholder(*arguments.front());
+  std::vector<const CLI::Option*> flags = missing_flags(command);
+  if (const CLI::Option* likely = likely_flag(command, word); flags.empty() && likely)
+    flags = {likely};
+  if (flags.empty()) return "; " + path_of(app) + " takes no arguments";
+  return ": it needs its flag before it, " + names(flags);
+}
+
 std::string explain_unknown(const CLI::App& app, const std::vector<std::string>& words) {
   const Known known = known_words(app);
   const auto is_option = [](const std::string& w) { return w.size() > 1 && w.front() == '-'; };
@@ -87,19 +145,12 @@ std::string explain_unknown(const CLI::App& app, const std::vector<std::string>&
   if (!known.commands.empty() && other < option)
     return "unknown command '" + *other + "'" + did_you_mean(*other, known.commands);
   if (option == text)
-    return "unexpected argument '" + (other == text ? words.back() : *other) +
-           "' (text of several words needs quotes)";
+    return "unexpected argument '" + (other == text ? words.back() : *other) + "'" +
+           explain_argument(app, other == text ? words.back() : *other);
   const std::string name = option->substr(0, option->find('='));
   if (std::ranges::find(known.options, name) != known.options.end())
     return "option " + name + " belongs behind the command that takes it";
   return "unknown option " + name + did_you_mean(name, known.options);
-}
-
-std::string path_of(const CLI::App& app) {
-  std::string path;
-  for (const CLI::App* at : reached_commands(app))
-    path += (path.empty() ? "" : " ") + at->get_name();
-  return path;
 }
 
 }  // namespace

@@ -27,25 +27,18 @@ bool is_flag(const CLI::Option& option) {
   return option.get_items_expected_max() == 0;
 }
 
-bool is_whole_number(const std::string& value) {
-  const size_t first = value.starts_with('-') ? 1 : 0;
-  return value.size() > first && value.find_first_not_of("0123456789", first) == std::string::npos;
-}
-
-std::string type_of(const CLI::Option& option) {
-  return option.get_type_name().substr(0, option.get_type_name().find(':'));
-}
-
 // What an option takes, for "--n takes …".
 std::string allowed(const CLI::Option& option) {
   if (is_flag(option)) return "no value";
   if (const auto choices = option_choices(option); !choices.empty()) return listed(choices, "or");
   if (!option.get_option_text().empty()) return option.get_option_text();
-  const std::string type = type_of(option);
+  const std::string type = value_type(option);
   const bool is_list = option.get_expected_max() > 1;
+  const std::string range = option_range(option);
+  const std::string limits = range.empty() ? "" : " from " + range;
   if (type == "UINT" || type == "INT")
-    return is_list ? "whole numbers with commas between them" : "a whole number";
-  if (type == "FLOAT") return is_list ? "numbers with commas between them" : "a number";
+    return is_list ? "whole numbers with commas between them" : "a whole number" + limits;
+  if (type == "FLOAT") return is_list ? "numbers with commas between them" : "a number" + limits;
   return "a value";
 }
 
@@ -62,22 +55,12 @@ const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   return nullptr;
 }
 
-// Says what is wrong with a value that has not the type of its option: CLI11 says "Could not
-// convert: --n = five".
+// Says what is wrong with a value that the rules for values have let through, but its variable
+// cannot hold: CLI11 says "Could not convert: --n = 5000000000".
 std::string explain_conversion(const CLI::Option& option) {
   const std::string name = option.get_name();
-  const std::vector<std::string>& values = option.results();
   if (is_flag(option)) return name + " takes no value";
-  const std::string type = type_of(option);
-  const auto wrong = std::ranges::find_if_not(values, is_whole_number);
-  const bool is_integer = type == "UINT" || type == "INT";
-  if (!is_integer || wrong != values.end())
-    return name + " takes " + allowed(option) + ", not " +
-           quoted(is_integer ? *wrong : listed(values, "and"));
-  const auto negative = std::ranges::find_if(values, [](auto& v) { return v.starts_with('-'); });
-  if (type == "UINT" && negative != values.end())
-    return name + " takes no negative number, but is " + *negative;
-  return name + " cannot be as large as " + listed(values, "or");
+  return name + " cannot be as large as " + listed(option.results(), "or");
 }
 
 // Says what is wrong with a value that a check refused; `said` is what CLI11 made of it: "hihg not
@@ -91,9 +74,10 @@ std::string explain_check(const CLI::Option& option, const std::string& said) {
   }
   const size_t range = said.find(kNotInRange);
   if (said.starts_with("Value ") && range != std::string::npos)
-    return name + " takes " + (type_of(option) == "FLOAT" ? "a number" : "a whole number") +
-           " from " + option_range(option) + ", not " + quoted(said.substr(6, range - 6));
-  return name + (said.starts_with("must ") ? " " : ": ") + said;
+    return name + " " + not_allowed(option, said.substr(6, range - 6));
+  for (const char* verb : {"must ", "takes ", "cannot "})
+    if (said.starts_with(verb)) return name + " " + said;
+  return name + ": " + said;
 }
 
 std::string explain_count(const CLI::Option& option) {
@@ -121,6 +105,14 @@ std::string explain_required(const CLI::App& app, const std::string& said) {
     return path + " needs a command" +
            (commands.size() <= kFew ? ": " + listed(commands, "or") : "");
   }
+  const std::string missing = said.substr(0, said.find(" is required"));
+  if (const CLI::Option* option = find_option(app, missing); option && !option->nonpositional()) {
+    std::string path;
+    for (const CLI::App* at : reached) path += (path.empty() ? "" : " ") + at->get_name();
+    const auto choices = option_choices(*option);
+    return path + " needs " + option_placeholder(*option) + ": " +
+           (choices.empty() ? option->get_description() : listed(choices, "or"));
+  }
   const size_t open = said.find('['), close = said.find(']');
   if (!said.starts_with("Exactly 1 option from [") || close == std::string::npos) return said;
   std::vector<std::string> names = CLI::detail::split(said.substr(open + 1, close - open - 1), ',');
@@ -131,6 +123,14 @@ std::string explain_required(const CLI::App& app, const std::string& said) {
 }
 
 }  // namespace
+
+std::string value_type(const CLI::Option& option) {
+  return option.get_type_name().substr(0, option.get_type_name().find(':'));
+}
+
+std::string not_allowed(const CLI::Option& option, const std::string& value) {
+  return "takes " + allowed(option) + ", not " + quoted(value);
+}
 
 std::string explain_value(const CLI::App& app, const CLI::ParseError& error) {
   const std::string said = error.what();

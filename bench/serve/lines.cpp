@@ -1,21 +1,8 @@
 #include "bench/serve/lines.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 namespace tern::bench {
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::kNotFound, "cannot read " + path + ": " + std::strerror(errno));
-  std::ostringstream text;
-  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file && !file.eof()) return Status(Code::kUnavailable, "cannot read " + path);
-  return std::move(text).str();
-}
 
 Status for_each_line(std::string_view text, const std::string& source,
                      const std::function<Status(std::string_view)>& read_line) {

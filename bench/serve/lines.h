@@ -10,9 +10,6 @@
 
 namespace tern::bench {
 
-/// The whole file. kNotFound or kUnavailable naming the path.
-Result<std::string> read_file(const std::string& path);
-
 /// read_line(line) for every line that is not blank, less its line end. A failure comes back as
 /// "source:LINE: why".
 Status for_each_line(std::string_view text, const std::string& source,

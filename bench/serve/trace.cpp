@@ -4,6 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/whole_file.h"
 #include "bench/serve/lines.h"
 
 namespace tern::bench {
@@ -124,7 +125,7 @@ Result<std::vector<TraceRow>> parse_trace(std::string_view text, const std::stri
 }
 
 Result<std::vector<TraceRow>> read_trace(const std::string& path) {
-  TERN_ASSIGN(const std::string text, read_file(path));
+  TERN_ASSIGN(const std::string text, read_whole_file(path));
   return parse_trace(text, path);
 }
 

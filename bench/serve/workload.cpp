@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/whole_file.h"
 #include "bench/serve/lines.h"
 #include "bench/serve/random.h"
 
@@ -71,7 +72,7 @@ Result<std::vector<DatasetRow>> parse_dataset(std::string_view text, const std::
 }
 
 Result<std::vector<DatasetRow>> read_dataset(const std::string& path) {
-  TERN_ASSIGN(const std::string text, read_file(path));
+  TERN_ASSIGN(const std::string text, read_whole_file(path));
   return parse_dataset(text, path);
 }
 

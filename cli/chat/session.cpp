@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "base/closest_word.h"
-#include "cli/chat/spinner.h"
 #include "cli/support/exit_code.h"
 #include "cli/support/output.h"
 #include "cli/support/terminal.h"
@@ -241,7 +240,10 @@ CallStatus ChatSession::send() {
     is_cause_told_ = false;
     v1::Finished finished;
     std::string answer;
-    const CallStatus end = stream(&finished, &answer);
+    // Behind a new connection another server may stand. Of one that broke unnoticed the answer
+    // fails, and wait_for_server() asks.
+    CallStatus end = client_.is_connected() ? CallStatus() : ask_for_model(nullptr);
+    if (end.ok()) end = stream(&finished, &answer);
     if (end.ok()) {
       take(finished, std::move(answer));
       return end;
@@ -261,12 +263,7 @@ bool ChatSession::wait_for_server() {
   auto patience_ends = now() + kServerPatience;
   std::optional<Spinner> spinner;
   do {
-    v1::ModelInfo model;
-    const CallStatus end = client_.get_model_info(&model);
-    if (end.ok() && spinner) spinner->stop();
-    if (end.ok() && (spinner || model.name() != model_.name()))
-      say("the server serves " + model.name());
-    if (end.ok()) model_ = model;
+    const CallStatus end = ask_for_model(spinner ? &*spinner : nullptr);
     if (end.reason == "LOADING") patience_ends = now() + kServerPatience;
     if (end.ok() || end.interrupted || !is_away(end) || now() > patience_ends) return end.ok();
     if (!spinner) {
@@ -277,6 +274,19 @@ bool ChatSession::wait_for_server() {
     }
   } while (client_.wait(kRetryInterval));
   return false;
+}
+
+CallStatus ChatSession::ask_for_model(Spinner* waiting) {
+  v1::ModelInfo model;
+  CallStatus end = client_.get_model_info(&model);
+  if (!end.ok()) return end;
+  if (waiting) waiting->stop();
+  if (waiting || model.name() != model_.name()) say("the server serves " + model.name());
+  if (model.max_model_len() != model_.max_model_len())
+    say("its context is of " + std::to_string(model.max_model_len()) + " tokens, no longer of " +
+        std::to_string(model_.max_model_len()));
+  model_ = model;
+  return end;
 }
 
 void ChatSession::take(const v1::Finished& finished, std::string answer) {

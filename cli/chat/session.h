@@ -7,6 +7,7 @@
 
 #include "cli/chat/conversation.h"
 #include "cli/chat/line_editor.h"
+#include "cli/chat/spinner.h"
 #include "cli/support/client.h"
 
 namespace tern {
@@ -55,6 +56,9 @@ class ChatSession {
   CallStatus send();
   CallStatus stream(v1::Finished* finished, std::string* answer);
   bool wait_for_server();
+  /// Asks what model it is, and says what has changed.
+  /// `waiting` has been shown while it was away; null: nobody noticed.
+  CallStatus ask_for_model(Spinner* waiting);
   void take(const v1::Finished& finished, std::string answer);
   void explain(const CallStatus& end);
   void say(const std::string& line) const;

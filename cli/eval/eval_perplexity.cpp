@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cli/eval/eval.h"
+#include "cli/eval/input_file.h"
 #include "cli/support/load_bar.h"
 #include "engine/decode/logprobs.h"
 #include "engine/io/mapped_file.h"
@@ -43,7 +44,7 @@ std::string first_characters(std::string text, int64_t count) {
 // Lines of ids, each a window of its own, cut at the context.
 Result<std::vector<Tokens>> windows_of_ids(const std::string& path, int32_t context,
                                            int32_t vocab_size) {
-  TERN_ASSIGN(const std::string text, read_text_file(path));
+  TERN_ASSIGN(const std::string text, read_input(path));
   std::istringstream lines(text);
   std::vector<Tokens> windows;
   int number = 0;
@@ -68,7 +69,7 @@ Result<std::vector<Tokens>> windows_of_text(const EvalPerplexityOptions& options
                                             const ModelFiles& files, int32_t context) {
   if (files.assets.tokenizer == nullptr)
     return invalid_argument(options.common.model + ": has no tokenizer; use --ids");
-  TERN_ASSIGN(const std::string file, read_text_file(options.text_file));
+  TERN_ASSIGN(const std::string file, read_input(options.text_file));
   const std::string text = first_characters(with_line_feeds(file), options.limit_chars);
   TERN_ASSIGN(Tokens ids, files.assets.tokenizer->encode(
                               text, {.add_special_tokens = false, .parse_special_tokens = false}));

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "cli/eval/eval.h"
+#include "cli/eval/input_file.h"
 #include "cli/support/load_bar.h"
 #include "engine/io/checkpoint.h"
 #include "engine/serve/generate_all.h"
@@ -37,7 +38,7 @@ Result<Item> parse_item(const json& line, const std::string& where) {
 }
 
 Result<std::vector<Item>> read_items(const std::string& path) {
-  TERN_ASSIGN(const std::string text, read_text_file(path));
+  TERN_ASSIGN(const std::string text, read_input(path));
   std::istringstream lines(text);
   std::vector<Item> items;
   int number = 0;

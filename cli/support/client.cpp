@@ -162,7 +162,7 @@ struct Client::Impl {
     CallStatus end;
     if (const std::string why = connect(); !why.empty()) {
       end.unreachable = true;
-      end.status = unreachable_server(address, why);
+      end.status = unreachable_server(address, why, what_says_where);
     } else {
       interrupts.set_call(&context);
       end = describe(call(context));
@@ -210,6 +210,7 @@ struct Client::Impl {
   }
 
   const std::string address;
+  std::string what_says_where = "--server or TERN_SERVER";  // for messages
   Interrupts interrupts;  // before the channel: gRPC's threads inherit the blocked signals
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Inference::Stub> inference;
@@ -224,10 +225,18 @@ Client::Client(std::string address, std::optional<InterruptHandlers> handlers) {
                                  std::move(handlers));
 }
 
+Client::Client(const AdminAddress& admin) : Client(admin.address) {
+  impl_->what_says_where = "--admin";
+}
+
 Client::~Client() = default;
 
 const std::string& Client::address() const {
   return impl_->address;
+}
+
+bool Client::is_connected() const {
+  return impl_->channel->GetState(false) == GRPC_CHANNEL_READY;
 }
 
 bool Client::wait(Seconds duration) {

@@ -37,6 +37,11 @@ struct InterruptHandlers {
   std::function<void()> before_end;  ///< SIGTERM, which ends the process right after; may be empty
 };
 
+/// Where a server takes admin calls.
+struct AdminAddress {
+  std::string address;
+};
+
 /// One call at a time. From construction to destruction Ctrl-C (and SIGTERM) cancels the call in
 /// progress; the second one ends the process. Make it before any other thread.
 class Client {
@@ -44,9 +49,14 @@ class Client {
   /// `address`: HOST:PORT or unix:PATH; empty: $TERN_SERVER, else 127.0.0.1:50051. With `handlers`
   /// Ctrl-C ends the call in progress and nothing else, however often it comes.
   explicit Client(std::string address, std::optional<InterruptHandlers> handlers = {});
+  /// Of a server's admin address, see find_admin().
+  explicit Client(const AdminAddress& admin);
   ~Client();
 
   const std::string& address() const;
+
+  /// The connection of earlier calls is there, as far as is known; else the next call makes one.
+  bool is_connected() const;
 
   /// Lets `duration` pass between two calls. False where Ctrl-C came: at once then.
   bool wait(Seconds duration);

@@ -232,9 +232,10 @@ std::string why_unreachable(const std::string& address, Seconds patience) {
   return why_not_tcp(split(without_scheme(address)), patience);
 }
 
-Status unreachable_server(const std::string& address, const std::string& why) {
-  return Status(Code::kUnavailable, "cannot reach a tern server at " + address + ": " + why +
-                                        " (--server or TERN_SERVER says where)");
+Status unreachable_server(const std::string& address, const std::string& why,
+                          const std::string& what_says_where) {
+  return Status(Code::kUnavailable, "cannot reach a tern server at " + address + ": " + why + " (" +
+                                        what_says_where + " says where)");
 }
 
 }  // namespace tern

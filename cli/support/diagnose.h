@@ -18,7 +18,8 @@ std::string find_address_mistake(const std::string& address);
 /// each connection and each answer.
 std::string why_unreachable(const std::string& address, Seconds patience);
 
-/// kUnavailable for people: the address, why, and what says where a server is.
-Status unreachable_server(const std::string& address, const std::string& why);
+/// kUnavailable for people: the address, why, and what says where a server is ("--admin").
+Status unreachable_server(const std::string& address, const std::string& why,
+                          const std::string& what_says_where = "--server or TERN_SERVER");
 
 }  // namespace tern

@@ -4,14 +4,12 @@
 #include <google/protobuf/message.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/whole_file.h"
 #include "cli/support/exit_code.h"
 
 namespace tern {
@@ -110,15 +108,9 @@ int fail(const Status& status) {
 }
 
 Result<std::string> read_text(const std::string& path) {
+  if (path != "-") return read_whole_file(path);
   std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-    return std::move(text).str();
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::kNotFound, "cannot read " + path + ": " + std::strerror(errno));
-  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (file.bad()) return Status(Code::kUnavailable, "cannot read " + path);
+  text << std::cin.rdbuf();
   return std::move(text).str();
 }
 

@@ -24,7 +24,7 @@ int fail(const Status& status);
 /// ones and messages are left out). 64-bit integers are numbers, enums their names, bytes base64.
 nlohmann::json to_json(const google::protobuf::Message& message);
 
-/// The whole file; "-" is stdin. kNotFound or kUnavailable naming the path.
+/// The whole file; "-" is stdin. Errors as read_whole_file().
 Result<std::string> read_text(const std::string& path);
 
 /// A bar on stderr, where that is a terminal; nothing elsewhere. Not thread-safe.

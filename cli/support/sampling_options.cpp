@@ -1,11 +1,9 @@
 #include "cli/support/sampling_options.h"
 
-#include <cerrno>
-#include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <map>
 #include <string>
+
+#include "base/decimal.h"
 
 namespace tern {
 namespace {
@@ -25,14 +23,11 @@ struct Bias {
 // "50=-1.5"
 std::optional<Bias> parse_bias(const std::string& text) {
   const size_t equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) return {};
-  if (text.find_first_not_of("0123456789") != equals) return {};
-  char* end = nullptr;
-  errno = 0;
-  const unsigned long long id = std::strtoull(text.c_str(), &end, 10);
-  const float bias = std::strtof(text.c_str() + equals + 1, &end);
-  if (errno != 0 || id > UINT32_MAX || *end != '\0' || !std::isfinite(bias)) return {};
-  return Bias{static_cast<uint32_t>(id), bias};
+  if (equals == std::string::npos) return {};
+  const auto id = parse_decimal<uint32_t>(std::string_view(text).substr(0, equals));
+  const auto bias = parse_decimal<float>(std::string_view(text).substr(equals + 1));
+  if (!id || !bias) return {};
+  return Bias{*id, *bias};
 }
 
 std::string check_bias(const std::string& text) {
@@ -42,13 +37,13 @@ std::string check_bias(const std::string& text) {
 // "500ms" to "0.5". What is wrong with `text`, or nothing.
 std::string to_seconds(std::string& text) {
   static const std::map<std::string, double> kUnits = {{"ms", 1e-3}, {"s", 1.0}, {"m", 60.0}};
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  const std::string unit = end + std::strspn(end, " ");
-  const auto found = kUnits.find(unit);
-  if (end == text.c_str() || found == kUnits.end() || !std::isfinite(number) || number < 0)
+  const size_t end = text.find_last_not_of("abcdefghijklmnopqrstuvwxyz") + 1;
+  const auto found = kUnits.find(text.substr(end));
+  const auto number =
+      parse_decimal<double>(text.substr(0, text.find_last_not_of(' ', end - 1) + 1));
+  if (found == kUnits.end() || !number || *number < 0)
     return "must be a time with its unit, such as 500ms, 10s or 2m, is '" + text + "'";
-  text = std::to_string(number * found->second);
+  text = std::to_string(*number * found->second);
   return "";
 }
 

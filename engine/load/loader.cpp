@@ -32,12 +32,20 @@ Status read_text_assets(const std::string& directory, const std::string& chat_te
   return {};
 }
 
-// Templates that cannot be used cost chat, not the start.
+// Templates that cannot be used cost the chats that need them, not the start.
 void look_at_templates(ModelAssets& assets) {
   if (assets.chat == nullptr) return;
   assets.info.has_chat_template = assets.chat->find(false).ok();
-  for (const Status& problem : assets.chat->problems())
-    spdlog::warn("chat requests will be refused: {}", problem.message());
+  const bool plain = assets.chat->find(false).ok(), tools = assets.chat->find(true).ok();
+  const char* lost = plain   ? "chat requests with tools"
+                     : tools ? "chat requests without tools"
+                             : "chat requests";
+  for (const Status& problem : assets.chat->problems()) {
+    if (plain && tools)
+      spdlog::info("a chat template that no request needs: {}", problem.message());
+    else
+      spdlog::warn("{} will be refused: {}", lost, problem.message());
+  }
 }
 
 /// load_model(), whose complaints about shapes say which sizes the config left to defaults.
@@ -49,6 +57,13 @@ Result<std::unique_ptr<Model>> load_shaped(const ModelConfig& config,
   return Status(model.status().code(), model.status().message() + "; " + config.source +
                                            " lacks sizes, for which the defaults of " +
                                            config.architecture + " count: " + config.default_sizes);
+}
+
+/// What a directory is called, however it is written: "dir/", ".", "dir/..".
+std::string name_of(const std::string& directory) {
+  std::error_code ignored;
+  const fs::path path = fs::absolute(directory, ignored).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
 bool is_file(const std::string& path) {
@@ -99,9 +114,7 @@ Result<ModelFiles> read_model_files(const std::string& model, const std::string&
   ModelFiles files;
   TERN_ASSIGN(files.config, read_config(model, config_file));
   ModelInfo& info = files.assets.info;
-  info.name = fs::path(model).lexically_normal().filename().string();
-  if (info.name.empty())
-    info.name = fs::path(model).lexically_normal().parent_path().filename().string();
+  info.name = name_of(model);
   info.architecture = files.config.architecture;
   info.vocab_size = files.config.vocab_size;
   info.max_model_len = files.config.max_position_embeddings;

@@ -30,6 +30,22 @@ Result<std::string> gguf_in_directory(const std::string& directory) {
   return files.empty() ? directory : files.front();
 }
 
+/// What is wrong with naming one file of a model's directory; the files of other formats are read.
+Status check_no_part(const std::string& path) {
+  constexpr std::string_view kParts[] = {".safetensors", ".json", ".bin", ".model", ".pt", ".pth"};
+  const fs::path file = path;
+  std::error_code ignored;
+  if (std::ranges::find(kParts, file.extension().string()) == std::end(kParts)) return {};
+  if (!fs::is_regular_file(file, ignored)) return {};
+  const fs::path directory = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (fs::exists(directory / "config.json", ignored))
+    return invalid_argument(path + ": is one file of a model: name its directory, " +
+                            directory.string());
+  return invalid_argument(path +
+                          ": is one file, and there is no config.json beside it: name a model's "
+                          "directory or a GGUF file");
+}
+
 /// A place where bundled models stand.
 struct Root {
   std::string what;  ///< for messages
@@ -141,6 +157,10 @@ Status not_found(const std::string& text) {
                       "there is no such path; if it is a model's name in a library of the network, "
                       "download it and give the path of its directory or GGUF file; tern " +
                       what_there_is());
+  if (text.starts_with("~/") || text == "~")
+    return Status(Code::kNotFound, none +
+                                       "the ~ of a shell is not expanded here: write the path of "
+                                       "the home directory");
   if (text.find('/') != text.npos)
     return Status(Code::kNotFound, none + "there is no such file or directory");
   return Status(Code::kNotFound, none + "there is no such path; " + what_there_is());
@@ -151,6 +171,7 @@ Status not_found(const std::string& text) {
 Result<std::string> resolve_model(const std::string& name_or_path) {
   if (name_or_path.empty()) return invalid_argument("model: must be a directory or a bundled name");
   std::error_code ignored;
+  TERN_TRY(check_no_part(name_or_path));
   if (fs::exists(name_or_path, ignored)) return gguf_in_directory(name_or_path);
   if (name_or_path.find('/') != name_or_path.npos) return not_found(name_or_path);
   for (const Root& root : roots())

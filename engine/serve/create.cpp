@@ -104,8 +104,9 @@ EngineParts make_sim_parts(const EngineConfig& config) {
   parts.scheduler = config.scheduler;
   SchedulerConfig& scheduler = parts.scheduler;
   scheduler.max_model_len = config.max_model_len > 0 ? config.max_model_len : 4096;
-  scheduler.num_blocks = static_cast<int32_t>(
-      ceil_div(scheduler.max_model_len, scheduler.block_size) * scheduler.max_num_seqs);
+  const int64_t blocks_per_seq = ceil_div(scheduler.max_model_len, scheduler.block_size);
+  scheduler.num_blocks =
+      static_cast<int32_t>(std::min<int64_t>(blocks_per_seq * scheduler.max_num_seqs, INT32_MAX));
   parts.assets = make_sim_assets(scheduler.max_model_len);
   if (!config.served_name.empty()) parts.assets.info.name = config.served_name;
   parts.runner =
@@ -139,6 +140,15 @@ void set_default_sampling(const EngineConfig& config, ModelFiles& files) {
                family.family.empty() ? "" : " (family " + family.family + ")");
 }
 
+/// Such a model is served, to clients that send token ids and read them.
+void warn_of_what_is_missing(const std::string& directory, const ModelAssets& assets) {
+  if (assets.tokenizer) return;
+  spdlog::warn(
+      "{}: there is no tokenizer (tokenizer.json, tokenizer.model, vocab.json or tekken.json): "
+      "only token ids are served, and requests with text or chat will be refused",
+      directory);
+}
+
 /// What is known of a model before its weights are read.
 struct ReadModel {
   std::string directory;
@@ -155,14 +165,15 @@ Result<Device> open_engine_device(const EngineConfig& config) {
 
 Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_progress) {
   ReadModel model;
-  TERN_ASSIGN(const Isa isa, selected_isa());
+  const Result<Isa> isa = selected_isa();
+  TERN_TRY(with_key(isa.status(), "TERN_CPU_ISA"));
   TERN_ASSIGN(const Device device, open_engine_device(config));
   TERN_ASSIGN(model.directory, resolve_model(config.model_dir));
   TERN_ASSIGN(model.files, read_model_files(model.directory, config.hf_config_file,
                                             config.chat_template_file, on_progress));
   model.scheduler = config.scheduler;
   TERN_ASSIGN(model.scheduler.max_model_len, context_length(config, model.files.config));
-  model.compute = {config.compute, config.num_threads, isa, device};
+  model.compute = {config.compute, config.num_threads, *isa, device};
   set_default_sampling(config, model.files);
   if (!config.served_name.empty()) model.files.assets.info.name = config.served_name;
   return model;
@@ -171,19 +182,21 @@ Result<ReadModel> read_model(const EngineConfig& config, const ProgressFn& on_pr
 }  // namespace
 
 std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
-  if (config.simulate) {
-    *info = make_sim_parts(config).assets.info;
-    return {};
-  }
   std::vector<Status> problems;
   const auto failed = [&](const Status& status) {
     if (!status.ok()) problems.push_back(status);
     return !status.ok();
   };
+  if (config.simulate) {
+    *info = make_sim_parts(config).assets.info;
+    failed(config.scheduler.validate_settings());
+    return problems;
+  }
   const Result<std::string> directory = resolve_model(config.model_dir);
   if (failed(directory.status())) return problems;
   Result<ReadModel> read = read_model(config, {});
   const bool is_read = !failed(read.status());
+  if (is_read) warn_of_what_is_missing(read->directory, read->files.assets);
   // The weights are looked at even where the tokenizer, say, is at fault.
   const Result<ModelConfig> shape = read_config(*directory, config.hf_config_file);
   if (!shape.ok()) return problems;
@@ -237,6 +250,7 @@ Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
   if (const auto failure = fail_point("engine.load")) return *failure;
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
+  warn_of_what_is_missing(config.model_dir, parts.assets);
   if (on_progress) on_progress({.stage = "warm-up"});
   TERN_TRY(warm_up(parts.assets, parts.scheduler, steady_clock(), *parts.runner));
   return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),

@@ -21,7 +21,7 @@ struct ConfigChange {
 /// Given by the daemon. Any thread; no call waits for a step of the engine longer than it takes.
 struct AdminHandlers {
   /// Begins to drain, as SIGTERM does; the process ends when it is done. Without a timeout the
-  /// configured one counts.
+  /// configured one counts; while it drains, an earlier end is taken.
   std::function<void(std::optional<Seconds> timeout)> drain;
   /// Reads the configuration again. A mistake in it changes nothing.
   std::function<Result<std::vector<ConfigChange>>()> reload;

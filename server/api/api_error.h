@@ -24,6 +24,7 @@ struct ApiError {
   std::string model = {};    ///< the model that was not found, or empty
   std::map<std::string, std::string> metadata = {};  ///< ErrorInfo.metadata
   std::optional<Seconds> retry_after = {};           ///< where another try may help
+  bool is_reported = false;  ///< the request it refused has been reported, see RequestObserver
 };
 
 /// `error` as bytes of a google.rpc.Status: ErrorInfo always (domain "tern.dev"), BadRequest where

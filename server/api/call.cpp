@@ -47,7 +47,13 @@ std::string start_of(std::span<const int32_t> token_ids, const Tokenizer* tokeni
 ApiError Call::refuse(ApiError error) {
   record_.code = error.code;
   record_.reason = error.reason;
+  // As in the log and the response.
+  if (!caller_.trace_id.empty())
+    record_.request_id = caller_.trace_id;
+  else if (record_.request_id.empty())
+    record_.request_id = call_.request.request_id;
   report(state_.clock.now());
+  error.is_reported = true;
   return error;
 }
 

@@ -35,7 +35,8 @@ class Call {
                                  const std::optional<TimePoint>& client_deadline,
                                  std::shared_ptr<TokenSink> sink);
 
-  /// Notes that the request could not even be read: `error`, for submit() will not be called.
+  /// Notes that the request could not even be read: `error`, for submit() will not be called. It
+  /// comes back as reported.
   ApiError refuse(ApiError error);
 
   const Caller& caller() const { return caller_; }

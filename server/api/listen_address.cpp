@@ -35,12 +35,14 @@ struct Socket {
   const int fd;
 };
 
+Status not_an_address(const std::string& address, const std::string& why) {
+  return invalid_argument("listen address '" + address + "': " + why);
+}
+
 Status check_unix(const std::string& address) {
+  TERN_TRY(check_address_form(address));
   const std::string path = address.substr(kUnix.size());
   sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
-  if (path.empty() || path.size() >= sizeof name.sun_path)
-    return invalid_argument("listen address '" + address + "': the path must have 1 to " +
-                            std::to_string(sizeof name.sun_path - 1) + " bytes");
   path.copy(name.sun_path, path.size());
   struct stat file {};
   if (lstat(path.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode))
@@ -72,16 +74,31 @@ std::pair<std::string, std::string> split(const std::string& address) {
 
 }  // namespace
 
-Status check_listen_address(const std::string& address) {
-  if (is_unix(address)) return check_unix(address);
+Status check_address_form(const std::string& address) {
+  constexpr const char* kForm = "HOST:PORT (port 0 to 65535) or unix:PATH";
+  if (is_unix(address)) {
+    const size_t size = address.size() - kUnix.size(), most = sizeof sockaddr_un{}.sun_path - 1;
+    if (address.starts_with(std::string(kUnix) + "~/"))
+      return not_an_address(address, "the ~ of a shell is not expanded here");
+    if (size >= 1 && size <= most) return {};
+    return not_an_address(address, "the path must have 1 to " + std::to_string(most) + " bytes");
+  }
+  if (address.find("://") != std::string::npos)
+    return not_an_address(address, std::string("is a URL; must be ") + kForm);
+  if (address.find(',') != std::string::npos)
+    return not_an_address(address, std::string("must be one address, ") + kForm +
+                                       "; several are a list in the configuration: [A, B]");
   const auto [host, port] = split(address);
   int number = -1;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (!host.empty() && error == std::errc() && end == port.data() + port.size() && number >= 0 &&
       number <= 65535)
     return {};
-  return invalid_argument("listen address '" + address +
-                          "': must be HOST:PORT (port 0 to 65535) or unix:PATH");
+  return not_an_address(address, std::string("must be ") + kForm);
+}
+
+Status check_listen_address(const std::string& address) {
+  return is_unix(address) ? check_unix(address) : check_address_form(address);
 }
 
 Status check_socket_folder(const std::string& address) {
@@ -91,18 +108,21 @@ Status check_socket_folder(const std::string& address) {
 }
 
 Status check_named_once(const std::vector<NamedAddress>& named) {
-  const auto path = [](const std::string& address) {
+  // What two addresses of one listener have in common.
+  const auto place = [](const std::string& address) {
+    if (!is_unix(address)) return address;
     std::error_code error;
     const std::string text = address.substr(kUnix.size());
     const auto absolute = std::filesystem::absolute(text, error);
     const auto whole = std::filesystem::weakly_canonical(absolute, error);
-    return error || whole.empty() ? text : whole.string();
+    return std::string(kUnix) + (error || whole.empty() ? text : whole.string());
   };
-  if (named.empty() || !is_unix(named.back().address)) return {};
+  if (named.empty()) return {};
   const NamedAddress& last = named.back();
+  if (!is_unix(last.address) && split(last.address).second == "0") return {};
   for (size_t i = 0; i + 1 < named.size(); ++i) {
     const auto& [key, address] = named[i];
-    if (!is_unix(address) || path(address) != path(last.address)) continue;
+    if (place(address) != place(last.address)) continue;
     return unavailable(last.address, "it is named by " + key +
                                          (key == last.key ? " twice" : " and by " + last.key));
   }
@@ -139,6 +159,13 @@ Status cannot_listen(const std::string& address) {
     }
   }
   return unavailable(address, why);
+}
+
+std::string absolute_address(const std::string& address) {
+  if (!is_unix(address)) return address;
+  std::error_code error;
+  const auto path = std::filesystem::absolute(address.substr(kUnix.size()), error);
+  return error ? address : std::string(kUnix) + path.lexically_normal().string();
 }
 
 std::string with_port(const std::string& address, int port) {

@@ -6,7 +6,6 @@
 #include <map>
 
 #include "base/mutex.h"
-#include "server/api/call.h"
 #include "server/http/endpoints.h"
 #include "server/http/error.h"
 #include "server/http/generation.h"
@@ -107,15 +106,27 @@ class Gateway::Impl {
     const auto id = std::find_if(response->headers.begin(), response->headers.end(),
                                  [](const auto& header) { return header.first == kRequestId; });
     if (response->refusal)
-      state_.refusals.write(*response->refusal,
-                            {.caller = caller_of(request),
-                             .id = id == response->headers.end() ? request.id : id->second,
-                             .transport = transport_name(Transport::kHttp),
-                             .path = request.path,
-                             .http_status = response->status},
-                            state_.clock.now());
+      note_refusal(request, *response->refusal, response->status,
+                   id == response->headers.end() ? request.id : id->second);
     if (id == response->headers.end()) response->headers.emplace_back(kRequestId, request.id);
     if (!cors_origin_.empty()) allow_origin(request, response);
+  }
+
+  // Of every refusal a line in the log, and one more in the metrics.
+  void note_refusal(const Request& request, const ApiError& error, int status,
+                    const std::string& id) {
+    state_.refusals.write(error,
+                          {.caller = caller_of(request),
+                           .id = id,
+                           .transport = transport_name(Transport::kHttp),
+                           .path = request.path,
+                           .http_status = status},
+                          state_.clock.now());
+    if (error.is_reported) return;
+    state_.report({.request_id = id,
+                   .transport = Transport::kHttp,
+                   .code = error.code,
+                   .reason = error.reason});
   }
 
   // What no body can make right.
@@ -174,11 +185,11 @@ class Gateway::Impl {
   Response complete(const Request& request, Parse& parse, const Format& format) {
     return noting_ignored([&](IgnoredFields* ignored) {
       Json json;
-      if (auto error = parse_body(request.body, &json)) return refuse(*std::move(error));
+      if (auto error = parse_body(request.body, &json)) return error_response(*error);
       GenerateBody body;
-      if (auto error = parse(json, ignored, &body)) return refuse(*std::move(error));
+      if (auto error = parse(json, ignored, &body)) return error_response(*error);
       std::shared_ptr<void> slot = take_slot();
-      if (!slot) return refuse(all_taken());
+      if (!slot) return error_response(all_taken());
       return generate(request, std::move(body), format, state_, std::move(slot));
     });
   }
@@ -190,10 +201,6 @@ class Gateway::Impl {
     Response response = work(ignores_unknown_ ? &ignored : nullptr);
     if (!ignored.empty()) response.headers.emplace_back(kIgnoredFields, to_header(ignored));
     return response;
-  }
-
-  Response refuse(ApiError error) {
-    return error_response(Call(state_, Transport::kHttp).refuse(std::move(error)));
   }
 
   // Null where all are taken. Given back by its end.

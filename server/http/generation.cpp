@@ -217,10 +217,10 @@ Response generate(const Request& request, GenerateBody body, const Format& forma
   const bool stream = body.options.stream;
   Caller caller = caller_of(request);
   std::optional<TimePoint> deadline;
-  if (auto error = read_deadline(request, &deadline))
-    return error_response(Call(state, Transport::kHttp, caller).refuse(*std::move(error)));
+  if (auto error = read_deadline(request, &deadline)) return error_response(*error);
   caller.shares_id = body.requests.front().request_id().empty();
   const std::string id = set_request_ids(request, &body.requests);
+  if (is_request_id(id)) caller.trace_id = id;  // which the response has
   const auto generation = std::make_shared<Generation>(std::move(body), format, std::move(slot));
   Response response;
   if (auto error = generation->submit(state, deadline, id, caller)) {

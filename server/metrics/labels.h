@@ -40,7 +40,7 @@ constexpr Outcome outcome_of(bool accepted, Code code) {
 }
 
 /// The reasons of refusals that are told apart, and "other" for all that are not: last.
-inline constexpr std::array<std::string_view, 19> kReasons = {"PARAM_OUT_OF_RANGE",
+inline constexpr std::array<std::string_view, 24> kReasons = {"PARAM_OUT_OF_RANGE",
                                                               "CONSTRAINT_CONFLICT",
                                                               "CONTEXT_EXCEEDED",
                                                               "CHAT_TEMPLATE",
@@ -58,6 +58,11 @@ inline constexpr std::array<std::string_view, 19> kReasons = {"PARAM_OUT_OF_RANG
                                                               "LOADING",
                                                               "DRAINING",
                                                               "UNKNOWN_FIELD",
+                                                              "NO_SUCH_ROUTE",
+                                                              "METHOD_NOT_ALLOWED",
+                                                              "MALFORMED_REQUEST",
+                                                              "HEADER_TOO_LARGE",
+                                                              "BODY_TOO_LARGE",
                                                               "other"};
 
 /// Index into kReasons.

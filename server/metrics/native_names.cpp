@@ -131,7 +131,7 @@ void add_ends(const RequestTotals& totals, Families& out) {
                        {"class", priority_class_name(static_cast<PriorityClass>(priority))}},
                       double(count));
   for (size_t i = 0; i < kReasons.size(); ++i)
-    out.counter("tern_requests_rejected_total", "Requests that were refused at admission.",
+    out.counter("tern_requests_rejected_total", "Requests that were refused.",
                 {{"reason", kReasons[i]}}, double(totals.refused[i]));
   for (size_t i = 0; i < kDeadlineMissNames.size(); ++i)
     out.counter("tern_deadline_missed_total",

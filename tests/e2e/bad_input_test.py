@@ -1,5 +1,6 @@
 """Bad files, flags and requests: each gets an error that names the thing, and ends nothing else."""
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -109,6 +110,29 @@ def test_check():
         expect(ternd("--model", "https://x/y", *good, "--check"), 1, "model.path", "local files")
         expect(ternd("--model", MODEL, *good, "--set", "engine.kv_cache_bytes=60TiB", "--check"), 1,
                "engine.kv_cache_bytes: ", "kv_cache_bytes of")
+        bad = pathlib.Path(root) / "together.yaml"
+        bad.write_text("model: {path: tern-stories}\nscheduler:\n  reserved_seqs_system: 500\n")
+        for check in ("--check", "--check-config"):
+            expect(ternd("--config", bad, *good, check), 1, "together.yaml:3: policy.reserved_seqs_system: ")
+        bad.unlink()
+        armed = subprocess.run([str(BIN / "ternd"), "--model", MODEL, *good, "--http", "off", "--check"], text=True,
+                               capture_output=True, env={**os.environ, "TERN_FAIL_POINTS": "foo"})
+        assert armed.returncode == 1 and "TERN_FAIL_POINTS: " in armed.stderr, armed
+        bare = shutil.copytree(MODEL, f"{root}/bare")
+        for file in ("tokenizer.json", "tokenizer_config.json"):
+            (pathlib.Path(bare) / file).unlink(missing_ok=True)
+        expect(ternd("--model", bare, *good, "--check"), 0, f"warning {bare}: there is no tokenizer", "model bare: ")
+        here = subprocess.run([str(BIN / "ternd"), "--model", ".", *good, "--http", "off", "--check"], text=True,
+                              capture_output=True, cwd=MODEL)
+        assert here.returncode == 0 and "model tern-stories: " in here.stdout, here
+        shutil.rmtree(bare)
+        named = shutil.copytree(MODEL, f"{root}/named")
+        own = json.loads((MODEL / "tokenizer_config.json").read_text())["chat_template"]
+        (pathlib.Path(named) / "chat_template.jinja").write_text(own)
+        (pathlib.Path(named) / "additional_chat_templates").mkdir()
+        (pathlib.Path(named) / "additional_chat_templates/tool_use.jinja").write_text("{% for %}")
+        expect(ternd("--model", named, *good, "--check"), 0, "warning chat requests with tools will be refused: ")
+        shutil.rmtree(named)
         beside = ternd("--model", MODEL, "--listen", daemon.address, "--check-config")
         assert beside.returncode == 0, beside
         assert list(pathlib.Path(root).iterdir()) == [template]

@@ -300,6 +300,11 @@ def a_server_comes_back(path):
     with Daemon(listen=address):
         assert "eight legs" in chat.say("/retry")
     assert [role for role, _ in chat.messages()] == ["user", "assistant"] * 4
+    with Daemon("--name", "other", "--set", "model.max_model_len=300", listen=address):  # nobody noticed
+        said = chat.say(LEGS)
+        assert "the server serves other" in said and "its context is of 300 tokens, no longer of 1024" in said, said
+        said = chat.say(LEGS)
+        assert "serves" not in said and "its context" not in said, said
     chat.leave()
 
 

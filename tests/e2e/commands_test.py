@@ -43,9 +43,16 @@ def test_generate(daemon):
     short = daemon.json("generate", "--prompt", "How many legs does a spider have?", "--temperature", "0",
                         "--min-tokens", "40", "--max-tokens", "50")
     assert short["usage"]["completion_tokens"] >= 40
-    for wrong in (["--logit-bias", "x=1"], ["--logprobs", "2"], ["--n", "0"], ["--temperature", "hot"]):
+    # A list's flag leaves the prompt that follows it alone.
+    lists = ("--stop", "zzz", "--bad-word", "zzz", "--logit-bias", "5=-1", "--stop-token-ids", "1699",
+             "--allowed-token-ids", ",".join(map(str, range(1000))))
+    for at in range(0, len(lists), 2):
+        assert daemon.tern("generate", *greedy[3:], *lists[at:at + 2], STORY).returncode == 0, lists[at]
+    assert daemon.json(*greedy, "--seed", "010")["seed"] == 10
+    for wrong in (["--logit-bias", "x=1"], ["--logprobs", "2"], ["--n", "0"], ["--temperature", "hot"],
+                  ["--seed", "18446744073709551616"], ["--seed=-1"], ["--max-tokens", "0x10"], ["--logit-bias", "5=0x1"]):
         done = daemon.tern(*greedy, *wrong)
-        assert done.returncode == 2 and wrong[0] in done.stderr, done
+        assert done.returncode == 2 and wrong[0].split("=")[0] in done.stderr, done
     refused = daemon.tern(*greedy, "--n", "2")
     assert refused.returncode == 1 and "sampling.n" in refused.stderr, refused
 
@@ -75,6 +82,12 @@ def test_files():
         again = run("make-random", "--config", MODEL / "config.json", "--out", f"{root}/r")
         assert again.returncode == 1 and f"{root}/r" in again.stderr
         assert run("inspect", "--model", f"{root}/r").returncode == 0
+    text = " ".join(["Once upon a time there was a fox."] * 40)
+    perplexity = run("eval", "perplexity", "--model", MODEL, "--text", "/dev/stdin", "--context", 64, "--json", input=text)
+    assert perplexity.returncode == 0 and json.loads(perplexity.stdout)["perplexity"] > 1, perplexity
+    task = json.dumps({"task": "t", "prompt": "How many legs does a spider have?", "answer": "x", "check": "exact"})
+    tasks = run("eval", "tasks", "--model", MODEL, "--file", "/dev/stdin", "--json", input=task + "\n")
+    assert tasks.returncode == 0 and json.loads(tasks.stdout)["accuracy"] == {"t": [0, 1]}, tasks
     for wrong in (["score", "--model", MODEL], ["template", "--model", MODEL], ["make-random", "--out", "x"]):
         assert run(*wrong).returncode == 2, wrong
 
@@ -125,6 +138,12 @@ def test_prompts(daemon):
         assert empty.returncode == 2 and "the prompt is empty" in empty.stderr and not empty.stdout, empty
     both = daemon.tern("generate", STORY, "--prompt-file", "x")
     assert both.returncode == 2 and "--prompt-file" in both.stderr, both
+    nothing = daemon.tern("generate", "--prompt-file", "/dev/null")
+    assert nothing.returncode == 2 and "/dev/null is empty" in nothing.stderr, nothing
+    folder = daemon.tern("generate", "--prompt-file", "/tmp")
+    assert folder.returncode != 0 and "cannot read /tmp: it is a directory" in folder.stderr, folder
+    config = subprocess.run([str(BIN / "ternd"), "--config", "/tmp", "--check"], capture_output=True, text=True)
+    assert config.returncode == 1 and config.stderr == "ternd: cannot read /tmp: it is a directory\n", config
     missing = daemon.tern("generate", "--prompt-file", "/no/such/file")
     assert missing.returncode == 1 and "/no/such/file" in missing.stderr, missing
 
@@ -140,13 +159,22 @@ def test_mistakes():
             ("score --modle x --prompt y", "unknown option --modle; did you mean --model?"),
             ("eval perplexity --model x --txt y", "unknown option --txt; did you mean --text?"),
             ("make-random --ot x", "unknown option --ot; did you mean --out?"),
-            ("generate tell me a story", "unexpected argument 'me'"),
+            ("generate tell me a story", "unexpected argument 'me' (text of several words needs quotes)"),
+            ("generate --temp 0 x", "unknown option --temp; did you mean --temperature?"),
+            ("inspect tern-stories", "unexpected argument 'tern-stories': it needs its flag before it, --model\n"),
+            ("tokenize hello", "unexpected argument 'hello': it needs its flag before it, --model, --text or --file\n"),
+            ("status extra", "unexpected argument 'extra'; tern status takes no arguments\n"),
+            ("abort", "tern abort needs ID: ids of requests"),
+            ("log-level", "tern log-level needs LEVEL: trace, debug, info, warn, error or off\n"),
+            ("log-level loud", "level takes trace, debug, info, warn, error or off, not 'loud'"),
             ("--server 127.0.0.1:1 status", "option --server belongs behind the command")):
         done = run(*arguments.split())
         assert done.returncode == 2 and done.stderr.startswith(f"tern: {said}"), (arguments, done)
         assert "--help'." in done.stderr and not done.stdout, done
     daemon = subprocess.run([str(BIN / "ternd"), "--lisen", "x", "--model", "y"], capture_output=True, text=True)
     assert daemon.returncode == 2 and daemon.stderr.startswith("ternd: unknown option --lisen; did you mean --listen?")
+    daemon = subprocess.run([str(BIN / "ternd"), "tern-stories"], capture_output=True, text=True)
+    assert daemon.stderr.startswith("ternd: unexpected argument 'tern-stories': it needs its flag before it, --model\n"), daemon
 
 
 def test_values():

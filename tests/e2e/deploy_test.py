@@ -142,6 +142,13 @@ def install_brings_what_people_need():
         assert f"ExecStart={root}/bin/ternd " in pathlib.Path(root, "lib/systemd/system/ternd.service").read_text()
         manual = pathlib.Path(root, "share/man/man1/tern.1").read_text()
         assert all(f".SS {command}\n" in manual for command in ("generate", "chat", "ps", "bench serve")), manual
+        manual = pathlib.Path(root, "share/man/man8/ternd.8").read_text()
+        for section in ("EXIT STATUS", "ENVIRONMENT", "FILES", "SIGNALS"):
+            assert f".SH {section}\n" in manual, section
+        assert "/usr/" not in manual, "the prefix may be another"
+        for page in pathlib.Path(root, "share/doc/tern").rglob("*.md"):
+            for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+                assert (page.parent / link).exists(), f"{page}: {link}"
         # The bundled model is found from where the programs are.
         named = subprocess.run([f"{root}/bin/tern", "inspect", "--model", "tern-stories"], cwd="/", capture_output=True, text=True)
         assert named.returncode == 0 and root in named.stdout, named

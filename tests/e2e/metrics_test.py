@@ -72,6 +72,21 @@ def counts_come_out():
         assert accepted == total(samples, "tern_e2e_request_latency_seconds_count")
         assert total(samples, "vllm:request_success_total") == accepted
         assert "hostile" not in get(daemon, "/metrics")[1]
+        # What no handler has seen is counted as well; the page calls all of them by the log's ids.
+        for path, body, status in (("/no/such", None, 404), ("/v1/models", b"{}", 405), ("/tokenize", b"{}", 400)):
+            request = urllib.request.Request(f"http://{daemon.http}{path}", body, {"Content-Type": "application/json"})
+            try:
+                urllib.request.urlopen(request)
+                raise AssertionError(path)
+            except urllib.error.HTTPError as error:
+                assert error.code == status, (path, error.code)
+        again = scrape(daemon)
+        for reason in ("NO_SUCH_ROUTE", "METHOD_NOT_ALLOWED"):
+            assert total(again, "tern_requests_rejected_total", reason=reason) == 1, reason
+        assert total(again, "tern_requests_rejected_total") == total(samples, "tern_requests_rejected_total") + 3
+        recent = [end for end in json.loads(get(daemon, "/status.json")[1])["recent"] if end["outcome"] == "refused"]
+        for end in recent[:5]:
+            assert end["id"] and f"refused id={end['id']} " in daemon.log(), end
         assert re.search(r"request id=\S+ class=bulk transport=http prompt_tokens=\d+ ", daemon.log())
 
 

@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -107,6 +108,23 @@ def second_signal_ends_now():
         assert running.returncode == 1 and "DRAINING" in error, error
 
 
+def drain_told_again_ends_earlier():
+    for first in (lambda daemon: daemon.process.send_signal(signal.SIGTERM),
+                  lambda daemon: subprocess.Popen(daemon.command("drain"), stdout=subprocess.DEVNULL)):
+        with Daemon(model=None, config=SIMULATED + "shutdown: {drain_timeout: 100s}\n",
+                    **environment("engine.step=delay:20")) as daemon:
+            running = generate(daemon, tokens=4000)
+            wait_for("running", lambda: live(daemon) == 1)
+            first(daemon)
+            wait_for("draining", lambda: "at most 100 s" in daemon.log())
+            start = time.time()
+            daemon.tern("drain", "--timeout", "1")
+            assert daemon.process.wait(30) == 0 and time.time() - start < 15
+            assert "told again, for at most 1 s" in daemon.log()
+            _, error = running.communicate()
+            assert running.returncode == 1 and "DRAINING" in error, error
+
+
 def drain_waits_for_a_notice_and_reports():
     with Daemon(model=None, config=SIMULATED + "shutdown: {notice: 1500ms}\n") as daemon:
         running = generate(daemon, tokens=1500)
@@ -167,6 +185,29 @@ def sighup_reloads_the_scheduling_or_says_why_not():
         changes = daemon.json("reload")["changes"]
         assert {c["key"]: c["needs_restart"] for c in changes} == {
             "scheduler.policy": False, "server.reflection": True}, changes
+        # What an operator set goes back to what the file says, and is named.
+        assert daemon.tern("log-level", "debug").returncode == 0
+        changes = daemon.json("reload")["changes"]
+        assert {"key": "log.level", "old_value": '"debug"', "new_value": '"info"', "needs_restart": False} in changes, changes
+        file.unlink()
+        gone = daemon.tern("reload")
+        assert gone.returncode == 1 and "CONFIG_INVALID" in gone.stderr and str(file) in gone.stderr, gone.stderr
+
+
+def servers_on_one_port_are_operated_apart():
+    with Daemon(model=None, config=SIMULATED, listen="127.0.0.1:0") as one:
+        port = one.address.rsplit(":", 1)[1]
+        with Daemon(model=None, config=SIMULATED, listen=f"127.0.0.2:{port}") as two:
+            for daemon, level in ((one, "debug"), (two, "error")):
+                done = daemon.tern("log-level", level)
+                assert done.returncode == 0 and done.stdout == f"info -> {level}\n", done
+    with tempfile.TemporaryDirectory() as folder, \
+            Daemon(model=None, config=SIMULATED, listen=f"unix:{os.path.relpath(folder)}/u.sock") as daemon:
+        (admin,) = daemon.json("status")["admin_listen"]
+        assert admin == f"unix:{folder}/u.sock.admin", admin
+        assert daemon.tern("log-level", "debug").returncode == 0
+        away = daemon.tern("ps", "--admin", "unix:/nowhere.sock")
+        assert away.returncode == 3 and "(--admin says where)" in away.stderr, away
 
 
 def abort_ends_a_request_of_another_client():
@@ -220,8 +261,9 @@ def fail_points_that_cannot_be():
 if __name__ == "__main__":
     for test in (hung_engine_turns_health_and_leaves_its_state, slow_is_not_stuck,
                  sigterm_finishes_what_runs_and_refuses_what_comes, second_signal_ends_now,
-                 drain_waits_for_a_notice_and_reports, everyone_says_draining_during_the_notice,
+                 drain_told_again_ends_earlier, drain_waits_for_a_notice_and_reports, everyone_says_draining_during_the_notice,
                  sighup_reloads_the_scheduling_or_says_why_not,
+                 servers_on_one_port_are_operated_apart,
                  abort_ends_a_request_of_another_client, failing_request_ends_alone,
                  nobody_waits_for_who_reads_the_log, fail_points_that_cannot_be):
         start = time.time()

@@ -2,6 +2,8 @@
 """docs/grpc.md holds: its program runs and prints what the page says, and its calls name what there is. Run by conformance.sh."""
 import importlib
 import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -14,11 +16,18 @@ PAGE = (SOURCE / "docs/grpc.md").read_text()
 
 
 def the_program_prints_what_the_page_says():
+    """In a folder that has nothing but `proto`, by the page's own commands; `python3` and pip's packages are there."""
     ((program, expected),) = re.findall(r"^```python\n(.*?)^```\n\n```\n(.*?)^```", PAGE, re.M | re.S)
-    with Daemon(listen="127.0.0.1:0") as daemon, tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-        file.write(program)
-        file.flush()
-        done = subprocess.run([sys.executable, file.name, daemon.address], capture_output=True, text=True, timeout=120)
+    stubs = re.search(r"^```sh\n(.*?)^```", PAGE, re.M | re.S).group(1)
+    (command,) = re.findall(r"`(\S* ?python3 answer\.py)`", PAGE)
+    bin_folder = pathlib.Path(sys.executable).parent
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    with Daemon(listen="127.0.0.1:0") as daemon, tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "proto").symlink_to(SOURCE / "proto")
+        pathlib.Path(folder, "answer.py").write_text(program)
+        lines = [line for line in stubs.splitlines() if " pip install " not in line]
+        done = subprocess.run(["bash", "-ec", "\n".join([*lines, f"{command} {daemon.address}"])], cwd=folder, env=env,
+                              capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     printed = done.stdout.splitlines()
     assert len(printed) == len(expected.splitlines()), done.stdout

@@ -51,15 +51,51 @@ TEST_CASE("every problem is reported, with its key and file", "[check]") {
   config.server.admin_listen = "127.0.0.1:x";
   const std::vector<std::string> found = problems(config);
   REQUIRE(found.size() == 7);
-  CHECK_THAT(found[0], StartsWith("model.config_file: " + dir.path() + "/config.json: ") &&
+  CHECK_THAT(found[0], StartsWith("server.listen: ") && Contains("127.0.0.1:99999"));
+  CHECK_THAT(found[1], StartsWith("admin.listen: ") && Contains("127.0.0.1:x"));
+  CHECK_THAT(found[2], StartsWith("model.config_file: " + dir.path() + "/config.json: ") &&
                            Contains("'X' is not supported"));
-  CHECK_THAT(found[1], StartsWith("model.chat_template: " + dir.path() + "/t.jinja: "));
-  CHECK_THAT(found[2], StartsWith("model.path: no model at " + dir.path() + "/nobody"));
-  CHECK_THAT(found[3], StartsWith("server.listen: cannot listen on " + taken->address()) &&
+  CHECK_THAT(found[3], StartsWith("model.chat_template: " + dir.path() + "/t.jinja: "));
+  CHECK_THAT(found[4], StartsWith("model.path: no model at " + dir.path() + "/nobody"));
+  CHECK_THAT(found[5], StartsWith("server.listen: cannot listen on " + taken->address()) &&
                            Contains("in use"));
-  CHECK_THAT(found[4], StartsWith("server.listen: ") && Contains("127.0.0.1:99999"));
-  CHECK_THAT(found[5], StartsWith("http.listen: ") && Contains("/nowhere: No such file"));
-  CHECK_THAT(found[6], StartsWith("admin.listen: ") && Contains("127.0.0.1:x"));
+  CHECK_THAT(found[6], StartsWith("http.listen: ") && Contains("/nowhere: No such file"));
+}
+
+TEST_CASE("problems stand where their keys do", "[check]") {
+  const test::TempDir dir;
+  Config config = valid(dir);
+  const auto parse = [&](const std::string& yaml) {
+    config = valid(dir);
+    REQUIRE(parse_config(yaml, "t.yaml", config).ok());
+    return problems(config);
+  };
+  using Lines = std::vector<std::string>;
+  // What is wrong of the scheduler is not the model's fault, and hides nothing of the model's.
+  Lines found = parse("model: {path: nobody}\nscheduler:\n  reserved_seqs_system: 500\n");
+  REQUIRE(found.size() == 2);
+  CHECK_THAT(found[0], StartsWith("t.yaml:3: policy.reserved_seqs_system: reserved_seqs_system, "
+                                  "reserved_seqs_interactive: need"));
+  CHECK_THAT(found[1], StartsWith("t.yaml:1: model.path: no model at nobody"));
+  found = parse("engine: {simulate: true}\nscheduler: {max_num_batched_tokens: 1}\n");
+  CHECK(found == Lines{"t.yaml:2: scheduler.max_num_batched_tokens: must be at least max_num_seqs "
+                       "(64), or some decodes would never get their token; is 1"});
+  found = parse("model:\n  max_model_len: 1000000\n");
+  REQUIRE(found.size() == 1);
+  CHECK_THAT(found[0], StartsWith("t.yaml:2: model.max_model_len: max_model_len 1000000 is over"));
+}
+
+TEST_CASE("variables that keep ternd from starting are problems of their own", "[check]") {
+  const test::TempDir dir;
+  const Config config = valid(dir);
+  REQUIRE(setenv("TERN_CPU_ISA", "foo", 1) == 0);
+  REQUIRE(setenv("TERN_FAIL_POINTS", "foo", 1) == 0);
+  const std::vector<std::string> found = problems(config);
+  unsetenv("TERN_CPU_ISA");
+  unsetenv("TERN_FAIL_POINTS");
+  REQUIRE(found.size() == 2);
+  CHECK(found[0] == "TERN_FAIL_POINTS: fail point 'foo': must be NAME=ACTION");
+  CHECK_THAT(found[1], StartsWith("TERN_CPU_ISA: 'foo' is none that this CPU runs: "));
 }
 
 TEST_CASE("two listeners on one port are a problem, and nothing is left behind", "[check]") {

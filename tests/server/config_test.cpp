@@ -231,6 +231,79 @@ TEST_CASE("a configuration without a model is refused, unless simulated", "[conf
   CHECK(check_config(config).ok());
 }
 
+TEST_CASE("keys that do not go together are named where they stand", "[config]") {
+  const auto mistakes = [](const std::string& yaml, const std::vector<std::string>& set = {}) {
+    Config config;
+    config.engine.model_dir = "x";
+    REQUIRE(parse_config(yaml, "t.yaml", config).message() == "");
+    for (const std::string& assignment : set) REQUIRE(set_config(assignment, config).ok());
+    const std::vector<std::string> found = find_mistakes(config);
+    CHECK(check_config(config).ok() == found.empty());
+    return found;
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(mistakes("").empty());
+  CHECK(mistakes(
+            "scheduler:\n  max_num_seqs: 4\n  policy: priority\n  reserved_seqs_system: 500\n") ==
+        Lines{"t.yaml:4: policy.reserved_seqs_system: reserved_seqs_system + "
+              "reserved_seqs_interactive: must be below max_num_seqs (4), or other classes would "
+              "never run; are 500"});
+  CHECK(mistakes("scheduler: {reserved_seqs_interactive: 1}") ==
+        Lines{"t.yaml:1: policy.reserved_seqs_interactive: reserved_seqs_system, "
+              "reserved_seqs_interactive: need policy 'priority', is 'fcfs'"});
+  // The key that is too small was left to its default.
+  CHECK(mistakes("scheduler:\n  max_num_seqs: 600\n") ==
+        Lines{"t.yaml:2: scheduler.max_num_batched_tokens: must be at least max_num_seqs (600), or "
+              "some decodes would never get their token; is 512"});
+  CHECK(mistakes("", {"scheduler.max_num_seqs=600"})[0].starts_with(
+      "--set scheduler.max_num_batched_tokens: must be at least max_num_seqs (600)"));
+  CHECK(
+      mistakes("scheduler: {max_num_seqs: 600}", {"scheduler.max_num_batched_tokens=600"}).empty());
+  CHECK(mistakes("limits:\n  max_queued_requests: 5\n  reserved_queue_system: 5\n") ==
+        Lines{"t.yaml:3: limits.reserved_queue_system + limits.reserved_queue_interactive: must be "
+              "below limits.max_queued_requests (5), are 5"});
+  CHECK(mistakes("server: {listen: a:1}\nhttp:\n  listen: a:1\n") ==
+        Lines{"t.yaml:3: http.listen: cannot listen on a:1: it is named by server.listen and by "
+              "http.listen"});
+  CHECK(mistakes("server: {listen: 127.0.0.1:8000}").empty());  // HTTP does without its default
+  CHECK(mistakes("server: {listen: [\"a:0\", \"a:0\"]}").empty());
+  CHECK(mistakes("admin: {listen: nowhere}") ==
+        Lines{"t.yaml:1: admin.listen: listen address 'nowhere': must be HOST:PORT (port 0 to "
+              "65535) or unix:PATH"});
+  CHECK(mistakes("scheduler: {max_num_seqs: 600}\nserver: {listen: nowhere}").size() == 2);
+  CHECK(mistakes("model: {path: ~/m, chat_template: ~/t.jinja}\nhttp: {listen: \"unix:~/s\"}") ==
+        Lines{"t.yaml:1: model.path: the ~ of a shell is not expanded here: write the whole path, "
+              "not '~/m'",
+              "t.yaml:1: model.chat_template: the ~ of a shell is not expanded here: write the "
+              "whole path, not '~/t.jinja'",
+              "t.yaml:2: http.listen: listen address 'unix:~/s': the ~ of a shell is not expanded "
+              "here"});
+}
+
+TEST_CASE("an address is one address", "[config]") {
+  const auto why = [](const std::string& address) {
+    Config config;
+    config.engine.model_dir = "x";
+    config.server.http.listen = {address};
+    const std::string said = check_config(config).message();
+    const std::string begin = "http.listen: listen address '" + address + "': ";
+    if (said.empty()) return said;
+    REQUIRE(said.starts_with(begin));
+    return said.substr(begin.size());
+  };
+  constexpr const char* kForm = "HOST:PORT (port 0 to 65535) or unix:PATH";
+  for (const char* good : {"127.0.0.1:1", "[::1]:1", "host:0", "unix:a,b", "unix:x"})
+    CHECK(why(good) == "");
+  for (const char* url : {"http://127.0.0.1:1", "https://x", "tcp://a:1,b:2"})
+    CHECK(why(url) == std::string("is a URL; must be ") + kForm);
+  for (const char* several : {"a,b", "auto,127.0.0.1:1", "127.0.0.1:1,127.0.0.1:2"})
+    CHECK(why(several) == std::string("must be one address, ") + kForm +
+                              "; several are a list in the configuration: [A, B]");
+  for (const char* wrong : {"a", "a:", ":1", "a:x", "a:65536", "a:-1"})
+    CHECK(why(wrong) == std::string("must be ") + kForm);
+  CHECK(why("unix:") == "the path must have 1 to 107 bytes");
+}
+
 TEST_CASE("every default is allowed by its own row, and printing is read back", "[config]") {
   Config config;
   for (const ConfigKey& key : config_keys()) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/command_line/generated.h"
+#include "base/command_line/value_rules.h"
 
 using namespace tern;
 
@@ -42,6 +43,21 @@ struct Program {
         ->add_option("--rate", number, "R")
         ->required();
     app.add_option("--secret", text, "hidden")->group("");
+    generate->add_option("--stop", stop, "End here; repeatable");
+    generate->add_option("--wide", wide, "64 bits");
+    generate->add_option("--signed", signed_number, "64 bits, with a sign");
+    app.add_subcommand("abort", "End requests")
+        ->add_option("ids", stop, "ids of requests")
+        ->required()
+        ->option_text("ID");
+    app.add_subcommand("status", "The server")->add_option("--server", text, "Its address");
+    CLI::App* inspect = app.add_subcommand("inspect", "What a model holds");
+    inspect->add_option("--model", text, "A directory")->required();
+    app.add_subcommand("log-level", "How much is logged")
+        ->add_option("level", choice, "The level")
+        ->required()
+        ->check(CLI::IsMember({"debug", "info"}));
+    set_value_rules(app);
   }
 
   std::string mistake(const std::string& arguments) {
@@ -59,6 +75,9 @@ struct Program {
   int count = 0;
   uint32_t seed = 0;
   std::vector<uint32_t> ids;
+  std::vector<std::string> stop;
+  uint64_t wide = 0;
+  int64_t signed_number = 0;
   bool verbose = false;
 };
 
@@ -87,7 +106,27 @@ TEST_CASE("a mistake is named by its cause", "[command_line]") {
   CHECK(mistake("zzzzzz").starts_with("unknown command 'zzzzzz'\n"));
   CHECK(mistake("--temperature 1 generate hello")
             .starts_with("option --temperature belongs behind the command that takes it"));
-  CHECK(mistake("generate tell me").starts_with("unexpected argument 'me'"));
+  CHECK(mistake("generate tell me")
+            .starts_with("unexpected argument 'me' (text of several words needs quotes)\n"));
+  // An argument of a command that takes none is a flag's value.
+  CHECK(mistake("inspect tern-stories")
+            .starts_with(
+                "unexpected argument 'tern-stories': it needs its flag before it, --model\n"));
+  CHECK(mistake("score hello")
+            .starts_with(
+                "unexpected argument 'hello': it needs its flag before it, --text or --file\n"));
+  CHECK(mistake("status host:1")
+            .starts_with("unexpected argument 'host:1': it needs its flag before it, --server\n"));
+  CHECK(mistake("status extra")
+            .starts_with("unexpected argument 'extra'; tern status takes no arguments\n"));
+  CHECK(mistake("inspect --model x y")
+            .starts_with("unexpected argument 'y'; tern inspect takes no arguments\n"));
+  CHECK(mistake("log-level debug info")
+            .starts_with("unexpected argument 'info'; tern log-level takes one LEVEL\n"));
+  CHECK(mistake("generate --temp 0 x")
+            .starts_with("unknown option --temp; did you mean --temperature?"));
+  CHECK(mistake("abort") == "tern abort needs ID: ids of requests\nSee 'tern abort --help'.");
+  CHECK(mistake("log-level").starts_with("tern log-level needs LEVEL: debug or info\n"));
   CHECK(mistake("generate -- --temperature").empty());
   CHECK(mistake("--secre x generate").starts_with("unknown option --secre\n"));  // stays hidden
   // Nothing is unknown.
@@ -102,7 +141,7 @@ TEST_CASE("a wrong value is named with what is allowed", "[command_line]") {
     const std::string text = Program().mistake(arguments);
     return text.substr(0, text.find('\n'));
   };
-  CHECK(mistake("generate --n") == "--n has no value; it takes a whole number");
+  CHECK(mistake("generate --n") == "--n has no value; it takes a whole number from 1 to 128");
   CHECK(mistake("generate x --temperature") == "--temperature has no value; it takes a number");
   CHECK(mistake("score --text x --compute") == "--compute has no value; it takes f32 or fast");
   CHECK(mistake("generate --seed five") == "--seed takes a whole number, not 'five'");
@@ -127,7 +166,60 @@ TEST_CASE("a wrong value is named with what is allowed", "[command_line]") {
   CHECK(mistake("generate --ids 1 --even 2") == "--ids and --even cannot both be given");
   CHECK(mistake("generate --top-p 0.5") == "--top-p needs --temperature");
   CHECK(mistake("bench") == "tern bench needs a command: serve");
-  CHECK(mistake("") == "tern needs a command: generate, score or bench");
+  CHECK(mistake("") ==
+        "tern needs a command: generate, score, bench, abort, status, inspect or log-level");
+}
+
+TEST_CASE("a flag takes one word, however often it may come", "[command_line]") {
+  const auto parsed = [](const std::string& arguments) {
+    auto program = std::make_unique<Program>();
+    CHECK(program->mistake(arguments) == "");
+    return program;
+  };
+  using Words = std::vector<std::string>;
+  auto program = parsed("generate --stop END \"Tell me\"");
+  CHECK(program->stop == Words{"END"});
+  CHECK(program->text == "Tell me");
+  program = parsed("generate --stop a \"Tell me\" --stop=b --stop '[c,d]' --stop {} --stop %%");
+  CHECK(program->stop == Words{"a", "b", "[c,d]", "{}", "%%"});
+  CHECK(program->text == "Tell me");
+  program = parsed("generate --ids 1,2 --ids 3 hello");
+  CHECK(program->ids == std::vector<uint32_t>{1, 2, 3});
+  CHECK(program->text == "hello");
+  CHECK(parsed("abort a b c")->stop == Words{"a", "b", "c"});  // arguments go on
+}
+
+TEST_CASE("numbers are decimal, and as large as they are written", "[command_line]") {
+  const auto parsed = [](const std::string& arguments) {
+    auto program = std::make_unique<Program>();
+    CHECK(program->mistake(arguments) == "");
+    return program;
+  };
+  CHECK(parsed("generate --n 010")->count == 10);
+  CHECK(parsed("generate --seed 0777")->seed == 777);
+  CHECK(parsed("generate --seed=+7")->seed == 7);
+  CHECK(parsed("generate --ids 08,010")->ids == std::vector<uint32_t>{8, 10});
+  CHECK(parsed("generate --wide 18446744073709551615")->wide == UINT64_MAX);
+  CHECK(parsed("generate --signed=-9223372036854775808")->signed_number == INT64_MIN);
+  CHECK(parsed("generate --temperature 1e-2")->number == 0.01);
+  const auto mistake = [](const std::string& arguments) {
+    const std::string text = Program().mistake(arguments);
+    return text.substr(0, text.find('\n'));
+  };
+  CHECK(mistake("generate --wide 18446744073709551616") ==
+        "--wide cannot be as large as 18446744073709551616");
+  CHECK(mistake("generate --wide 99999999999999999999") ==
+        "--wide cannot be as large as 99999999999999999999");
+  CHECK(mistake("generate --wide=-1") == "--wide takes no negative number, but is -1");
+  CHECK(mistake("generate --signed 9223372036854775808") ==
+        "--signed cannot be as large as 9223372036854775808");
+  for (const std::string number : {"0x10", "1e3", "0b1", "1_000", "+-1", "--1"})
+    CHECK(mistake("generate --wide=" + number) ==
+          "--wide takes a whole number, not '" + number + "'");
+  CHECK(mistake("generate --n 0x10") == "--n takes a whole number from 1 to 128, not '0x10'");
+  for (const std::string number : {"0x1p3", "inf", "nan", "1e999", "1,5"})
+    CHECK(mistake("generate --temperature " + number) ==
+          "--temperature takes a number, not '" + number + "'");
 }
 
 TEST_CASE("help is for people", "[command_line]") {

@@ -79,9 +79,29 @@ TEST_CASE("names of the Hub and addresses are asked for as local paths", "[runti
   CHECK_THAT(failure("llama3:8b"),
              Contains("download it and give the path") && Contains("looked for a bundled model"));
   for (const char* path : {"a/b.gguf", "a/b.gguf/", "a/b:c/d", "hf.co/a", "a//b", "/models/a",
-                           "./models/nobody", "a/b/c", "../x/y", "~/model"})
+                           "./models/nobody", "a/b/c", "../x/y"})
     CHECK_THAT(failure(path), Contains("there is no such file or directory"));
   CHECK(failure("") == "model: must be a directory or a bundled name");
+}
+
+TEST_CASE("a file of a model's directory names the directory", "[runtime][resolve]") {
+  const test::TempDir dir;
+  const auto why = [](const std::string& path) { return resolve_model(path).status().message(); };
+  const std::string alone = dir.write("alone/model.safetensors", "x");
+  CHECK(why(alone) == alone +
+                          ": is one file, and there is no config.json beside it: name a model's "
+                          "directory or a GGUF file");
+  const std::string config = dir.write("m/config.json", "{}");
+  for (const char* part : {"model.safetensors", "model-00001-of-00002.safetensors",
+                           "tokenizer.json", "pytorch_model.bin", "config.json"})
+    CHECK(why(dir.write(std::string("m/") + part, "{}")) ==
+          dir.path() + "/m/" + part + ": is one file of a model: name its directory, " +
+              dir.path() + "/m");
+  CHECK(resolve_model(dir.write("m/sha256-0123", "GGUF")).ok());  // what it is, its bytes tell
+  CHECK(resolve_model(dir.write("m/x.gguf", "GGUF")).ok());
+  CHECK(why("~/models/x")
+            .ends_with("the ~ of a shell is not expanded here: write the path of the "
+                       "home directory"));
 }
 
 TEST_CASE("a directory of several GGUF files names none of them", "[runtime][resolve]") {

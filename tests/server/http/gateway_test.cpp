@@ -104,6 +104,69 @@ TEST_CASE("unknown routes and wrong methods", "[http]") {
   CHECK(HttpWire::take(wire.client().Head("/health")).status == 200);
 }
 
+TEST_CASE("every refusal is counted once, under the id that the client is told", "[http]") {
+  struct Observer final : RequestObserver {
+    void on_request_end(const RequestRecord& record) override {
+      const std::lock_guard lock(mutex);
+      records.push_back(record);
+    }
+    // What was refused since the last call: its reason and id.
+    std::vector<std::pair<std::string, std::string>> take() {
+      const std::lock_guard lock(mutex);
+      std::vector<std::pair<std::string, std::string>> out;
+      for (const RequestRecord& r : records)
+        if (!r.accepted) out.emplace_back(r.reason, r.request_id);
+      records.clear();
+      return out;
+    }
+    std::mutex mutex;
+    std::vector<RequestRecord> records;
+  } observer;
+  HttpWire wire;
+  wire.state.set_observer(&observer);
+  using Refusals = std::vector<std::pair<std::string, std::string>>;
+  const auto check = [&](const httplib::Response& response, const std::string& reason) {
+    INFO(reason);
+    CHECK(response.status >= 400);
+    CHECK(observer.take() == Refusals{{reason, response.get_header_value("X-Request-Id")}});
+  };
+  check(wire.get("/no/such/route"), "NO_SUCH_ROUTE");
+  check(wire.post("/v1/models", "{}"), "METHOD_NOT_ALLOWED");
+  check(wire.get("/v1/models/zz"), "MODEL_NOT_FOUND");
+  check(wire.post("/tokenize", "{}"), "PARAM_OUT_OF_RANGE");
+  check(wire.post("/detokenize", "["), "MALFORMED_JSON");
+  const httplib::Headers mine = {{"X-Request-Id", "mine"}};
+  for (const char* path : {"/v1/completions", "/v1/chat/completions"})
+    check(wire.post(path, "{"), "MALFORMED_JSON");
+  check(wire.post("/v1/completions", R"({"prompt": "x", "nonsense": 1})", mine), "UNKNOWN_FIELD");
+  check(wire.post("/v1/completions", R"({"prompt": "x", "model": "nobody's"})"), "MODEL_NOT_FOUND");
+  check(wire.post("/v1/completions", R"({"prompt": "x", "temperature": 9})", mine),
+        "PARAM_OUT_OF_RANGE");
+  check(wire.post("/v1/completions", R"({"prompt": "x", "request_id": "z", "temperature": 9})"),
+        "PARAM_OUT_OF_RANGE");
+  check(wire.post("/v1/completions", R"({"prompt": "x"})", {{"X-Request-Timeout-Ms", "soon"}}),
+        "PARAM_OUT_OF_RANGE");
+  check(wire.post("/v1/completions", "{}", {{"Content-Encoding", "gzip"}}), "MALFORMED_REQUEST");
+  for (const auto& [bytes, reason] :
+       {std::pair<std::string, std::string>{"what is this\r\n\r\n", "MALFORMED_REQUEST"},
+        {"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n",
+         "BODY_TOO_LARGE"},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n",
+         "HEADER_TOO_LARGE"}}) {
+    INFO(reason);
+    RawClient raw(wire.port);
+    raw.send(bytes);
+    (void)raw.read_until("\r\n\r\n");
+    const auto seen = observer.take();
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].first == reason);
+    CHECK_FALSE(seen[0].second.empty());
+  }
+  CHECK(wire.get("/health").status == 200);
+  CHECK(wire.post("/v1/completions", R"({"prompt": "x", "max_tokens": 1})").status == 200);
+  CHECK(observer.take().empty());
+}
+
 TEST_CASE("while loading: health tells the stage, live answers, requests are refused", "[http]") {
   HttpWire wire(any_http_port(), false);
   wire.state.set_load_progress("weights", 0.25);
