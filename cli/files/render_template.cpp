@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/big_integers.h"
 #include "cli/support/output.h"
 #include "engine/load/loader.h"
 #include "engine/load/resolve_model.h"
@@ -15,7 +16,7 @@ using nlohmann::ordered_json;  // a template prints tools in the order of the fi
 Result<ordered_json> read_array(const std::string& path) {
   TERN_ASSIGN(const std::string text, read_text(path));
   try {
-    ordered_json array = ordered_json::parse(text);
+    ordered_json array = ordered_json::parse(quote_big_integers(text));
     if (!array.is_array()) return invalid_argument(path + ": must be a JSON array");
     return array;
   } catch (const ordered_json::parse_error& error) {

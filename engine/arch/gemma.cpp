@@ -9,31 +9,15 @@
 namespace tern {
 namespace {
 
-// By layer: `layer_types`, or, where a config has none, all but every `pattern`-th.
-Status read_sliding(const ModelConfig& config, int32_t pattern, std::vector<bool>& sliding) {
-  ConfigReader r(*config.json, config.source);
-  r.integer("_sliding_window_pattern", pattern, 1, 4096, false);
-  r.integer("sliding_window_pattern", pattern, 1, 4096, false);
-  const nlohmann::json* types = r.member("layer_types", false);
-  if (types != nullptr && (!types->is_array() || int64_t(types->size()) != config.num_layers))
-    r.fail("layer_types", "must have one entry for each of num_hidden_layers " +
-                              std::to_string(config.num_layers));
-  TERN_TRY(r.status());
-  for (int32_t i = 0; i < config.num_layers; ++i) {
-    const nlohmann::json type = types != nullptr         ? (*types)[i]
-                                : (i + 1) % pattern != 0 ? "sliding_attention"
-                                                         : "full_attention";
-    if (type != "sliding_attention" && type != "full_attention")
-      r.fail("layer_types",
-             type.dump() + " is not supported; tern knows sliding_attention and full_attention",
-             Code::kUnimplemented);
-    sliding.push_back(type == "sliding_attention");
-  }
-  return r.status();
+// What transformers takes where a config has no `layer_types`: all but every `pattern`-th slide.
+std::vector<bool> sliding_by_pattern(int32_t num_layers, int32_t pattern) {
+  std::vector<bool> sliding;
+  for (int32_t i = 0; i < num_layers; ++i) sliding.push_back((i + 1) % pattern != 0);
+  return sliding;
 }
 
 // What Gemma 2 and 3 share.
-Result<LlamaLike> read_gemma(const ModelConfig& config, int32_t window_pattern) {
+Result<LlamaLike> read_gemma(const ModelConfig& config) {
   LlamaLike recipe{.qkv_bias = config.attention_bias,
                    .o_bias = config.attention_bias,
                    .norms = LlamaLike::Norms::kSandwich,
@@ -45,14 +29,13 @@ Result<LlamaLike> read_gemma(const ModelConfig& config, int32_t window_pattern) 
   ConfigReader r(*config.json, config.source);
   r.integer("sliding_window", recipe.window, 1, INT32_MAX, false);
   r.number("query_pre_attn_scalar", query_pre_attn_scalar, 1e-6, 1e6, true);
-  r.number("attn_logit_softcapping", recipe.attention_softcap, 1e-3, 1e6);
   r.number("final_logit_softcapping", recipe.logits_softcap, 1e-3, 1e6);
   r.boolean("use_bidirectional_attention", is_bidirectional);
   if (is_bidirectional)
     r.fail("use_bidirectional_attention", "true is not supported", Code::kUnimplemented);
   TERN_TRY(r.status());
   recipe.attention_scale = float(1 / std::sqrt(query_pre_attn_scalar));
-  TERN_TRY(read_sliding(config, window_pattern, recipe.sliding));
+  TERN_TRY(read_layer_types(config, recipe.sliding));
   return recipe;
 }
 
@@ -61,14 +44,24 @@ Result<LlamaLike> read_gemma(const ModelConfig& config, int32_t window_pattern) 
 Result<std::unique_ptr<Model>> load_gemma2(const ModelConfig& config,
                                            std::shared_ptr<const WeightSource> weights,
                                            const LoadOptions& options) {
-  TERN_ASSIGN(const LlamaLike recipe, read_gemma(config, 2));
+  constexpr int32_t kPattern = 2;
+  TERN_ASSIGN(LlamaLike recipe, read_gemma(config));
+  if (recipe.sliding.empty()) recipe.sliding = sliding_by_pattern(config.num_layers, kPattern);
+  ConfigReader r(*config.json, config.source);
+  r.number("attn_logit_softcapping", recipe.attention_softcap, 1e-3, 1e6);
+  TERN_TRY(r.status());
   return load_llama_like(config, std::move(weights), options, recipe);
 }
 
 Result<std::unique_ptr<Model>> load_gemma3(const ModelConfig& config,
                                            std::shared_ptr<const WeightSource> weights,
                                            const LoadOptions& options) {
-  TERN_ASSIGN(LlamaLike recipe, read_gemma(config, 6));
+  int32_t pattern = 6;
+  ConfigReader r(*config.json, config.source);
+  r.integer("sliding_window_pattern", pattern, 1, 4096, false);
+  TERN_TRY(r.status());
+  TERN_ASSIGN(LlamaLike recipe, read_gemma(config));
+  if (recipe.sliding.empty()) recipe.sliding = sliding_by_pattern(config.num_layers, pattern);
   recipe.qk_norm = LlamaLike::QkNorm::kPerHead;
   return load_llama_like(config, std::move(weights), options, recipe);
 }

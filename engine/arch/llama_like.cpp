@@ -250,6 +250,26 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
   return std::unique_ptr<Model>(std::move(model));
 }
 
+Status read_layer_types(const ModelConfig& config, std::vector<bool>& sliding) {
+  ConfigReader r(*config.json, config.source);
+  const nlohmann::json* types = r.member("layer_types", false);
+  if (types == nullptr) return r.status();
+  if (!types->is_array() || int64_t(types->size()) != config.num_layers) {
+    r.fail("layer_types", "must have one entry for each of num_hidden_layers " +
+                              std::to_string(config.num_layers));
+    return r.status();
+  }
+  sliding.clear();
+  for (const nlohmann::json& type : *types) {
+    if (type != "sliding_attention" && type != "full_attention")
+      r.fail("layer_types",
+             type.dump() + " is not supported; tern knows sliding_attention and full_attention",
+             Code::kUnimplemented);
+    sliding.push_back(type == "sliding_attention");
+  }
+  return r.status();
+}
+
 Status check_no_window(const ModelConfig& config, const LoadOptions& options) {
   ConfigReader r(*config.json, config.source);
   // Qwen says so apart; where a class has no such key, the size decides.

@@ -42,6 +42,10 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options, const LlamaLike& recipe);
 
+/// Which layers slide, by the config's `layer_types`; leaves `sliding` as it is where there are
+/// none. kInvalidArgument and kUnimplemented naming the key.
+Status read_layer_types(const ModelConfig& config, std::vector<bool>& sliding);
+
 /// kUnimplemented where the config asks for a sliding window that the served context reaches
 /// beyond.
 Status check_no_window(const ModelConfig& config, const LoadOptions& options);

@@ -168,7 +168,30 @@ Status not_found(const std::string& text) {
 
 }  // namespace
 
-Result<std::string> resolve_model(const std::string& name_or_path) {
+namespace {
+
+/// The path of "file:///models/a%20b" and "file://localhost/models/a"; other text as it is.
+std::string without_file_scheme(const std::string& text) {
+  constexpr std::string_view kScheme = "file://", kHost = "localhost";
+  if (!text.starts_with(kScheme)) return text;
+  std::string_view rest = std::string_view(text).substr(kScheme.size());
+  if (rest.starts_with(kHost)) rest.remove_prefix(kHost.size());
+  if (!rest.starts_with('/')) return text;  // a file of another machine
+  std::string path;
+  for (size_t i = 0; i < rest.size(); ++i) {
+    const bool is_escape = rest[i] == '%' && i + 2 < rest.size() &&
+                           std::isxdigit(static_cast<unsigned char>(rest[i + 1])) &&
+                           std::isxdigit(static_cast<unsigned char>(rest[i + 2]));
+    path += is_escape ? char(std::stoi(std::string(rest.substr(i + 1, 2)), nullptr, 16)) : rest[i];
+    if (is_escape) i += 2;
+  }
+  return path;
+}
+
+}  // namespace
+
+Result<std::string> resolve_model(const std::string& given) {
+  const std::string name_or_path = without_file_scheme(given);
   if (name_or_path.empty()) return invalid_argument("model: must be a directory or a bundled name");
   std::error_code ignored;
   TERN_TRY(check_no_part(name_or_path));

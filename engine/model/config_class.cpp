@@ -136,12 +136,13 @@ const ConfigClass* by_type(std::string_view model_type) {
   return found == std::end(kClasses) ? nullptr : found;
 }
 
-/// Rows of one architecture: its own class is the one that `model_type` names, else the first.
+/// Null where tern does not know the architecture. Of two that are known, the one that `model_type`
+/// names counts: transformers' Auto classes go by that.
 const ConfigClass* by_architecture(std::string_view architecture, std::string_view model_type) {
-  const ConfigClass* const named = by_type(model_type);
-  if (named != nullptr && named->architecture == architecture) return named;
   const auto* found = std::ranges::find(kClasses, architecture, &ConfigClass::architecture);
-  return found == std::end(kClasses) ? nullptr : found;
+  if (found == std::end(kClasses)) return nullptr;
+  const ConfigClass* const named = by_type(model_type);
+  return named != nullptr ? named : found;
 }
 
 /// The multimodal class of `config`: by its architecture, or by model_type where none is named, or

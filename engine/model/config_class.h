@@ -21,8 +21,9 @@ struct CompleteConfig {
 };
 
 /// Finds the architecture of `config` (of its text_config, where it is a multimodal one) by
-/// `architectures`, or by `model_type` where that is absent or empty, or names a text model while
-/// `model_type` names a multimodal one with a text_config; and fills in the keys that it lacks.
+/// `architectures`, or by `model_type` where that is absent or empty, names another model that tern
+/// knows, or names a text model while `model_type` names a multimodal one with a text_config; and
+/// fills in the keys that it lacks.
 /// An explicit null stays where it means "none" to the class, and else counts as absent.
 /// kUnimplemented naming an architecture that tern does not know, and those it does.
 Result<CompleteConfig> complete_config(const nlohmann::json& config, const std::string& source);

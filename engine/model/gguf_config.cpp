@@ -7,6 +7,7 @@
 #include "engine/io/gguf_rows.h"
 #include "engine/io/gguf_weights.h"
 #include "engine/io/json_parse.h"
+#include "engine/model/model_config.h"
 
 namespace tern {
 namespace {
@@ -174,7 +175,7 @@ void add_rope(GgufReader& r, const GgufArchitecture& architecture, json& config)
     if (architecture.halved_heads)
       return r.fail("rope.dimension_count", "below the dimensions of a head is not supported");
     // Readers truncate the product: half a dimension more keeps rounding from losing one.
-    config["partial_rotary_factor"] = (double(rotary) + 0.5) / double(head_dim);
+    config[kGgufRotaryFactor] = (double(rotary) + 0.5) / double(head_dim);
   }
   add_rope_scaling(r, config);
 }

@@ -101,10 +101,11 @@ Status finish_rope(const ModelConfig& c, RopeConfig& rope) {
   return {};
 }
 
-Status parse_rope(ConfigReader& r, ModelConfig& c) {
+// `has_local`: the class has a frequency of its own for layers with a window.
+Status parse_rope(ConfigReader& r, bool has_local, ModelConfig& c) {
   r.number("rope_theta", c.rope.theta, 1.0, 1e12);
   r.number("partial_rotary_factor", c.rope.partial_rotary_factor, 1e-3, 1.0);
-  if (r.member("rope_local_base_freq", false) != nullptr)
+  if (has_local && r.member("rope_local_base_freq", false) != nullptr)
     r.number("rope_local_base_freq", c.local_rope.emplace().theta, 1.0, 1e12);
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const json* object = r.member(key, false);
@@ -112,6 +113,12 @@ Status parse_rope(ConfigReader& r, ModelConfig& c) {
     TERN_TRY(parse_rope_object(*object, c.source + ": " + key, c));
     break;  // as in transformers: the old key, where a file has both
   }
+  // Of the classes that tern has only Phi-3's turns a part of a head; the others pass over the key.
+  if (c.architecture != "Phi3ForCausalLM") {
+    c.rope.partial_rotary_factor = 1;
+    if (c.local_rope) c.local_rope->partial_rotary_factor = 1;
+  }
+  r.number(kGgufRotaryFactor, c.rope.partial_rotary_factor, 1e-3, 1.0);
   // Only Phi-3's class has this key, and it wins over the one of the same name among the
   // parameters.
   if (c.architecture == "Phi3ForCausalLM")
@@ -214,7 +221,7 @@ Result<ModelConfig> parse_model_config(const json& object, const std::string& so
   r.boolean("attention_bias", c.attention_bias);
   r.boolean("mlp_bias", c.mlp_bias);
   TERN_TRY(r.status());
-  TERN_TRY(parse_rope(r, c));
+  TERN_TRY(parse_rope(r, complete.default_keys.contains("rope_local_base_freq"), c));
   drop_default_ids(complete, c.vocab_size, complete.keys);
   c.eos_token_ids = parse_ids(r, "eos_token_id", c);
   if (const std::vector<int32_t> bos = parse_ids(r, "bos_token_id", c); !bos.empty())

@@ -18,6 +18,9 @@ enum class RopeType : uint8_t { kDefault, kLinear, kLlama3, kYarn, kLongrope };
 /// Rotary embedding, from `rope_parameters` (transformers 5) or `rope_theta` + `rope_scaling` (4).
 /// `dynamic` is kDefault: it differs only beyond max_position_embeddings, which is not served.
 /// Formulas: docs/papers.md, RoPE variants.
+/// The key of a GGUF file's share of a head that is turned, which any architecture may have there.
+inline constexpr const char* kGgufRotaryFactor = "gguf.partial_rotary_factor";
+
 struct RopeConfig {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;

@@ -28,7 +28,7 @@ Result<std::unique_ptr<PreTokenizer>> make_byte_level_splits(
 bool is_tiktoken(std::string_view text);
 
 /// A tokenizer.model of tiktoken's ranks, cut as Llama 3 cuts. Its special tokens are
-/// config.added_tokens, or Llama 3's own where there are none. kInvalidArgument naming the line
+/// config.tokens.listed, or Llama 3's own where there are none. kInvalidArgument naming the line
 /// that is broken.
 Result<std::unique_ptr<Tokenizer>> parse_tiktoken(std::string_view text,
                                                   const TokenizerConfig& config);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/text/jinja/json.h"
 #include "engine/text/jinja/strings.h"
+#include "engine/text/message_forms.h"
 
 namespace tern {
 namespace {
@@ -12,61 +12,12 @@ using Json = Conversation::Json;
 
 constexpr const char* kDefault = "default";
 constexpr const char* kToolUse = "tool_use";
-constexpr size_t kMaxArgumentBytes = size_t(64) << 20;
 
 // Transformers marks by this where the last message ends, whatever the template puts behind.
 constexpr std::string_view kEndMark = "CONTINUE_FINAL_MESSAGE_TAG ";
 
 bool is_text_part(const Json& part) {
   return part.is_object() && part.contains("text") && part["text"].is_string();
-}
-
-std::string join_parts(const Json& parts) {
-  std::string out;
-  for (size_t i = 0; i < parts.size(); ++i)
-    out += (i > 0 ? "\n" : "") + parts[i]["text"].get<std::string>();
-  return out;
-}
-
-void adapt_content(const TemplateTraits& traits, Json& content) {
-  if (content.is_string() && traits.wants_parts())
-    content = Json::array({Json{{"type", "text"}, {"text", content}}});
-  if (content.is_array() && !traits.reads_parts &&
-      std::all_of(content.begin(), content.end(), is_text_part))
-    content = join_parts(content);
-}
-
-Status adapt_arguments(const TemplateTraits& traits, Json& arguments) {
-  if (traits.wants_argument_text()) {
-    if (!arguments.is_object()) return {};
-    TERN_ASSIGN(const jinja::Value value, jinja::from_json(arguments));
-    TERN_ASSIGN(arguments, jinja::to_json(value, {}, kMaxArgumentBytes));
-    return {};
-  }
-  if (!arguments.is_string()) return {};
-  Json object = Json::parse(arguments.get_ref<const std::string&>(), nullptr, false);
-  if (!object.is_object()) return invalid_argument("must be a JSON object, or one as text");
-  arguments = std::move(object);
-  return {};
-}
-
-// `messages` in the form that the template understands.
-Status adapt(const TemplateTraits& traits, Json& messages) {
-  if (!messages.is_array()) return invalid_argument("the messages are not an array");
-  for (size_t i = 0; i < messages.size(); ++i) {
-    Json& message = messages[i];
-    if (!message.is_object()) continue;
-    if (message.contains("content")) adapt_content(traits, message["content"]);
-    if (!message.contains("tool_calls") || !message["tool_calls"].is_array()) continue;
-    for (Json& call : message["tool_calls"]) {
-      if (!call.is_object() || !call.contains("function")) continue;
-      Json& function = call["function"];
-      if (!function.is_object() || !function.contains("arguments")) continue;
-      TERN_TRY(adapt_arguments(traits, function["arguments"])
-                   .with_context("messages[" + std::to_string(i) + "]: arguments of a tool call"));
-    }
-  }
-  return {};
 }
 
 // The text that the last message ends with: its content, or the last part of it.
@@ -114,6 +65,22 @@ Status check_continued(const Conversation& conversation, bool add_prompt) {
   return {};
 }
 
+// Renders `messages` in the form that the template understands.
+Result<std::string> render_in_form(const ChatTemplate& chat, const Json& messages, bool add_prompt,
+                                   const jinja::Variables& variables) {
+  const auto render = [&](const jinja::Value& values) {
+    return chat.render(values, add_prompt, variables);
+  };
+  TERN_ASSIGN(MessageForms forms, MessageForms::create(messages));
+  TERN_TRY(forms.choose(render));
+  TERN_ASSIGN(const jinja::Value values, forms.values());
+  Result<std::string> text = render(values);
+  if (text.ok() || !forms.is_changed()) return text;
+  TERN_ASSIGN(const jinja::Value as_sent, forms.values_as_sent());
+  Result<std::string> other = render(as_sent);
+  return other.ok() ? other : text;
+}
+
 Status refuse(std::string message) {
   return {Code::kFailedPrecondition, std::move(message)};
 }
@@ -151,7 +118,7 @@ Result<const ChatTemplate*> ChatRenderer::find(bool with_tools) const {
 
 Result<std::string> ChatRenderer::render(const Conversation& conversation) const {
   TERN_ASSIGN(const ChatTemplate* const chat, find(!conversation.tools.is_null()));
-  if (!conversation.tools.empty() && !chat->traits().uses_tools)
+  if (!conversation.tools.empty() && !chat->uses_tools())
     return refuse("the model's chat template has no place for tools");
   TERN_TRY(check_variables(conversation.variables));
 
@@ -164,13 +131,13 @@ Result<std::string> ChatRenderer::render(const Conversation& conversation) const
   const bool add_prompt = conversation.add_generation_prompt.value_or(!continues);
   if (continues) TERN_TRY(check_continued(conversation, add_prompt));
   Json messages = conversation.messages;
-  TERN_TRY(adapt(chat->traits(), messages));
-  if (!continues) return chat->render(messages, add_prompt, variables);
+  TERN_ASSIGN(const jinja::Variables globals, make_variables(variables));
+  if (!continues) return render_in_form(*chat, messages, add_prompt, globals);
 
   TERN_ASSIGN(std::string* const last, final_text(messages));
   const std::string text = *last;
   *last += kEndMark;
-  TERN_ASSIGN(std::string rendered, chat->render(messages, false, variables));
+  TERN_ASSIGN(std::string rendered, render_in_form(*chat, messages, false, globals));
   return cut_at_mark(std::move(rendered), text);
 }
 

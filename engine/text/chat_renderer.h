@@ -51,11 +51,11 @@ class ChatRenderer {
   /// else `default`. kFailedPrecondition where it cannot be compiled or the model has none.
   Result<const ChatTemplate*> find(bool with_tools) const;
 
-  /// Content and arguments are brought to the form that the template understands: a string as one
-  /// text part or parts joined by line breaks, arguments as object or text. A null content is none,
-  /// and prints as nothing. kFailedPrecondition as find(), and where there are tools but
-  /// the template has no place for them; kInvalidArgument where the template refuses the messages,
-  /// a variable is reserved, or the last message cannot be continued.
+  /// Content and arguments are brought to the form that the template understands (MessageForms): a
+  /// string as one text part or parts joined by line breaks, arguments as object or text. A null
+  /// content is none, and prints as nothing. kFailedPrecondition as find(), and where there are
+  /// tools but the template has no place for them; kInvalidArgument where the template refuses the
+  /// messages, a variable is reserved, or the last message cannot be continued.
   Result<std::string> render(const Conversation& conversation) const;
 
   /// Whether `name` is set by the conversation itself and so cannot be a variable of it.

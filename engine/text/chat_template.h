@@ -8,9 +8,13 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "engine/text/template_traits.h"
+#include "engine/text/jinja/value.h"
 
 namespace tern {
+
+/// The members of an object as variables. kInvalidArgument naming the one that is no value of the
+/// template language.
+Result<jinja::Variables> make_variables(const nlohmann::ordered_json& variables);
 
 /// A parsed template. Immutable; any thread. Rendering is bounded in steps, output bytes and
 /// recursion: a template is an untrusted program.
@@ -20,16 +24,15 @@ class ChatTemplate {
   /// does not know.
   static Result<ChatTemplate> parse(std::string_view source);
 
-  /// `messages`: array of objects with `role` and `content`. `variables`: object whose members
-  /// become global variables (bos_token, eos_token, tools, …). kInvalidArgument where the template
-  /// raises (raise_exception; the message is the template's own) or meets a value it cannot handle.
-  /// An integer `now` among the variables, in seconds since 1970, is the time (UTC) that
-  /// strftime_now tells; without it that is the machine's local time.
-  Result<std::string> render(const nlohmann::json& messages, bool add_generation_prompt,
-                             const nlohmann::json& variables) const;
+  /// `messages`: a list. `variables` become global (bos_token, eos_token, tools, …).
+  /// kInvalidArgument where the template raises (raise_exception; the message is the template's
+  /// own) or meets a value it cannot handle. An integer `now` among the variables, in seconds since
+  /// 1970, is the time (UTC) that strftime_now tells; without it that is the machine's local time.
+  Result<std::string> render(const jinja::Value& messages, bool add_generation_prompt,
+                             jinja::Variables variables) const;
 
-  /// Renders JSON whose members keep the order of the text that they were parsed from: a template
-  /// that prints tools prints them in that order, as the model was trained to see them.
+  /// The same for an array of messages as JSON, every member of them in the form that it has there,
+  /// and an object of variables.
   Result<std::string> render(const nlohmann::ordered_json& messages, bool add_generation_prompt,
                              const nlohmann::ordered_json& variables) const;
 
@@ -37,7 +40,8 @@ class ChatTemplate {
   /// effect only if it does.
   bool mentions(std::string_view name) const;
 
-  const TemplateTraits& traits() const;
+  /// Whether it reads the variable `tools`.
+  bool uses_tools() const;
 
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;

@@ -6,6 +6,7 @@
 #include "engine/io/json_parse.h"
 #include "engine/io/lenient_json.h"
 #include "engine/io/mapped_file.h"
+#include "engine/text/tokenizer_config.h"
 
 namespace tern {
 namespace {
@@ -25,8 +26,6 @@ Result<json> read_object(const std::string& path) {
   if (!object.is_object()) return invalid_argument(path + ": must be a JSON object");
   return object;
 }
-
-// ---- templates ----
 
 Result<std::vector<ChatTemplateSource>> read_template_files(const std::string& directory) {
   std::vector<std::pair<std::string, std::string>> files;  // name and path
@@ -65,36 +64,6 @@ std::vector<ChatTemplateSource> templates_of(const json& object, const std::stri
   return sources;
 }
 
-// ---- special tokens ----
-
-// A token as these files write it: a string, or an object with its content. Null for anything else.
-json token_content(const json& token) {
-  if (token.is_string()) return token;
-  const auto content = token.is_object() ? token.find("content") : token.end();
-  return token.is_object() && content != token.end() && content->is_string() ? *content : json();
-}
-
-json token_contents(const json& tokens) {
-  json out = json::array();
-  for (const json& token : tokens)
-    if (json content = token_content(token); !content.is_null()) out.push_back(std::move(content));
-  return out;
-}
-
-// Adds those of one file to `tokens`, over the ones that stand there where `replace`.
-void add_tokens(const json& object, bool replace, nlohmann::ordered_json& tokens) {
-  const auto set = [&](const std::string& name, json value) {
-    if (!value.is_null() && (replace || !tokens.contains(name))) tokens[name] = std::move(value);
-  };
-  for (const auto& [name, value] : object.items()) {
-    if (name.ends_with("_token")) set(name, token_content(value));
-    if (name == "additional_special_tokens" && value.is_array()) set(name, token_contents(value));
-    const bool is_named = name == "extra_special_tokens" || name == "model_specific_special_tokens";
-    if (is_named && value.is_object())  // "image_token": "<image>", …
-      for (const auto& [own, token] : value.items()) set(own, token_content(token));
-  }
-}
-
 }  // namespace
 
 Result<ChatTemplateSource> read_chat_template_file(std::string name, const std::string& path) {
@@ -121,11 +90,7 @@ Result<std::unique_ptr<ChatRenderer>> read_chat_templates(const std::string& dir
   }
   if (sources.empty()) return std::unique_ptr<ChatRenderer>();
 
-  nlohmann::ordered_json tokens = nlohmann::ordered_json::object();
-  add_tokens(config, true, tokens);
-  TERN_ASSIGN(const json map, read_object(directory + "/special_tokens_map.json"));
-  // transformers reads the older file over the newer one unless that one says all.
-  add_tokens(map, !config.contains("added_tokens_decoder"), tokens);
+  TERN_ASSIGN(nlohmann::ordered_json tokens, read_special_tokens(directory));
   return std::make_unique<ChatRenderer>(sources, std::move(tokens));
 }
 

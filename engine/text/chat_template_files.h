@@ -13,7 +13,7 @@ namespace tern {
 /// additional_chat_templates/*.jinja; where there is neither, chat_template of
 /// tokenizer_config.json, a text or a list of {name, template}; else that of chat_template.json.
 /// `file` is read in place of them all where not empty. Special tokens are those of
-/// tokenizer_config.json and special_tokens_map.json. Null where there is no template. Fails where
+/// read_special_tokens(). Null where there is no template. Fails where
 /// one of these files cannot be read; a template that cannot be compiled is one of the renderer's
 /// problems().
 Result<std::unique_ptr<ChatRenderer>> read_chat_templates(const std::string& directory,

@@ -121,6 +121,20 @@ Result<std::vector<int32_t>> Pipeline::encode(std::string_view text,
   return ids;
 }
 
+std::string Pipeline::normalized(std::string_view characters) const {
+  std::string text(characters);
+  if (!parts_.normalizer) return text;
+  // Between digits, which no normalizer changes or composes with others: what is done to the ends
+  // of a text is not done to these.
+  constexpr char kGuard = '0';
+  auto whole = parts_.normalizer->apply(kGuard + text + kGuard, false);
+  if (!whole.ok()) return text;
+  if (parts_.decoder) parts_.decoder->apply_between(*whole);
+  const size_t first = whole->find(kGuard), last = whole->rfind(kGuard);
+  if (first == whole->npos || first == last) return text;
+  return whole->substr(first + 1, last - first - 1);
+}
+
 std::string Pipeline::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
   std::vector<std::string> tokens;
   for (const int32_t id : ids)

@@ -38,6 +38,7 @@ class Pipeline final : public Tokenizer {
 
   Result<std::vector<int32_t>> encode(std::string_view text,
                                       const EncodeOptions& options) const override;
+  std::string normalized(std::string_view characters) const override;
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const override;
   std::string_view token_bytes(int32_t id) const override;
   std::string_view token_piece(int32_t id) const override;

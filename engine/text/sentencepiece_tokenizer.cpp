@@ -117,21 +117,23 @@ bool renumbers(std::string_view tokenizer_class) {
 /// The id of the token that `config` or else the model names.
 Result<std::optional<int32_t>> find_special(const SentencePieceModel& model,
                                             const TokenizerConfig& config,
+                                            const std::vector<AddedToken>& added,
                                             const std::string& content,
                                             std::optional<int32_t> otherwise) {
   if (content.empty()) return otherwise;
-  for (const AddedToken& token : config.added_tokens)
+  for (const AddedToken& token : added)
     if (token.content == content) return std::optional(token.id);
   for (size_t id = 0; id < model.pieces.size(); ++id)
     if (model.pieces[id].text == content) return std::optional(int32_t(id));
   return invalid_argument(config.source + ": " + in_quotes(content) + " is no token");
 }
 
-Result<TextFrame> make_frame(const SentencePieceModel& model, const TokenizerConfig& config) {
+Result<TextFrame> make_frame(const SentencePieceModel& model, const TokenizerConfig& config,
+                             const std::vector<AddedToken>& added) {
   const bool is_t5 = config.tokenizer_class == "T5Tokenizer";
   TextFrame frame;
-  TERN_ASSIGN(const auto bos, find_special(model, config, config.bos_token, model.bos_id));
-  TERN_ASSIGN(const auto eos, find_special(model, config, config.eos_token, model.eos_id));
+  TERN_ASSIGN(const auto bos, find_special(model, config, added, config.bos_token, model.bos_id));
+  TERN_ASSIGN(const auto eos, find_special(model, config, added, config.eos_token, model.eos_id));
   if (bos && config.add_bos_token.value_or(!is_t5)) frame.before = {*bos};
   if (eos && config.add_eos_token.value_or(is_t5)) frame.behind = {*eos};
   return frame;
@@ -156,22 +158,24 @@ Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const SentencePi
   return Pipeline::create(std::move(parts));
 }
 
-Result<std::unique_ptr<Tokenizer>> parse_sentencepiece_tokenizer(
-    std::string_view bytes, const TokenizerConfig& given_config) {
-  TokenizerConfig config = given_config;
+Result<std::unique_ptr<Tokenizer>> parse_sentencepiece_tokenizer(std::string_view bytes,
+                                                                 const TokenizerConfig& config) {
   if (renumbers(config.tokenizer_class))
     return Status(Code::kUnimplemented, config.tokenizer_class +
                                             " numbers the pieces otherwise than the file: "
                                             "tern needs the model's tokenizer.json");
   TERN_ASSIGN(const SentencePieceModel model, parse_sentencepiece_model(bytes));
-  Vocabulary pieces;
-  for (size_t id = 0; id < model.pieces.size(); ++id)
-    TERN_TRY(pieces.add_again(model.pieces[id].text, int64_t(id)));
-  config.added_tokens = keep_or_number(config.added_tokens, pieces);
+  TERN_ASSIGN(const Vocabulary pieces, make_vocabulary(model));
+  const bool is_llama = config.tokenizer_class == "LlamaTokenizer";
   SentencePieceUse use;
-  if (config.legacy == false) use.prefix_after_token = PrefixAfterToken::kNever;
-  use.added_tokens = config.added_tokens;
-  TERN_ASSIGN(use.frame, make_frame(model, config));
+  if (!config.legacy.value_or(!is_llama)) use.prefix_after_token = PrefixAfterToken::kNever;
+  ConfiguredTokens configured = config.tokens;
+  // transformers puts the model's own control pieces in their place.
+  if (configured.further_are_older) configured.further.clear();
+  use.added_tokens = number_added_tokens(in_adding_order({}, configured), pieces);
+  // Without a tokenizer.json all of them are found in the raw text.
+  for (AddedToken& token : use.added_tokens) token.normalized = token.normal_text = false;
+  TERN_ASSIGN(use.frame, make_frame(model, config, use.added_tokens));
   return make_sentencepiece_tokenizer(model, std::move(use));
 }
 

@@ -104,7 +104,7 @@ Result<std::unique_ptr<Tokenizer>> parse_tiktoken(std::string_view text,
                                                   const TokenizerConfig& config) {
   TERN_ASSIGN(Vocabulary vocabulary, read_ranks(text));
   PipelineParts parts;
-  parts.added_tokens = keep_or_number(config.added_tokens, vocabulary);
+  parts.added_tokens = keep_or_number(config.tokens.listed, vocabulary);
   if (parts.added_tokens.empty()) {
     TERN_ASSIGN(parts.added_tokens, llama3_special_tokens(vocabulary.size()));
   }

@@ -7,6 +7,7 @@
 #include "engine/text/bpe_files.h"
 #include "engine/text/sentencepiece_model.h"
 #include "engine/text/tokenizer_config.h"
+#include "engine/text/tokenizer_json.h"
 
 namespace tern {
 namespace {
@@ -54,7 +55,8 @@ Result<TokenizerPtr> load_tokenizer(const std::string& directory) {
   const std::string path = directory + "/tokenizer.json";
   if (exists(path)) {
     TERN_ASSIGN(const std::string text, read_text_file(path));
-    return parse_tokenizer_json(text, path);
+    TERN_ASSIGN(const ConfiguredTokens configured, read_configured_tokens(directory));
+    return parse_tokenizer_json(text, path, configured);
   }
   if (exists(directory + "/tokenizer.model")) return load_model_file(directory);
   if (exists(directory + "/vocab.json")) return load_vocab_merges(directory);

@@ -38,6 +38,12 @@ class Tokenizer {
   virtual std::optional<int32_t> token_id(std::string_view piece) const = 0;
   virtual int32_t vocab_size() const = 0;  ///< largest id + 1
 
+  /// How `characters`, which stand within a text, look in token_bytes(): a tokenizer may change
+  /// what it is given before it cuts it. As they are where it does not tell.
+  virtual std::string normalized(std::string_view characters) const {
+    return std::string(characters);
+  }
+
   /// The text that `ids` are the whole of: without the space that some tokenizers put before the
   /// first word. Bytes that form no character become U+FFFD. Ids out of range are skipped. What
   /// continues a text is, instead, the token_bytes() of its ids.
@@ -46,8 +52,9 @@ class Tokenizer {
 
 /// Loads the tokenizer of a model directory from the first of these that is there:
 /// tokenizer.json; tokenizer.model (SentencePiece, or tiktoken's ranks); vocab.json with
-/// merges.txt. For the last two, tokenizer_config.json says which tokens are special and what is
-/// put around a text. kNotFound where there is none; kInvalidArgument naming the part of the file
+/// merges.txt. tokenizer_config.json, special_tokens_map.json and added_tokens.json add tokens to
+/// those of any of them, as transformers does; for the last two they also say what is put around a
+/// text. kNotFound where there is none; kInvalidArgument naming the part of the file
 /// that is broken; kUnimplemented naming a type that tern does not know.
 Result<std::unique_ptr<Tokenizer>> load_tokenizer(const std::string& directory);
 

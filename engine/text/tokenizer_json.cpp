@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-Result<PipelineParts> read_parts(const JsonNode& root) {
+Result<PipelineParts> read_parts(const JsonNode& root, const ConfiguredTokens& configured) {
   PipelineParts parts;
   TERN_TRY(root.expect_object());
   if (const auto node = root.find("normalizer")) {
@@ -33,8 +33,9 @@ Result<PipelineParts> read_parts(const JsonNode& root) {
       TERN_ASSIGN(const int64_t number, id.integer());
       TERN_ASSIGN(parts.added_tokens.emplace_back(), read_added_token(node, number));
     }
-    parts.added_tokens = number_added_tokens(parts.added_tokens, parts.model->vocabulary());
   }
+  parts.added_tokens = number_added_tokens(
+      in_adding_order(std::move(parts.added_tokens), configured), parts.model->vocabulary());
   if (const auto node = root.find("post_processor"))
     TERN_TRY(read_post_processor(*node, parts.frame));
   return parts;  // "truncation" and "padding" are for training batches: a server does neither
@@ -87,12 +88,18 @@ Result<PrependScheme> read_prepend_scheme(const JsonNode& node) {
 }
 
 Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view text,
-                                                        const std::string& source) {
+                                                        const std::string& source,
+                                                        const ConfiguredTokens& configured) {
   TERN_ASSIGN(const json root, parse_lenient_json(text, source));
-  TERN_ASSIGN(PipelineParts parts, read_parts(JsonNode(root, source + ": $")));
+  TERN_ASSIGN(PipelineParts parts, read_parts(JsonNode(root, source + ": $"), configured));
   auto tokenizer = Pipeline::create(std::move(parts));
   if (!tokenizer.ok()) return tokenizer.status().with_context(source);
   return tokenizer;
+}
+
+Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view text,
+                                                        const std::string& source) {
+  return parse_tokenizer_json(text, source, {});
 }
 
 }  // namespace tern

@@ -20,6 +20,11 @@ Status read_post_processor(const JsonNode& node, TextFrame& frame);
 /// may be empty.
 Result<AddedToken> read_added_token(const JsonNode& node, int64_t id);
 
+/// A tokenizer of the text of a tokenizer.json and of what the model's configuration adds to it.
+Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json,
+                                                        const std::string& source,
+                                                        const ConfiguredTokens& configured);
+
 /// What several parts share: {"Regex": …} or {"String": …}, an unknown type, a Metaspace's scheme,
 /// a vocabulary of ids by piece.
 Result<Regex> read_pattern(const JsonNode& node);

@@ -43,26 +43,29 @@ constexpr Family kFamilies[] = {
     {.tokenizer_class = "RobertaTokenizer", .pattern = "", .wrapped = true},
     {.tokenizer_class = "BartTokenizer", .pattern = "", .wrapped = true},
     {.tokenizer_class = "LongformerTokenizer", .pattern = "", .wrapped = true},
-    {.tokenizer_class = "Qwen2Tokenizer", .pattern = kQwen2Pattern, .nfc = true},
-    {.tokenizer_class = "Qwen3_5Tokenizer", .pattern = kQwen35Pattern},
+    {.tokenizer_class = "Qwen2Tokenizer",
+     .pattern = kQwen2Pattern,
+     .nfc = true,
+     .special = "<|endoftext|>"},
+    {.tokenizer_class = "Qwen3_5Tokenizer", .pattern = kQwen35Pattern, .special = "<|endoftext|>"},
 };
 
+/// Those of the files, and the class's own that the vocabulary holds.
 std::vector<AddedToken> find_added_tokens(const Family& family, const Vocabulary& vocabulary,
                                           const TokenizerConfig& config) {
-  std::vector<AddedToken> tokens = config.added_tokens;
-  std::vector<std::string> special = {config.bos_token, config.eos_token,
-                                      std::string(family.special)};
-  if (family.wrapped) special.insert(special.end(), {"<s>", "</s>", "<pad>", "<unk>", "<mask>"});
-  for (const std::string& content : special) {
-    const auto id = vocabulary.find(content);
+  std::vector<AddedToken> tokens = in_adding_order({}, config.tokens);
+  std::vector<std::string> own = {std::string(family.special)};
+  if (family.wrapped) own = {"<s>", "</s>", "<pad>", "<unk>", "<mask>"};
+  for (const std::string& content : own) {
     const bool known = std::ranges::count(tokens, content, &AddedToken::content) > 0;
-    if (id && !content.empty() && !known)
-      tokens.push_back({.id = *id,
-                        .content = content,
-                        .special = true,
-                        .lstrip = family.wrapped && content == "<mask>"});
+    if (!known && vocabulary.find(content)) tokens.push_back({.content = content, .special = true});
   }
-  return keep_or_number(std::move(tokens), vocabulary);
+  const auto is_listed = [&](const AddedToken& token) {
+    return std::ranges::count(config.tokens.listed, token.content, &AddedToken::content) > 0;
+  };
+  for (AddedToken& token : tokens)
+    if (family.wrapped && token.content == "<mask>" && !is_listed(token)) token.lstrip = true;
+  return number_added_tokens(tokens, vocabulary);
 }
 
 Result<TextFrame> make_frame(const Family& family, const std::vector<AddedToken>& tokens,

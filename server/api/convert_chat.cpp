@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/big_integers.h"
 #include "engine/text/chat_renderer.h"
+#include "engine/text/message_forms.h"
 #include "server/api/convert_detail.h"
 
 namespace tern {
@@ -21,7 +23,7 @@ Error parse_object(const std::string& text, const std::string& field, Json* out)
     too_deep |= depth > kMaxJsonDepth;
     return depth <= kMaxJsonDepth;
   };
-  *out = Json::parse(text, limit_depth, false);
+  *out = Json::parse(quote_big_integers(text), limit_depth, false);
   if (too_deep) return bad_field(field, "nested deeper than " + std::to_string(kMaxJsonDepth));
   if (!out->is_object()) return bad_field(field, "must be a JSON object");
   return {};
@@ -48,6 +50,9 @@ Error set_object(const google::protobuf::Struct* object, const std::string& text
 // Text stays text, once it is known to be an object: some templates print it as it is.
 Error set_arguments(const v1::ToolCall& call, const std::string& field, Json* out) {
   *out = Json::object();
+  if (!call.arguments_json().empty() && !call.has_arguments())
+    if (const auto parsed = parse_arguments(call.arguments_json()); !parsed.ok())
+      return bad_field(field + "_json", parsed.status().message());
   TERN_REFUSE(set_object(call.has_arguments() ? &call.arguments() : nullptr, call.arguments_json(),
                          field, out));
   if (!call.arguments_json().empty()) *out = call.arguments_json();

@@ -1,9 +1,15 @@
 #include <algorithm>
 
+#include "base/big_integers.h"
 #include "server/http/generate_request.h"
 
 namespace tern::http {
 namespace {
+
+// JSON that is handed on as text, with its integers as they were written.
+std::string as_text(const Json& json) {
+  return unquote_big_integers(json.dump());
+}
 
 std::string element(const std::string& name, size_t i) {
   return name + "[" + std::to_string(i) + "]";
@@ -44,7 +50,7 @@ void read_tool_call(const Json& in, const std::string& path, Fields& message, v1
     // Text as OpenAI has it, or the object itself.
     if (const Json* arguments = members.find("arguments"))
       out->set_arguments_json(arguments->is_string() ? arguments->get<std::string>()
-                                                     : arguments->dump());
+                                                     : as_text(*arguments));
     if (auto error = members.finish()) call.fail(*std::move(error));
   }
   if (auto error = call.finish()) message.fail(*std::move(error));
@@ -81,6 +87,7 @@ void read_tool(const Json& in, const std::string& path, Fields& body, v1::Tool* 
   tool.only("type", {"function"}, "only functions");
   tool.only("defer_loading", {false}, "the template sees all tools");
   tool.ignore({"cache_control"});
+  tool.boolean("strict");  // OpenAI's other API has it here; as that of the function
   const Json* function = tool.find("function");
   if (!function) {
     tool.fail("function", "missing");
@@ -90,10 +97,11 @@ void read_tool(const Json& in, const std::string& path, Fields& body, v1::Tool* 
     out->set_description(members.string("description").value_or(""));
     if (const Json* parameters = members.find("parameters")) {
       if (!parameters->is_object()) members.fail("parameters", "must be an object");
-      out->set_parameters_json(parameters->dump());
+      out->set_parameters_json(as_text(*parameters));
     }
     members.boolean("strict");  // the answer is held to no schema, as docs/http-api.md says
     members.only("defer_loading", {false}, "the template sees all tools");
+    members.ignore({"cache_control"});
     if (auto error = members.finish()) tool.fail(*std::move(error));
   }
   if (auto error = tool.finish()) body.fail(*std::move(error));
@@ -159,7 +167,7 @@ void read_variables(Fields& body, v1::ChatInput* out) {
       return body.fail("chat_template_kwargs.tools", "reserved: the request itself sets it");
     variables["tools"] = written_tools(*body.find("tools"));
   }
-  if (!variables.empty()) out->set_template_variables_json(variables.dump());
+  if (!variables.empty()) out->set_template_variables_json(as_text(variables));
 }
 
 // A variable of the template, as vLLM and SGLang have it; chat_template_kwargs go first.

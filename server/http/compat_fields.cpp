@@ -153,6 +153,8 @@ void take_neutral(Fields& fields, const CompatField (&rows)[kSize],
   for (size_t i = 0; i < kSize; ++i) fields.only(rows[i].name, neutral[i], rows[i].why);
 }
 
+}  // namespace
+
 void ignore_hints(Fields& fields) {
   // They name the client or the conversation, or say what other servers may keep and where.
   fields.ignore({"user", "metadata", "store", "service_tier", "safety_identifier",
@@ -164,8 +166,6 @@ void ignore_hints(Fields& fields) {
                  "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers",
                  "mirostat_tau", "mirostat_eta", "adaptive_decay"});
 }
-
-}  // namespace
 
 void read_compat_fields(Fields& fields, Endpoint endpoint) {
   static const auto both = parse_neutral(kBoth), completions = parse_neutral(kCompletions),

@@ -8,6 +8,9 @@ namespace tern::http {
 
 enum class Endpoint { kCompletions, kChat };
 
+/// Passes over hints alone: whom a request is from, and what may be kept of it.
+void ignore_hints(Fields& fields);
+
 /// Passes over hints, which change no answer here, and takes the values that ask for nothing; any
 /// other value is FEATURE_DISABLED. docs/http-api.md lists them.
 void read_compat_fields(Fields& fields, Endpoint endpoint);

@@ -1,5 +1,6 @@
 #include "server/http/endpoints.h"
 
+#include "server/http/compat_fields.h"
 #include "server/http/error.h"
 #include "server/http/generate_request.h"
 
@@ -38,6 +39,7 @@ Error encode(Fields& fields, const Engine& engine, const RequestLimits& limits, 
              std::vector<int32_t>* ids) {
   const std::string model = fields.string("model").value_or("");
   *want_pieces = fields.boolean("return_token_strs").value_or(false);
+  ignore_hints(fields);
   v1::TextOptions options;
   if (const auto v = fields.boolean("add_special_tokens")) options.set_add_special_tokens(*v);
   const auto prompt = fields.string("prompt");
@@ -104,6 +106,7 @@ Response detokenize(const Request& request, const ServingState& state, IgnoredFi
     Fields fields(body, ignored);
     const std::string model = fields.string("model").value_or("");
     const bool skip_special = fields.boolean("skip_special_tokens").value_or(true);
+    ignore_hints(fields);
     if (!fields.has("tokens")) fields.fail("tokens", "missing");
     const std::vector<uint32_t> tokens = fields.ids("tokens");
     if (auto error = fields.finish()) return error;

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/big_integers.h"
 
 namespace tern::http {
 namespace {
@@ -43,6 +47,24 @@ Json without_nulls(const Json& value) {
   return out;
 }
 
+// Numbers that quote_big_integers() has marked become what a parser makes of them: but for those in
+// what templates print.
+void round_big_integers(Json& value) {
+  if (value.is_string()) {
+    if (const auto digits = find_big_integer(value.get_ref<const std::string&>()))
+      value = std::strtod(std::string(*digits).c_str(), nullptr);
+    return;
+  }
+  constexpr std::string_view kPrinted[] = {"arguments", "parameters", "documents",
+                                           "chat_template_kwargs"};
+  if (value.is_array())
+    for (Json& element : value) round_big_integers(element);
+  if (value.is_object())
+    for (auto& [name, member] : value.items())
+      if (std::find(std::begin(kPrinted), std::end(kPrinted), name) == std::end(kPrinted))
+        round_big_integers(member);
+}
+
 std::string alternatives(const std::vector<Json>& values) {
   std::string out;
   for (const Json& value : values) out += (out.empty() ? "" : " or ") + dump(value);
@@ -71,6 +93,10 @@ std::optional<ApiError> parse_body(const std::string& body, Json* out) {
                                what.substr(std::min(what.find(']') + 2, what.size()))};
   }
   if (too_deep) return malformed_json(deep);
+  if (const std::string quoted = quote_big_integers(body); quoted.size() != body.size()) {
+    *out = Json::parse(quoted);
+    round_big_integers(*out);
+  }
   if (!out->is_object())
     return malformed_json("must be an object, is " + std::string(out->type_name()));
   return {};

@@ -1,39 +1,115 @@
 #include "server/http/text_offsets.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "base/utf8.h"
 #include "base/utf8_char.h"
+#include "engine/text/seen_text.h"
 
 namespace tern::http {
 namespace {
 
-bool continues_char(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-}
+// Finds the tokens of a text in it, one after the other.
+class TokenFinder {
+ public:
+  TokenFinder(const SeenText& seen, std::vector<std::string_view> tokens)
+      : seen_(seen), text_(seen.bytes), tokens_(std::move(tokens)) {}
 
-// What a token takes of the text in front of it.
-struct Match {
-  size_t skipped = 0;  // bytes that no token stands for
-  size_t size = 0;     // bytes
-};
-
-// Finds the token that stands for `bytes` at the beginning of `text`.
-Match match_token(std::string_view text, std::string_view bytes) {
-  constexpr size_t kMostSkipped = 8;  // white space that a special token swallowed, an accent
-  if (text.starts_with(bytes)) return {0, bytes.size()};
-  // Some tokenizers put a space in front of a first word.
-  if (bytes.starts_with(' ') && text.starts_with(bytes.substr(1))) return {0, bytes.size() - 1};
-  const size_t at = text.substr(0, kMostSkipped + bytes.size()).find(bytes);
-  if (at != std::string_view::npos) return {at, bytes.size()};
-  // Other characters than the text's, which was normalized: as many.
-  Match match;
-  for (const char byte : bytes) {
-    if (continues_char(byte) || match.size == text.size()) continue;
-    match.size += first_char(text.substr(match.size)).size;
+  std::vector<int32_t> run() {
+    for (size_t i = 0; i < tokens_.size();)
+      if (!take(i))
+        i = take_unknown(i);
+      else
+        ++i;
+    return std::move(offsets_);
   }
-  return match;
-}
+
+ private:
+  // White space that a special token swallowed, or that a tokenizer dropped.
+  static constexpr size_t kMostSkipped = 8;
+  // How far what a tokenizer has no token for may reach, and over how many of its tokens.
+  static constexpr size_t kMostUnknown = 4096, kMostUnknownTokens = 64;
+
+  // Bytes that `token` takes at `at`: some tokenizers put a space in front of a first word.
+  std::optional<size_t> size_at(size_t at, std::string_view token) const {
+    const std::string_view rest = text_.substr(std::min(at, text_.size()));
+    if (rest.starts_with(token)) return token.size();
+    if (token.starts_with(' ') && rest.starts_with(token.substr(1))) return token.size() - 1;
+    return std::nullopt;
+  }
+
+  size_t next_shown(size_t i) const {
+    while (i < tokens_.size() && tokens_[i].empty()) ++i;
+    return i;
+  }
+
+  // Whether the text goes on at `at`, or shortly behind, with the token behind `i`.
+  bool goes_on(size_t i, size_t at) const {
+    const size_t next = next_shown(i + 1);
+    if (next == tokens_.size() || size_at(at, tokens_[next])) return true;
+    const std::string_view near =
+        text_.substr(std::min(at, text_.size()), kMostSkipped + tokens_[next].size());
+    return near.find(tokens_[next]) != near.npos;
+  }
+
+  void put(size_t at) { offsets_.push_back(seen_.chars[std::min(at, text_.size())]); }
+
+  // Token `i`, where it stands here or shortly behind.
+  bool take(size_t i) {
+    const std::string_view token = tokens_[i];
+    std::optional<size_t> size = size_at(at_, token);
+    if (!size) {
+      const size_t found = text_.substr(at_, kMostSkipped + token.size()).find(token);
+      if (found == text_.npos || !goes_on(i, at_ + found + token.size())) return false;
+      at_ += found;
+      size = token.size();
+    }
+    put(at_);
+    at_ += *size;
+    return true;
+  }
+
+  // Tokens from `i` on that are spelled otherwise than the text: unknown ones. Up to the next that
+  // is found; the index of that one. Where there is none near, all that were looked for are
+  // unknown: none is looked for twice.
+  size_t take_unknown(size_t i) {
+    const size_t last = std::min(tokens_.size(), i + kMostUnknownTokens);
+    size_t end = last, until = text_.size();
+    for (size_t next = next_shown(i + 1); next < last; next = next_shown(next + 1)) {
+      if (const auto at = find_behind(next)) {
+        end = next;
+        until = *at;
+        break;
+      }
+    }
+    for (size_t k = i; k < end; ++k) {
+      put(at_);
+      if (tokens_[k].empty()) continue;
+      const bool is_last = next_shown(k + 1) >= end && until < text_.size();
+      at_ = is_last ? until : std::min(until, at_ + step());
+    }
+    return end;
+  }
+
+  size_t step() const { return at_ < text_.size() ? first_char(text_.substr(at_)).size : 0; }
+
+  // Where token `i` stands at or behind this place, with the one behind it.
+  std::optional<size_t> find_behind(size_t i) const {
+    const std::string_view window = text_.substr(0, std::min(text_.size(), at_ + kMostUnknown));
+    for (size_t at = window.find(tokens_[i], at_); at != window.npos;
+         at = window.find(tokens_[i], at + 1))
+      if (goes_on(i, at + tokens_[i].size())) return at;
+    return std::nullopt;
+  }
+
+  const SeenText& seen_;
+  std::string_view text_;
+  std::vector<std::string_view> tokens_;
+  std::vector<int32_t> offsets_;
+  size_t at_ = 0;
+};
 
 // Which of `ids` are tokens of `text` itself, and not what encoding has put around it.
 std::vector<bool> are_of_text(const std::vector<int32_t>& ids, const std::string& text,
@@ -50,33 +126,31 @@ std::vector<bool> are_of_text(const std::vector<int32_t>& ids, const std::string
   return out;
 }
 
-// Finds where the tokens of a text begin that was sent as text.
-std::vector<int32_t> find_tokens(std::string_view text, const std::vector<int32_t>& ids,
-                                 const std::vector<bool>& is_shown, const Tokenizer& tokenizer) {
-  std::vector<int32_t> offsets;
-  TextOffsets chars;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const Match match = is_shown[i] ? match_token(text, tokenizer.token_bytes(ids[i])) : Match();
-    if (match.skipped > 0) chars.next(text.substr(0, match.skipped));
-    offsets.push_back(chars.next(text.substr(match.skipped, match.size)));
-    text.remove_prefix(match.skipped + match.size);
-  }
-  return offsets;
+// Bytes of each id; none of those that the text does not show.
+std::vector<std::string_view> bytes_of(const std::vector<int32_t>& ids,
+                                       const std::vector<bool>& is_shown,
+                                       const Tokenizer& tokenizer) {
+  std::vector<std::string_view> out;
+  for (size_t i = 0; i < ids.size(); ++i)
+    out.push_back(is_shown[i] ? tokenizer.token_bytes(ids[i]) : std::string_view());
+  return out;
 }
 
-// Counts where the tokens begin that `text` was decoded of.
-std::vector<int32_t> count_tokens(std::string_view text, const std::vector<int32_t>& ids,
-                                  bool skip_special_tokens, const Tokenizer& tokenizer) {
+// Of tokens that `text` was decoded of. Nothing where it is not their bytes, but for a space that
+// decoding drops in front of a first word.
+std::optional<std::vector<int32_t>> count_tokens(const std::string& text,
+                                                 std::vector<std::string_view> tokens) {
+  std::string bytes;
+  for (const std::string_view token : tokens) bytes += token;
+  if (sanitize_utf8(bytes) != text) {
+    const auto first = std::find_if(tokens.begin(), tokens.end(),
+                                    [](std::string_view token) { return !token.empty(); });
+    if (!bytes.starts_with(' ') || sanitize_utf8(bytes.substr(1)) != text) return std::nullopt;
+    first->remove_prefix(1);
+  }
   std::vector<int32_t> offsets;
   TextOffsets chars;
-  bool drops_space = !text.starts_with(' ');  // decoding does, in front of a first word
-  for (const int32_t id : ids) {
-    std::string_view bytes = tokenizer.token_bytes(id);
-    if (skip_special_tokens && tokenizer.is_special(id)) bytes = {};
-    if (drops_space && bytes.starts_with(' ')) bytes.remove_prefix(1);
-    drops_space &= bytes.empty();
-    offsets.push_back(chars.next(bytes));
-  }
+  for (const std::string_view token : tokens) offsets.push_back(chars.next(token));
   return offsets;
 }
 
@@ -102,14 +176,24 @@ PromptText describe_prompt(const std::vector<int32_t>& ids, const std::string* s
                            const EncodeOptions& encode, bool skip_special_tokens,
                            const Tokenizer& tokenizer) {
   PromptText out;
+  std::vector<bool> is_shown(ids.size(), true);
   if (sent_text) {
     out.text = *sent_text;
+    is_shown = are_of_text(ids, out.text, encode, tokenizer);
     out.offsets =
-        find_tokens(out.text, ids, are_of_text(ids, out.text, encode, tokenizer), tokenizer);
-  } else {
-    out.text = tokenizer.decode(ids, skip_special_tokens);
-    out.offsets = count_tokens(out.text, ids, skip_special_tokens, tokenizer);
+        TokenFinder(see_text(out.text, &tokenizer), bytes_of(ids, is_shown, tokenizer)).run();
+    return out;
   }
+  out.text = tokenizer.decode(ids, skip_special_tokens);
+  for (size_t i = 0; i < ids.size(); ++i)
+    is_shown[i] = !skip_special_tokens || !tokenizer.is_special(ids[i]);
+  const std::vector<std::string_view> tokens = bytes_of(ids, is_shown, tokenizer);
+  if (auto offsets = count_tokens(out.text, tokens)) {
+    out.offsets = *std::move(offsets);
+    return out;
+  }
+  // Decoding has changed more: the text is as it is, and its tokens are found in it.
+  out.offsets = TokenFinder(see_text(out.text, nullptr), tokens).run();
   return out;
 }
 

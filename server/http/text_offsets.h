@@ -33,8 +33,9 @@ struct PromptText {
 
 /// Special tokens that the text does not show have no width: those that the tokenizer has put
 /// around a text, and of ids all where `skip_special_tokens`. Where a tokenizer changes the text,
-/// its tokens are found again behind the change. `sent_text`: null where ids were sent, or text was
-/// truncated.
+/// its tokens begin where the characters do that they were made of; a token that is spelled
+/// otherwise, as an unknown one is, takes what stands between its neighbours. `sent_text`: null
+/// where ids were sent, or text was truncated.
 PromptText describe_prompt(const std::vector<int32_t>& ids, const std::string* sent_text,
                            const EncodeOptions& encode, bool skip_special_tokens,
                            const Tokenizer& tokenizer);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/text/jinja/value.h"
@@ -99,5 +100,8 @@ struct Stmt {
   Body otherwise;
   std::unique_ptr<Macro> macro;
 };
+
+/// Whether `name` stands anywhere in `program` for the value of a variable.
+bool reads_variable(const Body& program, std::string_view name);
 
 }  // namespace tern::jinja

@@ -129,7 +129,8 @@ Result<Value> get_own_attribute(const Value& value, const std::string& name) {
   if (value.is_undefined()) return invalid_argument(value.undefined_reason());
   if (value.is_blank_none()) return get_own_attribute(Value(std::string()), name);
   if (has_method(value, name)) return Value(std::make_shared<const Method>(Method{value, name}));
-  if (value.prints_as_text()) return get_own_attribute(Value(*value.list().text), name);
+  if (const std::string* text = value.text_in_place())
+    if (has_method(Value(*text), name)) return get_own_attribute(Value(*text), name);
   TERN_ASSIGN(const std::optional<Value> attribute, data_attribute(value, name));
   if (attribute) return *attribute;
   if (is_mutating(value, name))

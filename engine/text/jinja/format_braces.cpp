@@ -96,6 +96,8 @@ Result<std::string> format_number(const Value& value, FormatSpec spec) {
 Result<std::string> format_value(Interpreter& interpreter, const Value& value,
                                  std::string_view spec_text) {
   if (spec_text.empty()) return to_text(value);
+  if (const std::string* text = value.text_in_place())
+    return format_value(interpreter, Value(*text), spec_text);
   if (!value.is_string() && !value.is_number())
     return invalid_argument("unsupported format string passed to " + quoted_type(value));
   TERN_ASSIGN(const FormatSpec spec, SpecParser(spec_text).run());

@@ -19,8 +19,6 @@ inline constexpr int64_t kMaxSteps = 5'000'000;
 inline constexpr size_t kMaxTotalBytes = size_t(1) << 30;  // of all values ever made
 inline constexpr int kMaxRecursion = 600;                  // nodes of the program that are running
 
-using Variables = std::unordered_map<std::string, Value>;
-
 /// The variables of the template itself, or of a loop, a block or a macro that is running.
 struct Scope {
   Variables variables;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/big_integers.h"
 #include "base/utf8.h"
 #include "base/utf8_char.h"
 
@@ -16,6 +17,10 @@ Result<std::string> checked_text(const std::string& text) {
   if (const auto offset = find_invalid_utf8(text))
     return invalid_argument("a string is not UTF-8 at byte " + std::to_string(*offset));
   return text;
+}
+
+Value make_big_integer(std::string digits) {
+  return Value(std::make_shared<const BigInteger>(BigInteger{std::move(digits)}));
 }
 
 template <class Json>
@@ -38,11 +43,12 @@ Result<Value> convert(const Json& json, int depth) {
   if (json.is_null()) return Value();
   if (json.is_boolean()) return Value(json.template get<bool>());
   if (json.is_number_unsigned() && json.template get<uint64_t>() > uint64_t(INT64_MAX))
-    return invalid_argument("integer " + json.dump() + " is beyond 64 bits");
+    return make_big_integer(json.dump());
   if (json.is_number_integer()) return Value(json.template get<int64_t>());
   if (json.is_number_float()) return Value(json.template get<double>());
   if (json.is_string()) {
     TERN_ASSIGN(std::string text, checked_text(json.template get_ref<const std::string&>()));
+    if (const auto digits = find_big_integer(text)) return make_big_integer(std::string(*digits));
     return Value(std::move(text));
   }
   if (json.is_object()) return convert_dict(json, depth);
@@ -74,6 +80,9 @@ class Writer {
         return {};
       case Type::kFloat:
         write_float(value.number());
+        return {};
+      case Type::kBigInteger:
+        out += value.big_integer();
         return {};
       case Type::kString:
         write_string(value.string());

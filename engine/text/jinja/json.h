@@ -7,8 +7,9 @@
 
 namespace tern::jinja {
 
-/// kInvalidArgument where the value is nested too deeply, holds strings that are not UTF-8, or
-/// integers beyond 64 bits.
+/// Integers beyond 64 bits keep their digits: those of JSON's own type, and those that
+/// quote_big_integers() has marked. kInvalidArgument where the value is nested too deeply or holds
+/// strings that are not UTF-8.
 Result<Value> from_json(const nlohmann::json& json);
 Result<Value> from_json(const nlohmann::ordered_json& json);  ///< members keep their order
 

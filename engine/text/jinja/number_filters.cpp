@@ -80,6 +80,7 @@ Result<Value> run_int(Interpreter&, const Value& value, Args args) {
   TERN_ASSIGN(const int64_t base, a.integer(1, 10));
   const Value otherwise = a[0] ? *a[0] : Value(int64_t(0));
   if (value.is_undefined()) return invalid_argument(value.undefined_reason());
+  if (value.is_big_integer()) return value;
   if (value.is_integer()) return Value(value.integer());
   if (value.is_float()) return std::isnan(value.number()) ? otherwise : truncated(value.number());
   if (!value.is_string()) return otherwise;

@@ -143,6 +143,7 @@ Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Va
     return interpreter.string(std::move(left) + right);
   }
   if (op == "%" && a.is_string()) return format_percent(interpreter, a, b);
+  TERN_TRY(check_size(a, b));
   if (a.is_number() && b.is_number()) {
     if (!a.is_integer() || !b.is_integer()) return float_arithmetic(op, a.number(), b.number());
     return op == "/" ? true_division(a.integer(), b.integer())
@@ -151,10 +152,10 @@ Result<Value> arithmetic(Interpreter& interpreter, std::string_view op, const Va
   if (op == "+" && a.is_string() && b.is_string()) return concatenate_strings(interpreter, a, b);
   if (op == "+" && a.is_list() && b.is_list() && is_sequence(a) && a.list().kind == b.list().kind)
     return concatenate_lists(interpreter, a.list(), b.list());
-  if (op == "+" && a.prints_as_text() && b.is_string())
-    return arithmetic(interpreter, op, Value(*a.list().text), b);
-  if (op == "+" && a.is_string() && b.prints_as_text())
-    return arithmetic(interpreter, op, a, Value(*b.list().text));
+  if (const std::string* text = a.text_in_place(); text && op == "+" && b.is_string())
+    return arithmetic(interpreter, op, Value(*text), b);
+  if (const std::string* text = b.text_in_place(); text && op == "+" && a.is_string())
+    return arithmetic(interpreter, op, a, Value(*text));
   if (op == "+" && a.is_blank_none() && b.is_string()) return b;
   if (op == "+" && a.is_string() && b.is_blank_none()) return a;
   if (op == "*" && is_sequence(a) && b.is_integer()) return repeat(interpreter, a, b.integer());

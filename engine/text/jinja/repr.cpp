@@ -174,11 +174,14 @@ Result<std::string> to_text(const Value& value) {
       return std::to_string(value.integer());
     case Type::kFloat:
       return float_text(value.number());
+    case Type::kBigInteger:
+      return value.big_integer();
     case Type::kString:
       return value.string();
     case Type::kList:
-      return value.prints_as_text() ? *value.list().text : repr(value);
     case Type::kDict:
+      if (const std::string* text = value.text_in_place()) return *text;
+      return repr(value);
     case Type::kNamespace:
       return repr(value);
     case Type::kLoop:

@@ -257,7 +257,7 @@ Result<Value> run_join(Interpreter& interpreter, const Value& self, Args args) {
   std::string text;
   for (size_t i = 0; i < items->items.size(); ++i) {
     const Value& item = items->items[i];
-    if (!item.is_string() && !self.is_markup())
+    if (!item.is_string() && !item.text_in_place() && !self.is_markup())
       return invalid_argument("join: item " + std::to_string(i) + " is " + quoted_type(item));
     TERN_ASSIGN(std::string part, to_text(item));
     if (self.is_markup() && !item.is_markup()) part = escape_html(part);

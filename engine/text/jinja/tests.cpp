@@ -38,13 +38,13 @@ bool is_false(V v) {
   return v.is(Type::kBool) && !v.truthy();
 }
 bool is_integer(V v) {
-  return v.is(Type::kInt);
+  return v.is(Type::kInt) || v.is_big_integer();
 }
 bool is_float(V v) {
   return v.is_float();
 }
 bool is_number(V v) {
-  return v.is_number();
+  return v.is_number() || v.is_big_integer();
 }
 bool is_string(V v) {
   return v.is_string();

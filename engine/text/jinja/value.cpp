@@ -154,6 +154,13 @@ const std::string& Value::undefined_reason() const {
   return *std::get<Undefined>(rep_).reason;
 }
 
+const std::string* Value::text_in_place() const {
+  const std::optional<std::string>* text = is_list()   ? &list().text
+                                           : is_dict() ? &own_dict().text
+                                                       : nullptr;
+  return text && text->has_value() ? &**text : nullptr;
+}
+
 bool Value::truthy() const {
   switch (type()) {
     case Type::kUndefined:
@@ -168,7 +175,7 @@ bool Value::truthy() const {
     case Type::kList:
       return !list().items.empty();
     case Type::kDict:
-      return !dict().items.empty();
+      return !own_dict().items.empty();
     default:
       return true;
   }
@@ -179,7 +186,7 @@ int Value::depth() const {
     case Type::kList:
       return list().depth;
     case Type::kDict:
-      return dict().depth;
+      return own_dict().depth;
     case Type::kGenerator:
       return generator()->depth;
     case Type::kLoop:
@@ -199,7 +206,7 @@ size_t Value::weight() const {
     case Type::kList:
       return kOwn + list().weight;
     case Type::kDict:
-      return kOwn + dict().weight;
+      return kOwn + own_dict().weight;
     case Type::kGenerator:
       return kOwn + generator()->weight;
     case Type::kLoop:
@@ -273,8 +280,9 @@ Result<Value> make_generator(Generator::Next next, std::initializer_list<Value> 
 
 std::string_view type_name(const Value& value) {
   constexpr std::string_view kNames[] = {
-      "Undefined", "NoneType",  "bool",   "int",    "float",       "str",   "list",     "dict",
-      "generator", "Namespace", "Cycler", "Joiner", "LoopContext", "Macro", "function", "method"};
+      "Undefined",   "NoneType", "bool",      "int",       "float",  "str",
+      "list",        "dict",     "generator", "Namespace", "Cycler", "Joiner",
+      "LoopContext", "Macro",    "function",  "method",    "int"};
   constexpr std::string_view kLists[] = {"list",      "tuple",       "range",
                                          "dict_keys", "dict_values", "dict_items"};
   if (value.is_list()) return kLists[size_t(value.list().kind)];
@@ -287,7 +295,16 @@ std::string quoted_type(const Value& value) {
   return text + "'";
 }
 
+Status check_size(const Value& a, const Value& b) {
+  for (const Value* v : {&a, &b})
+    if (v->is_big_integer())
+      return invalid_argument("the integer " + v->big_integer() +
+                              " is beyond 64 bits: it can be printed, not computed with");
+  return {};
+}
+
 Status type_error(const Value& value, std::string message) {
+  TERN_TRY(check_size(value, value));
   return invalid_argument(value.is_undefined() ? value.undefined_reason() : std::move(message));
 }
 
@@ -318,12 +335,15 @@ bool equal(const Value& a, const Value& b) {
       return &a.macro() == &b.macro();
     case Type::kFunction:
       return &a.function() == &b.function();
+    case Type::kBigInteger:
+      return a.big_integer() == b.big_integer();
     default:
       return false;
   }
 }
 
 Result<int> compare(const Value& a, const Value& b) {
+  TERN_TRY(check_size(a, b));
   if (a.is_number() && b.is_number()) return compare_numbers(a, b);
   if (a.is_string() && b.is_string()) return a.string().compare(b.string());  // also by code point
   const bool are_lists = a.is_list() && b.is_list() && a.list().kind == b.list().kind &&

@@ -50,6 +50,11 @@ struct String {
   bool is_markup = false;
 };
 
+/// A Python int that 64 bits cannot hold: printed as it was written, and not computed with.
+struct BigInteger {
+  std::string digits;  ///< with their sign
+};
+
 /// A sequence, or a view of a dict.
 struct List {
   enum class Kind : uint8_t { kList, kTuple, kRange, kKeys, kValues, kItems };
@@ -69,6 +74,8 @@ struct Dict {
   std::vector<std::pair<Value, Value>> items;
   std::unordered_map<std::string, size_t> by_string;
   std::unordered_map<std::string, size_t> by_other;  ///< by a text that equal keys share
+  std::optional<std::string> text;                   ///< what is printed in its place
+  bool* is_read = nullptr;  ///< set once something looks into it; outlives the rendering
   int depth = 1;
   size_t weight = 0;
 
@@ -120,7 +127,8 @@ class Value {
     kLoop,
     kMacro,
     kFunction,
-    kMethod
+    kMethod,
+    kBigInteger
   };
 
   Value() : rep_(None{}) {}
@@ -136,6 +144,7 @@ class Value {
   explicit Value(std::shared_ptr<Generator> v) : rep_(std::move(v)) {}
   explicit Value(std::shared_ptr<Loop> v) : rep_(std::move(v)) {}
   explicit Value(std::shared_ptr<const Method> v) : rep_(std::move(v)) {}
+  explicit Value(std::shared_ptr<const BigInteger> v) : rep_(std::move(v)) {}
   explicit Value(Namespace* v) : rep_(v) {}
   explicit Value(Cycler* v) : rep_(v) {}
   explicit Value(Joiner* v) : rep_(v) {}
@@ -160,8 +169,11 @@ class Value {
   bool is_markup() const { return is_string() && shared_string().is_markup; }
   bool is_list() const { return is(Type::kList); }
   bool is_list(List::Kind kind) const { return is_list() && list().kind == kind; }
-  bool prints_as_text() const { return is_list() && list().text.has_value(); }
+  /// What a list or dict prints in its place, and what methods and operators of strings take for
+  /// it; null where it has none.
+  const std::string* text_in_place() const;
   bool is_dict() const { return is(Type::kDict); }
+  bool is_big_integer() const { return is(Type::kBigInteger); }
   bool is_generator() const { return is(Type::kGenerator); }
   bool is_float() const { return is(Type::kFloat); }
   bool is_number() const { return is(Type::kBool) || is(Type::kInt) || is(Type::kFloat); }
@@ -173,11 +185,18 @@ class Value {
   const std::shared_ptr<const List>& shared_list() const {
     return std::get<std::shared_ptr<const List>>(rep_);
   }
-  const Dict& dict() const { return *std::get<std::shared_ptr<const Dict>>(rep_); }
+  const Dict& dict() const {
+    const Dict& dict = own_dict();
+    if (dict.is_read != nullptr) *dict.is_read = true;
+    return dict;
+  }
   const std::shared_ptr<Generator>& generator() const {
     return std::get<std::shared_ptr<Generator>>(rep_);
   }
   Loop& loop() const { return *std::get<std::shared_ptr<Loop>>(rep_); }
+  const std::string& big_integer() const {
+    return std::get<std::shared_ptr<const BigInteger>>(rep_)->digits;
+  }
   const Method& method() const { return *std::get<std::shared_ptr<const Method>>(rep_); }
   Namespace& name_space() const { return *std::get<Namespace*>(rep_); }
   Cycler& cycler() const { return *std::get<Cycler*>(rep_); }
@@ -196,12 +215,13 @@ class Value {
 
  private:
   const String& shared_string() const { return *std::get<std::shared_ptr<const String>>(rep_); }
+  const Dict& own_dict() const { return *std::get<std::shared_ptr<const Dict>>(rep_); }
 
   // In the order of Type.
   std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const String>,
                std::shared_ptr<const List>, std::shared_ptr<const Dict>, std::shared_ptr<Generator>,
                Namespace*, Cycler*, Joiner*, std::shared_ptr<Loop>, const Closure*, const Function*,
-               std::shared_ptr<const Method>>
+               std::shared_ptr<const Method>, std::shared_ptr<const BigInteger>>
       rep_;
 };
 
@@ -216,6 +236,9 @@ struct Joiner {
   bool used = false;
 };
 
+/// Variables by their names.
+using Variables = std::unordered_map<std::string, Value>;
+
 // kInvalidArgument where the result would be nested too deeply or weigh too much.
 Result<Value> make_list(std::vector<Value> items, List::Kind kind = List::Kind::kList);
 Result<Value> make_list(List list);
@@ -227,6 +250,10 @@ Result<Value> make_generator(Generator::Next next, std::initializer_list<Value> 
 /// Python's name of the value's type, for messages: "str".
 std::string_view type_name(const Value& value);
 std::string quoted_type(const Value& value);  ///< "'str'"
+
+/// The failure of an operation on integers beyond 64 bits, where one of `a` and `b` is one; else
+/// ok.
+Status check_size(const Value& a, const Value& b);
 
 /// The failure of an operation that knows no `value`: an undefined one tells its reason.
 Status type_error(const Value& value, std::string message);

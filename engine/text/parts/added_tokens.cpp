@@ -51,6 +51,29 @@ std::vector<AddedToken> number_added_tokens(std::span<const AddedToken> tokens,
   return numbered;
 }
 
+std::vector<AddedToken> in_adding_order(std::vector<AddedToken> of_file,
+                                        const ConfiguredTokens& configured) {
+  const size_t num_of_file = of_file.size();
+  std::vector<AddedToken> tokens = std::move(of_file);
+  const auto has = [](const std::vector<AddedToken>& among, const std::string& content) {
+    return std::ranges::find(among, content, &AddedToken::content) != among.end();
+  };
+  for (AddedToken token : configured.listed) {
+    const auto of_file_end = tokens.begin() + int64_t(num_of_file);
+    // The file has the last word against an older list of its kind.
+    const auto is_known = [&](const AddedToken& other) {
+      return configured.are_all ? is_same(other, token) : other.id == token.id;
+    };
+    if (std::any_of(tokens.begin(), of_file_end, is_known)) continue;
+    token.special |= has(configured.named, token.content);
+    tokens.push_back(std::move(token));
+  }
+  for (const auto* more : {&configured.named, &configured.further})
+    for (const AddedToken& token : *more)
+      if (!has(tokens, token.content)) tokens.push_back(token);
+  return tokens;
+}
+
 std::vector<AddedToken> keep_or_number(std::vector<AddedToken> tokens,
                                        const Vocabulary& vocabulary) {
   std::unordered_set<std::string_view> contents;

@@ -35,6 +35,20 @@ struct AddedToken {
 std::vector<AddedToken> number_added_tokens(std::span<const AddedToken> tokens,
                                             const Vocabulary& vocabulary);
 
+/// Tokens that a model's configuration adds to those of the tokenizer's own file.
+struct ConfiguredTokens {
+  std::vector<AddedToken> listed;  ///< by id, with flags of their own
+  bool are_all = false;            ///< `listed` is the configuration's own list, not an older file
+  std::vector<AddedToken> named;   ///< bos_token, …, in the order in which they are added
+  std::vector<AddedToken> further;
+  bool further_are_older = false;  ///< those of special_tokens_map.json
+};
+
+/// The tokens of a file and those of the configuration in the order in which transformers adds
+/// them: for number_added_tokens().
+std::vector<AddedToken> in_adding_order(std::vector<AddedToken> of_file,
+                                        const ConfiguredTokens& configured);
+
 /// `tokens` with the ids that they have where these agree with the vocabulary and with each other;
 /// else as number_added_tokens() has them.
 std::vector<AddedToken> keep_or_number(std::vector<AddedToken> tokens,

@@ -70,7 +70,7 @@ TEST_CASE("names of the Hub and addresses are asked for as local paths", "[runti
              StartsWith("no model at meta-llama/Llama-3.2-1B: ") &&
                  Contains("hf download meta-llama/Llama-3.2-1B") && Contains("local path"));
   for (const char* url : {"https://huggingface.co/a/b", "hf://a/b", "s3://bucket/model.gguf",
-                          "file:///models/a", "oci+http://x"})
+                          "file://host/models/a", "oci+http://x"})
     CHECK_THAT(failure(url), Contains("that is an address") && Contains("local files"));
   for (const char* name : {"hf.co/a/b", "huggingface.co/a/b", "a/b:Q4_0", "a/b@main", "a/b/",
                            "hf:a/b", "hf.co/a/b:Q4_K_M", "a/b@refs-1.0"})
@@ -81,6 +81,11 @@ TEST_CASE("names of the Hub and addresses are asked for as local paths", "[runti
   for (const char* path : {"a/b.gguf", "a/b.gguf/", "a/b:c/d", "hf.co/a", "a//b", "/models/a",
                            "./models/nobody", "a/b/c", "../x/y"})
     CHECK_THAT(failure(path), Contains("there is no such file or directory"));
+  CHECK_THAT(failure("file:///models/a"), StartsWith("no model at /models/a: "));
+  const test::TempDir dir;
+  dir.write("a b/config.json", "{}");
+  for (const std::string scheme : {"file://", "file://localhost"})
+    CHECK(*resolve_model(scheme + dir.path() + "/a%20b") == dir.path() + "/a b");
   CHECK(failure("") == "model: must be a directory or a bundled name");
 }
 

@@ -1,4 +1,5 @@
 // Added tokens whose ids contradict the vocabulary or each other: as the reference library has it.
+#include "engine/text/tokenizer_config.h"
 #include "tests/engine/text/tokenizer_support.h"
 
 using namespace tern;
@@ -55,4 +56,36 @@ TEST_CASE("an added token may have any id that the reference reads, and names ma
     CHECK(encode(*expect_ok(parse(id)), "a<t>b") == Ids{0, 2, 1});
   }
   CHECK_FALSE(parse("4294967296").ok());
+}
+
+TEST_CASE("the tokens that a configuration adds are those that the reference adds",
+          "[text][tokenizer][added-tokens]") {
+  const json cases = read_json(kTokenizerData + "config-tokens.json");
+  REQUIRE(cases.size() >= 90);  // made by make_config_token_vectors.py
+  for (const json& c : cases) {
+    CAPTURE(c["name"].get<std::string>());
+    const TemporaryDirectory dir;
+    for (const auto& [name, content] : c["files"].items())
+      dir.write(name, content.is_string() ? content.get<std::string>() : content.dump());
+    for (const json& file : c.value("copied", json::array()))
+      std::filesystem::copy_file(kTokenizerData + file.get<std::string>(),
+                                 dir.path() + "/tokenizer.model");
+    const auto tokenizer = load(dir.path());
+    for (const json& t : c["texts"]) {
+      CAPTURE(t["text"].get<std::string>());
+      const Ids ids =
+          encode(*tokenizer, t["text"].get<std::string>(), {.add_special_tokens = false});
+      CHECK(ids == t["ids"].get<Ids>());
+      for (const int32_t id : t["special"].get<Ids>()) {
+        CAPTURE(id);
+        CHECK(tokenizer->is_special(id));
+      }
+    }
+    const auto tokens = read_special_tokens(dir.path());
+    REQUIRE(tokens.ok());
+    json named = json::object();
+    for (const auto& [name, token] : tokens->items())
+      if (token.is_string()) named[name] = token;
+    CHECK(named == c["tokens"]);
+  }
 }

@@ -38,8 +38,8 @@ std::string small_ranks(const std::vector<std::string>& more) {
 TokenizerConfig small_config() {
   return {.source = "c",
           .bos_token = "<b>",
-          .added_tokens = {{.id = 300, .content = "<b>", .special = true},
-                           {.id = 301, .content = "<e>", .special = true}}};
+          .tokens = {.listed = {{.id = 300, .content = "<b>", .special = true},
+                                {.id = 301, .content = "<e>", .special = true}}}};
 }
 
 json small_vocab() {

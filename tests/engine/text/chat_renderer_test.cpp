@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "base/big_integers.h"
 #include "engine/io/mapped_file.h"
 #include "engine/text/chat_template_files.h"
 #include "tests/support/shared_data.h"
@@ -126,6 +127,85 @@ TEST_CASE("templates that know parts alone get parts", "[text][chat]") {
              kUser) == "AB");
 }
 
+TEST_CASE("parts are found on whatever way the template takes to them", "[text][chat]") {
+  const std::string in_messages = "{% for m in messages %}<{{ m.role }}>";
+  for (const std::string& source :
+       {in_messages + "{% for i in range(m.content | length) %}{% set p = m.content[i] %}"
+                      "{{ p.text }}{% endfor %}{% endfor %}",
+        in_messages + "{% for p in m.content | list %}{{ p.text }}{% endfor %}{% endfor %}",
+        in_messages + "{% set key = 'content' %}{% for p in m[key] %}{{ p.text }}{% endfor %}"
+                      "{% endfor %}",
+        in_messages + "{% for k in ['content'] %}{% for p in m[k] %}{{ p.text }}{% endfor %}"
+                      "{% endfor %}{% endfor %}",
+        in_messages + "{% set d = {'c': m.content} %}{% for p in d.c %}{{ p.text }}{% endfor %}"
+                      "{% endfor %}",
+        in_messages + "{% set d = dict(c=m.content) %}{% for p in d.c %}{{ p.text }}{% endfor %}"
+                      "{% endfor %}",
+        "{% macro show() %}{% for p in varargs[0] %}{{ p.text }}{% endfor %}{% endmacro %}" +
+            in_messages + "{{ show(m.content) }}{% endfor %}",
+        std::string("{% for some in messages | batch(2) %}{% for m in some %}<{{ m.role }}>"
+                    "{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}{% endfor %}"),
+        std::string("{% for a, b in [(messages[0], 1)] %}<{{ a.role }}>{% for p in a.content %}"
+                    "{{ p.text }}{% endfor %}{% endfor %}"),
+        in_messages + "{% for p in (m | items | list)[1][1] %}{{ p.text }}{% endfor %}{% endfor %}",
+        in_messages + "{% for p in m.values() | list | last %}{{ p | attr('get') and p['text'] }}"
+                      "{% endfor %}{% endfor %}"}) {
+    CAPTURE(source);
+    CHECK(text(source, kUser) == "<user>AB");
+    CHECK(text(source, kInParts) == "<user>AB");
+  }
+  const std::string one_part = R"([{"role": "user", "content": [{"type": "text", "text": "PQ"}]}])";
+  for (const std::string p : {"m.content[0]", "m.content | first", "m.content | last",
+                              "(m.content | reverse | list)[0]", "m.content[:1][0]"}) {
+    const std::string source = in_messages + "{% set p = " + p + " %}{{ p.text }}{% endfor %}";
+    CAPTURE(source);
+    CHECK(text(source, kUser) == "<user>AB");
+    CHECK(text(source, one_part) == "<user>PQ");
+  }
+}
+
+TEST_CASE("a question for the type elsewhere says nothing of the loop over parts", "[text][chat]") {
+  const std::string loop = "{% for p in m.content %}{{ p.text }}{% endfor %}";
+  for (const std::string& body : std::vector<std::string>{
+           "{% if m.content is iterable and m.content is not mapping %}" + loop +
+               "{% else %}{{ m.content }}{% endif %}",
+           "{% if m.content is mapping %}{{ m.content.text }}{% else %}" + loop + "{% endif %}",
+           "{% if m.role == 'system' %}{% if m.content is string %}{{ m.content }}{% endif %}"
+           "{% else %}" +
+               loop + "{% endif %}",
+           "{% if m.content is not string %}" + loop + "{% endif %}",
+           "{% if m.content is sequence %}" + loop + "{% endif %}",
+           "{% for p in m.content %}{% if p is mapping and p.type == 'text' %}{{ p.text }}{% endif "
+           "%}"
+           "{% endfor %}",
+           "{% for p in m.content %}{{ '' + p.text }}{% endfor %}",
+           "{% if m.content is string %}{{ raise_exception('parts, please') }}{% endif %}" +
+               loop}) {
+    CAPTURE(body);
+    const std::string source = "{% for m in messages %}<{{ m.role }}>" + body + "{% endfor %}";
+    CHECK(text(source, kUser) == "<user>AB");
+    CHECK(text(source, R"([{"role": "user", "content": "user"}])") == "<user>user");
+    CHECK(text(source, kInParts) == "<user>AB");
+  }
+  CHECK(text("{% for m in messages %}{% for p in m.content + [] %}{{ p.text }}{% endfor %};{% "
+             "endfor %}",
+             R"([{"role": "system", "content": "S"}, {"role": "user", "content": "AB"},
+                 {"role": "user", "content": [{"type": "text", "text": "P"}]}])") == "S;AB;P;");
+  // Each message has a form of its own.
+  CHECK(text("{% for m in messages %}{% if m.role == 'system' %}{% if m.content is string %}"
+             "[{{ m.content }}]{% endif %}{% else %}" +
+                 loop + "{% endif %}{% endfor %}",
+             R"([{"role": "system", "content": "S"}, {"role": "user", "content": "AB"}])") ==
+        "[S]AB");
+  // What comes out as it was sent stays so, whatever is asked of its characters before.
+  CHECK(text("{% for m in messages %}{% for p in m.content %}{% if p.type == 'image' %}!{% endif %}"
+             "{% endfor %}{% if m.content is string %}{{ m.content }}{% else %}parts{% endif %}"
+             "{% endfor %}",
+             kUser) == "AB");
+  CHECK(text("{% for m in messages %}{% for c in m.content %}{{ c }}{% endfor %};{% endfor %}",
+             kUser) == "AB;");
+}
+
 TEST_CASE("a template that knows parts of some messages alone prints the others' text",
           "[text][chat]") {
   const std::string mixed = R"([{"role": "system", "content": "S"}, {"role": "user", "content":
@@ -224,6 +304,33 @@ TEST_CASE("arguments are an object, or text where the template prints them", "[t
     CHECK(printed("{{ '<' + c['function']['arguments'] + '>' }}", messages) == R"(<{"a": 1}>)");
     CHECK(printed("{{ a }}", messages) == R"({"a": 1})");
     CHECK(printed("{{ a ~ '' }}{{ a | trim }}", messages) == R"({"a": 1}{"a": 1})");
+    CHECK(printed("{{ '%s|%s' % (c.function.name, a) }}", messages) == R"(f|{"a": 1})");
+    CHECK(printed("{{ '%s %s' | format(c.function.name, a) }}", messages) == R"(f {"a": 1})");
+    CHECK(printed("{{ '{}({})'.format(c.function.name, a) }}", messages) == R"(f({"a": 1}))");
+    CHECK(printed("{{ '{:>9}'.format(a) }}", messages) == R"( {"a": 1})");
+    CHECK(printed("{{ ['x', a] | join(',') }}{{ ','.join([a]) }}", messages) ==
+          R"(x,{"a": 1}{"a": 1})");
+    CHECK(printed("{{ a.strip() }}{{ a | string | upper }}", messages) == R"({"a": 1}{"A": 1})");
+    CHECK(printed("{% if a is string %}{{ a }}{% endif %}", messages) == R"({"a": 1})");
+    CHECK(printed("{% if a is not string %}{{ raise_exception('text') }}{% endif %}{{ a }}",
+                  messages) == R"({"a": 1})");
+    CHECK(printed("{{ a.a }}{{ a }}", messages) == R"(1{"a": 1})");
+  }
+  // Text stays as it was sent.
+  std::string spaced = kCall;
+  spaced.replace(spaced.find(R"({\"a\": 1})"), 10, R"({ \"a\" :1.50 })");
+  CHECK(printed("{{ '%s' % a }}{{ a | tojson }}", spaced) == R"({ "a" :1.50 }{"a": 1.5})");
+  for (const auto& [arguments, why] : {std::pair{R"({\"x\": NaN})", "NaN"},
+                                       {R"({\"x\": [1e400]})", "1e400"},
+                                       {R"({\"x\": -Infinity})", "-Infinity"},
+                                       {R"({\"NaN\": 1,})", "JSON object"}}) {
+    std::string bad = kCall;
+    bad.replace(bad.find(R"({\"a\": 1})"), 10, arguments);
+    CAPTURE(bad);
+    CHECK_THAT(
+        refusal("{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}", conversation(bad))
+            .message(),
+        Contains("messages[1]") && Contains(why));
   }
   std::string broken = kCall;
   broken.replace(broken.find(R"("{\"a\": 1}")"), 12, R"("[1]")");
@@ -231,6 +338,31 @@ TEST_CASE("arguments are an object, or text where the template prints them", "[t
                      conversation(broken))
                  .message(),
              Contains("messages[1]") && Contains("arguments"));
+}
+
+TEST_CASE("integers of any size are printed as they were written", "[text][chat]") {
+  const std::string big = "18446744073709551616";
+  const auto printed = [&](const std::string& print, const std::string& number) {
+    Conversation c = conversation(kUser);
+    c.variables = ordered_json::parse(quote_big_integers("{\"x\": " + number + "}"));
+    return renderer(print).render(c);
+  };
+  for (const std::string& number :
+       {big, "-" + big, std::string("9223372036854775808"), std::string("18446744073709551615"),
+        std::string("-9223372036854775809"), std::string(400, '7')}) {
+    CHECK(*printed("{{ x }} {{ [x] }} {{ x | tojson }} {{ '%s' % x }}", number) ==
+          number + " [" + number + "] " + number + " " + number);
+    CHECK(*printed("{{ x is number and x is integer and x == x and not x is string }}", number) ==
+          "True");
+    for (const std::string computed : {"x + 1", "x > 1", "-x", "'%d' % x", "x // 2", "x % 2"})
+      CHECK_THAT(printed("{{ " + computed + " }}", number).status().message(),
+                 Contains(number) && Contains("64 bits"));
+  }
+  std::string call = kCall;
+  call.replace(call.find(R"({\"a\": 1})"), 10, R"({\"a\": [)" + big + "]}");
+  CHECK(text("{% for m in messages %}{% for c in m.tool_calls %}{{ c.function.arguments }} "
+             "{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}",
+             call) == "{\"a\": [" + big + "]} {\"a\": [" + big + "]}");
 }
 
 TEST_CASE("tools without a place, and variables of the conversation, are refused", "[text][chat]") {
@@ -285,7 +417,7 @@ TEST_CASE("real templates print what the reference prints, through the renderer"
     const ChatRenderer chat({{"default", *read_text_file(entry.path()), name}},
                             {{"bos_token", "<s>"}, {"eos_token", "</s>"}});
     REQUIRE(chat.find(false).ok());
-    const bool takes_tools = (*chat.find(false))->traits().uses_tools;
+    const bool takes_tools = (*chat.find(false))->uses_tools();
     const ordered_json expected = read(*folder + "/expected/" + name + ".json");
     for (const auto& [key, wanted] : expected.items()) {
       CAPTURE(key);

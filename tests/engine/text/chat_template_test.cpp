@@ -15,8 +15,8 @@
 
 using namespace tern;
 using Catch::Matchers::Contains;
-using nlohmann::json;
 using nlohmann::ordered_json;
+using json = nlohmann::ordered_json;
 
 namespace {
 

@@ -3,7 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-
 using namespace tern;
 using http::describe_prompt;
 using http::TextOffsets;
@@ -95,6 +94,22 @@ TEST_CASE("offsets in a text that was sent", "[http][offsets]") {
   CHECK(offsets_in("ＡＢ x", {"A", "B", " x"}) == Offsets{0, 1, 2});
   CHECK(offsets_in("ABC", {"a", "bc"}) == Offsets{0, 1});
   CHECK(offsets_in("a", {"aa", "b", "c"}) == Offsets{0, 1, 1});  // never behind the text
+  // Unknown tokens are spelled otherwise than what they stand for.
+  CHECK(offsets_in("saw a 🙂 on it", {"saw", " a", " ", "<unk>", " on", " it"}) ==
+        Offsets{0, 3, 5, 6, 7, 10});
+  CHECK(offsets_in("🙂🙂 🙂a", {"<unk>", "<unk>", " ", "<unk>", "a"}) ==
+        Offsets{0, 1, 2, 3, 4});
+  CHECK(offsets_in("🙂🙂🙂 b🙂", {"<unk>", " b", "<unk>"}) == Offsets{0, 3, 5});
+  CHECK(offsets_in("日本 on", {"<s>", " \u2047 ", " on"}, 1) == Offsets{0, 0, 2});
+  std::string unknown_text;
+  std::vector<std::string> unknown_pieces;
+  Offsets each;
+  for (int32_t i = 0; i < 5000; ++i) {
+    unknown_text += "日";
+    unknown_pieces.emplace_back("<unk>");
+    each.push_back(i);
+  }
+  CHECK(offsets_in(unknown_text, unknown_pieces) == each);
   // Parts of a character.
   CHECK(offsets_in("5€!", {"5", "\xe2", "\x82\xac", "!"}) == Offsets{0, 1, 1, 2});
 }
@@ -112,4 +127,28 @@ TEST_CASE("offsets of ids are in what they are decoded to", "[http][offsets]") {
   CHECK(offsets_of_ids({"\xa9", "\xe2", "\x82", "x", "\xe2"}, true, &text) ==
         Offsets{0, 1, 1, 2, 3});
   CHECK(text == "\uFFFD\uFFFDx\uFFFD");
+  // The first space alone is dropped, whatever the text begins with then.
+  CHECK(offsets_of_ids({" ", " two", " x"}, true, &text, true) == Offsets{0, 0, 4});
+  CHECK(text == " two x");
+  CHECK(offsets_of_ids({"<s>", "  ", " two"}, true, &text, true) == Offsets{0, 0, 1});
+  CHECK(text == "  two");
+}
+
+TEST_CASE("offsets where a tokenizer changes the text before it cuts it", "[http][offsets]") {
+  const auto offsets = [](const std::string& normalizer, const std::string& text) {
+    const auto tokenizer = parse_tokenizer_json(
+        R"({"normalizer": )" + normalizer + R"(, "decoder": {"type": "Fuse"}, "model": {"type":
+            "BPE", "unk_token": "?", "vocab": {"?": 0, "f": 1, "i": 2, "n": 3, "e": 4, " ": 5,
+            "d": 6, "a": 7, "y": 8, "\u00e9": 9, "fi": 10, "ay": 11},
+            "merges": ["f i", "a y"]}})",
+        "t.json");
+    REQUIRE(tokenizer.ok());
+    const std::vector<int32_t> ids = *(*tokenizer)->encode(text);
+    return describe_prompt(ids, &text, {}, true, **tokenizer).offsets;
+  };
+  CHECK(offsets(R"({"type": "NFKC"})", "ﬁne day") == Offsets{0, 1, 2, 3, 4, 5});
+  CHECK(offsets(R"({"type": "NFKC"})", "ﬁﬁ e🙂e") == Offsets{0, 1, 2, 3, 4, 5});
+  CHECK(offsets(R"({"type": "NFC"})", "e\u0301e\u0301n") == Offsets{0, 2, 4});
+  CHECK(offsets(R"({"type": "NFD"})", "éa") == Offsets{0, 0, 1});
+  CHECK(offsets(R"({"type": "Lowercase"})", "FINE DAY") == Offsets{0, 2, 3, 4, 5, 6});
 }

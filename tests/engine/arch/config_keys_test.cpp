@@ -1,4 +1,4 @@
-// What the configs of Gemma 2 and 3 may leave out, and what tern refuses in them.
+// What configs may leave out, which keys of theirs count, and what tern refuses in them.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -60,8 +60,8 @@ TEST_CASE("layers slide by list or by pattern", "[arch][gemma]") {
     config.erase("layer_types");
     config.erase("_sliding_window_pattern");
     CHECK(logits(model, config) == expected);
-    config["sliding_window_pattern"] = 3;
-    CHECK(logits(model, config) != expected);
+    config["sliding_window_pattern"] = 3;  // a key of Gemma 3's class alone
+    CHECK((logits(model, config) == expected) == (model == "gemma2"));
     config = config_of(model);
     config["layer_types"][0] = "full_attention";
     CHECK(logits(model, config) != expected);
@@ -93,6 +93,40 @@ TEST_CASE("keys that are absent have the reference's defaults", "[arch][gemma]")
   CHECK(logits("gemma3", config) == gemma3);
   config["rope_local_base_freq"] = 1e6;
   CHECK(logits("gemma3", config) != gemma3);
+}
+
+TEST_CASE("keys that a class does not have are passed over", "[arch]") {
+  const auto same = [](const std::string& model, const json& more) {
+    json config = config_of(model);
+    const std::vector<float> expected = logits(model, config);
+    config.update(more);
+    return logits(model, config) == expected;
+  };
+  CHECK(same("gemma3", {{"attn_logit_softcapping", 2.0}}));
+  CHECK(same("llama", {{"partial_rotary_factor", 0.5}}));
+  CHECK(same("llama", {{"sliding_window", 7}, {"rope_local_base_freq", 100.0}}));
+  CHECK(same("mistral-window", {{"rope_local_base_freq", 100.0}, {"partial_rotary_factor", 0.5}}));
+  json nested = config_of("llama")["rope_parameters"];
+  nested["partial_rotary_factor"] = 0.5;
+  CHECK(same("llama", {{"rope_parameters", nested}}));
+}
+
+TEST_CASE("Mistral's layers slide by its model type, in those that the config lists",
+          "[arch][mistral]") {
+  const std::string model = "mistral-window";
+  json config = config_of(model);
+  const std::vector<float> expected = logits(model, config);
+  config["architectures"] = {"LlamaForCausalLM"};  // the type counts
+  CHECK(logits(model, config) == expected);
+  const json sliding = "sliding_attention", full = "full_attention";
+  config["layer_types"] = {sliding, sliding, sliding};
+  CHECK(logits(model, config) == expected);
+  config["layer_types"] = {full, full, full};
+  const std::vector<float> without = logits(model, config);
+  CHECK(without != expected);
+  config.erase("layer_types");
+  config["sliding_window"] = nullptr;
+  CHECK(logits(model, config) == without);
 }
 
 TEST_CASE("the logits softcap bounds the logits", "[arch][gemma]") {
