@@ -104,6 +104,10 @@ void add_names(const ordered_json& object, bool replace, Names& names) {
       for (const auto& [own, token] : more.items())
         if (token_of(token)) names.set(own, token, replace);
   const bool is_list = extra.is_array() && !extra.empty();
+  if (is_list && !names.further.empty()) {  // a second file adds to the first's list
+    for (AddedToken& token : tokens_of(extra)) names.further.push_back(std::move(token));
+    return;
+  }
   const char* const list = is_list ? kExtra : kAdditional;
   if (!object.contains(list) || !object[list].is_array() || !names.further.empty()) return;
   names.further = tokens_of(object[list]);

@@ -68,9 +68,11 @@ std::vector<AddedToken> in_adding_order(std::vector<AddedToken> of_file,
     token.special |= has(configured.named, token.content);
     tokens.push_back(std::move(token));
   }
-  for (const auto* more : {&configured.named, &configured.further})
-    for (const AddedToken& token : *more)
-      if (!has(tokens, token.content)) tokens.push_back(token);
+  std::vector<AddedToken> more;  // of two with one text the later counts
+  for (const auto* named : {&configured.named, &configured.further})
+    for (const AddedToken& token : *named)
+      if (!has(tokens, token.content)) more.push_back(token);
+  tokens.insert(tokens.end(), more.begin(), more.end());
   return tokens;
 }
 
