@@ -39,6 +39,7 @@ class BlockManager {
   /// The block that holds the prefix, or kNoBlock. Still to be shared.
   int32_t find(const Sha256& hash) const { return cache_.find(hash); }
   bool is_cached(int32_t block) const { return cache_.is_idle(block); }
+  bool is_published(int32_t block) const { return cache_.is_published(block); }
 
   /// The content of a used block is computed and has this hash. Where another block has the same
   /// content already, this one stays private.

@@ -36,6 +36,8 @@ Status SchedulerConfig::validate_settings() const {
                      "), or some decodes would never get their token; is " +
                      std::to_string(max_num_batched_tokens));
   }
+  if (num_state_slots != 0)
+    TERN_TRY(check_at_least("num_state_slots", num_state_slots, max_num_seqs));
   if (max_logits_rows != 0)
     TERN_TRY(check_at_least("max_logits_rows", max_logits_rows, max_num_seqs));
   return make_policy(*this).status();

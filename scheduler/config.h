@@ -29,6 +29,10 @@ struct SchedulerConfig {
   int32_t num_blocks = 0;     ///< KV blocks of the pool
   int32_t block_size = 16;    ///< tokens a KV block
   int32_t max_model_len = 0;  ///< tokens of one sequence, prompt and answer
+  /// Slots of what a model keeps of a sequence as a whole, at least max_num_seqs; 0 where it keeps
+  /// KV alone. What exceeds max_num_seqs holds checkpoints of cached prefixes and the states before
+  /// drafts.
+  int32_t num_state_slots = 0;
   bool enable_prefix_caching = true;
   /// How often one sequence may be preempted; then it is admitted only with all its blocks
   /// reserved.

@@ -45,7 +45,7 @@ void Scheduler::resume(uint64_t id) {
 
 int32_t Scheduler::flush_prefix_cache() {
   TERN_CHECK(impl_->plan.empty(), "flush_prefix_cache() while a step is in flight");
-  return impl_->blocks.drop_cached();
+  return impl_->flush_prefix_cache();
 }
 
 Status Scheduler::reconfigure(const SchedulerConfig& config) {
@@ -72,22 +72,26 @@ Scheduler::Impl::Impl(const SchedulerConfig& config, std::unique_ptr<Policy> pol
     : config(config),
       max_logits_rows(config.max_logits_rows > 0 ? config.max_logits_rows : config.max_num_seqs),
       policy(std::move(policy)),
-      blocks(config.num_blocks) {
+      blocks(config.num_blocks),
+      slots(config.num_state_slots, config.num_blocks) {
   running.reserve(config.max_num_seqs);
   running_sequences.reserve(config.max_num_seqs);
   plan.sequences.reserve(config.max_num_seqs);
   plan.preempted.reserve(config.max_num_seqs);
+  if (slots.is_enabled()) plan.slot_copies.reserve(3 * size_t(config.max_num_seqs));
 }
 
 Status Scheduler::Impl::reconfigure(const SchedulerConfig& next) {
   TERN_CHECK(plan.empty(), "reconfigure() while a step is in flight");
   TERN_TRY(next.validate());
   const auto fixed = [](const SchedulerConfig& c) {
-    return std::tuple(c.num_blocks, c.block_size, c.max_model_len, c.max_preemptions);
+    return std::tuple(c.num_blocks, c.block_size, c.max_model_len, c.max_preemptions,
+                      c.num_state_slots);
   };
   if (fixed(next) != fixed(config))
     return invalid_argument(
-        "num_blocks, block_size, max_model_len, max_preemptions: count at start only");
+        "num_blocks, block_size, max_model_len, max_preemptions, num_state_slots: count at start "
+        "only");
   if (next.policy != config.policy) {
     TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next));
     for (auto& [id, entry] : entries) {
@@ -159,6 +163,7 @@ Status Scheduler::Impl::add(std::unique_ptr<Sequence> seq) {
 
 std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult& result) {
   std::vector<std::unique_ptr<Sequence>> ended;
+  plan.slot_copies.clear();  // they are done; those of checkpoints are for the next plan
   auto next = result.sequences.begin();
   for (const ScheduledSequence& scheduled : plan.sequences) {
     const uint64_t id = scheduled.sequence->id;
@@ -190,7 +195,8 @@ void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
       result.token_ids.size() >= static_cast<size_t>(num_kept_drafts) &&
           std::equal(drafts.begin(), drafts.begin() + num_kept_drafts, result.token_ids.begin()),
       "the drafts that stay are the tokens that are appended");
-  const int32_t end = seq.num_computed_tokens + result.num_kept;
+  const bool stays = settle_slot(entry, num_rejected > 0);
+  const int32_t end = seq.num_computed_tokens + (stays ? result.num_kept : 0);
   const int32_t num_recomputed =
       std::max(0, std::min(end, entry.num_ever_computed) - seq.num_computed_tokens);
   seq.num_recomputed_tokens += num_recomputed;
@@ -202,11 +208,50 @@ void Scheduler::Impl::apply(Entry& entry, const SequenceResult& result) {
   seq.demand.reset();
   shrink_block_table(entry);
   publish_full_blocks(entry, seq.num_computed_tokens);
+  take_checkpoint(entry);
   TERN_CHECK(seq.num_output_tokens() <= seq.max_tokens, "more tokens than max_tokens");
   if (result.finished) return;
   TERN_CHECK(num_missing_tokens(seq) > 0, "a sequence that goes on needs a token to compute");
   TERN_CHECK(!produces_token || seq.num_output_tokens() < seq.max_tokens,
              "a sequence goes on beyond max_tokens");
+}
+
+// False where the step's rows are to be forgotten altogether: a state cannot go back by one row,
+// but only to what it was before the step. What the step has appended is computed once more then.
+bool Scheduler::Impl::settle_slot(Entry& entry, bool rejects) {
+  if (!slots.is_enabled()) return true;
+  TERN_CHECK(!rejects || entry.backup_slot != kNoSlot,
+             "where a model has state, only steps with drafts reject rows");
+  if (rejects) std::swap(entry.sequence->state_slot, entry.backup_slot);
+  free_slot(entry.backup_slot);
+  return !rejects;
+}
+
+// Where the state is that behind a published block which has no checkpoint yet.
+void Scheduler::Impl::take_checkpoint(const Entry& entry) {
+  const Sequence& seq = *entry.sequence;
+  if (!slots.is_enabled() || !config.enable_prefix_caching) return;
+  if (seq.num_computed_tokens == 0 || seq.num_computed_tokens % config.block_size != 0) return;
+  const int32_t last = seq.num_computed_tokens / config.block_size - 1;
+  const int32_t block = blocks.find(entry.block_hashes[last]);
+  if (block == kNoBlock || slots.checkpoint_of(block) != kNoSlot) return;
+  const int32_t slot = slots.allocate();
+  if (slot == kNoSlot) return;
+  slots.make_checkpoint(slot, block);
+  plan.slot_copies.push_back({seq.state_slot, slot});
+}
+
+void Scheduler::Impl::free_slot(int32_t& slot) {
+  if (slot != kNoSlot) slots.free(slot);
+  slot = kNoSlot;
+}
+
+int32_t Scheduler::Impl::flush_prefix_cache() {
+  const int32_t num_dropped = blocks.drop_cached();
+  for (int32_t block = 0; slots.is_enabled() && block < blocks.num_blocks(); ++block) {
+    if (!blocks.is_published(block)) slots.drop_checkpoint(block);
+  }
+  return num_dropped;
 }
 
 // The blocks that rejected rows alone have used return.
@@ -236,6 +281,8 @@ void Scheduler::Impl::release_blocks(Entry& entry) {
   std::vector<int32_t>& table = entry.sequence->block_table;
   std::for_each(table.rbegin(), table.rend(), [&](int32_t block) { blocks.free(block); });
   table.clear();
+  free_slot(entry.sequence->state_slot);
+  free_slot(entry.backup_slot);
   entry.num_published = 0;
   entry.is_safe = false;
 }
@@ -328,6 +375,26 @@ void Scheduler::Impl::check_invariants() const {
   TERN_CHECK(num_running == running.size(), "only live sequences run");
   TERN_CHECK(waiting_tokens == num_waiting_tokens, "waiting tokens are counted");
   blocks.check_invariants(expected_refs);
+  check_slots();
+}
+
+void Scheduler::Impl::check_slots() const {
+  std::vector<int32_t> used;
+  for (const auto& [id, entry] : entries) {
+    const Sequence& seq = *entry.sequence;
+    const bool has_slot = slots.is_enabled() && seq.state == SequenceState::kRunning;
+    TERN_CHECK((seq.state_slot != kNoSlot) == has_slot, "what runs has its slot of state");
+    TERN_CHECK(entry.backup_slot == kNoSlot || (has_slot && entry.num_draft > 0),
+               "a state is backed up for drafts");
+    for (const int32_t slot : {seq.state_slot, entry.backup_slot}) {
+      if (slot != kNoSlot) used.push_back(slot);
+    }
+  }
+  slots.check_invariants(used);
+  for (int32_t block = 0; block < blocks.num_blocks(); ++block) {
+    TERN_CHECK(slots.checkpoint_of(block) == kNoSlot || blocks.is_published(block),
+               "a checkpoint is of a published block");
+  }
 }
 
 }  // namespace tern

@@ -33,6 +33,11 @@ namespace tern {
 /// - Drafts (Sequence::demand) come last of all: they take what tokens, rows of logits and blocks
 /// the
 ///   step has left, in running order, and preempt nobody.
+/// - Where a model has state besides KV (num_state_slots), a running sequence owns a slot of it. A
+///   chunk ends at the last end of a block that it reaches, where the state is copied to a slot of
+///   its own, a checkpoint; a prefix hit ends with a block that has one, whose copy is the
+///   sequence's state then. A step with drafts begins with a copy of the state; where it rejects
+///   one, the copy is the state, and what was appended is computed again.
 /// - A sequence preempted max_preemptions times is admitted again only with all blocks for prompt +
 ///   max_tokens, and is never a victim then.
 class Scheduler {

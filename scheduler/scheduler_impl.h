@@ -7,6 +7,7 @@
 #include "scheduler/block_manager.h"
 #include "scheduler/policy.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/state_slots.h"
 
 namespace tern {
 
@@ -46,6 +47,7 @@ struct Scheduler::Impl {
     int32_t num_scheduled = 0;         // rows in the plan being made or in flight
     int32_t num_draft = 0;             // of these, drafts
     int32_t num_ever_computed = 0;     // tokens below this one are *re*computed
+    int32_t backup_slot = kNoSlot;     // state before a step with drafts, while it is in flight
     bool is_safe = false;              // owns all blocks it can ever need: never a victim
     bool is_aborted = false;           // leaves at the commit() of the step in flight
     bool is_paused = false;            // waits, and the policy does not know it
@@ -73,6 +75,11 @@ struct Scheduler::Impl {
   void publish_full_blocks(Entry& entry, int32_t num_tokens);
   void release_blocks(Entry& entry);
   void shrink_block_table(Entry& entry);
+  bool settle_slot(Entry& entry, bool rejects);
+  void take_checkpoint(const Entry& entry);
+  void free_slot(int32_t& slot);
+  int32_t flush_prefix_cache();
+  void check_slots() const;
   std::unique_ptr<Sequence> retire(Entry& entry);
 
   // scheduler_plan.cpp
@@ -81,6 +88,9 @@ struct Scheduler::Impl {
   void schedule_tokens(Entry& entry, int32_t num_behind, TimePoint now);
   void schedule_drafts();
   void schedule_rows(Entry& entry, int32_t num_rows);
+  int32_t num_rows_to_checkpoint(const Sequence& seq, int32_t num_rows) const;
+  bool back_up_slot(Entry& entry);
+  void assign_slot(Sequence& seq);
   void admit_waiting(TimePoint now);
   bool has_place(const Sequence& seq);
   bool try_admit(Entry& entry);
@@ -108,6 +118,7 @@ struct Scheduler::Impl {
   std::unique_ptr<Policy> policy;
   BlockManager blocks;
   PrefixHasher hasher;
+  StateSlots slots;
 
   std::unordered_map<uint64_t, Entry> entries;  // every live sequence; never iterated to decide
   std::vector<Entry*> running;                  // in the order they were admitted

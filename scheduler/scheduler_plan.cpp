@@ -52,7 +52,17 @@ void Scheduler::Impl::schedule_tokens(Entry& entry, int32_t num_behind, TimePoin
     preempt(victim, now);
     if (&victim == &entry) return;
   }
-  schedule_rows(entry, std::min(wanted, room(seq)));
+  schedule_rows(entry, num_rows_to_checkpoint(seq, std::min(wanted, room(seq))));
+}
+
+// A state can be kept for others only as a step leaves it, so a chunk that would go beyond the last
+// end of a block ends there.
+int32_t Scheduler::Impl::num_rows_to_checkpoint(const Sequence& seq, int32_t num_rows) const {
+  if (!slots.is_enabled() || !config.enable_prefix_caching) return num_rows;
+  const int32_t end = std::min(seq.num_computed_tokens + num_rows, seq.num_tokens() - 1);
+  const int32_t rows_to_end_of_block =
+      end / config.block_size * config.block_size - seq.num_computed_tokens;
+  return rows_to_end_of_block > 0 ? rows_to_end_of_block : num_rows;
 }
 
 // What is left once everything known has its place.
@@ -65,9 +75,22 @@ void Scheduler::Impl::schedule_drafts() {
         std::min<int64_t>({static_cast<int64_t>(seq.demand.draft_token_ids.size()),
                            seq.max_draft_tokens(), budget(), room(seq) - entry->num_scheduled,
                            num_rows_with(seq, num_outputs) - entry->num_scheduled}));
+    if (num_draft <= 0 || !back_up_slot(*entry)) continue;
     entry->num_draft = num_draft;
     schedule_rows(*entry, entry->num_scheduled + num_draft);
   }
+}
+
+// Whether drafts may follow: where one is wrong, the state before the step is needed again. They
+// wait until there is one known token to compute, as a step that rejects a draft computes it for
+// nothing.
+bool Scheduler::Impl::back_up_slot(Entry& entry) {
+  if (!slots.is_enabled()) return true;
+  if (entry.num_scheduled > 1) return false;
+  entry.backup_slot = slots.allocate();
+  if (entry.backup_slot == kNoSlot) return false;
+  plan.slot_copies.push_back({entry.sequence->state_slot, entry.backup_slot});
+  return true;
 }
 
 // So many rows in all, for which there are blocks.
@@ -127,11 +150,24 @@ bool Scheduler::Impl::try_admit(Entry& entry) {
   seq.num_computed_tokens = num_matched * config.block_size;
   if (entry.num_ever_computed == 0) seq.num_cached_tokens = seq.num_computed_tokens;
   if (is_safe) grow_block_table(seq, num_needed);
+  if (slots.is_enabled()) assign_slot(seq);
   if (config.enable_prefix_caching && !seq.bypass_prefix_cache) {
     counters.prefix_cache_query_tokens += seq.num_tokens();
     counters.prefix_cache_hit_tokens += seq.num_computed_tokens;
   }
   return true;
+}
+
+// A slot with the state at the end of what was matched. There is one, as there are slots for all
+// that may run, and what no sequence has is free or a checkpoint.
+void Scheduler::Impl::assign_slot(Sequence& seq) {
+  const int32_t checkpoint = matched.empty() ? kNoSlot : slots.checkpoint_of(matched.back());
+  if (checkpoint != kNoSlot) slots.touch(matched.back());
+  seq.state_slot = slots.allocate();
+  TERN_CHECK(seq.state_slot != kNoSlot, "every running sequence finds a slot");
+  // Where nothing else is left, it is the checkpoint's own slot.
+  if (checkpoint != kNoSlot && checkpoint != seq.state_slot)
+    plan.slot_copies.push_back({checkpoint, seq.state_slot});
 }
 
 // While it runs, nothing that belongs to a sequence grows on the heap.
@@ -144,7 +180,8 @@ void Scheduler::Impl::reserve_memory(Entry& entry) {
 }
 
 // Fills `matched` with the blocks of the longest stored prefix. It never covers the last known
-// token: that one must be computed, as its logits give the next.
+// token: that one must be computed, as its logits give the next. Where the model has state, it ends
+// with the last block that has a checkpoint of it.
 void Scheduler::Impl::match_prefix(Entry& entry) {
   matched.clear();
   const Sequence& seq = *entry.sequence;
@@ -153,9 +190,11 @@ void Scheduler::Impl::match_prefix(Entry& entry) {
   for (int32_t i = 0; i < limit; ++i) {
     hash_blocks(entry, i + 1);
     const int32_t block = blocks.find(entry.block_hashes[i]);
-    if (block == kNoBlock) return;
+    if (block == kNoBlock) break;
     matched.push_back(block);
   }
+  if (!slots.is_enabled()) return;
+  while (!matched.empty() && slots.checkpoint_of(matched.back()) == kNoSlot) matched.pop_back();
 }
 
 void Scheduler::Impl::preempt(Entry& entry, TimePoint now) {
@@ -203,6 +242,7 @@ int32_t Scheduler::Impl::room(const Sequence& seq) const {
 void Scheduler::Impl::grow_block_table(Sequence& seq, int32_t num_blocks) {
   while (static_cast<int32_t>(seq.block_table.size()) < num_blocks) {
     seq.block_table.push_back(blocks.allocate());
+    slots.drop_checkpoint(seq.block_table.back());  // it may have held a prefix till now
   }
 }
 

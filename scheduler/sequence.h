@@ -20,6 +20,8 @@ constexpr std::string_view priority_class_name(PriorityClass priority) {
   return kNames[static_cast<size_t>(priority)];
 }
 
+constexpr int32_t kNoSlot = -1;
+
 enum class SequenceState : uint8_t {
   kWaiting,   ///< not admitted yet, preempted or paused: owns no blocks
   kRunning,   ///< admitted: prefilling or decoding
@@ -66,7 +68,11 @@ struct Sequence {
   int32_t num_cached_tokens = 0;  ///< of those at the first admission, taken from the prefix cache
   int32_t num_preemptions = 0;
   int32_t num_recomputed_tokens = 0;  ///< computed once, lost by preemption, computed again
-  std::vector<int32_t> block_table;   ///< block ids; entry i holds positions [i * block_size, …)
+  /// Where the model keeps what the leading num_computed_tokens tokens have made of its state,
+  /// while running and where SchedulerConfig::num_state_slots is set. Of unknown content where
+  /// there are none: rows from position 0 on begin with the initial state.
+  int32_t state_slot = kNoSlot;
+  std::vector<int32_t> block_table;  ///< block ids; entry i holds positions [i * block_size, …)
 
   /// Most tokens whose KV is ever computed: the last one of the answer is not fed back.
   int64_t max_computed_tokens() const {

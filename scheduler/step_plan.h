@@ -22,9 +22,15 @@ struct ScheduledSequence {
   }
 };
 
+/// The state in slot `from` is also that in slot `to`.
+struct SlotCopy {
+  int32_t from = kNoSlot, to = kNoSlot;
+};
+
 struct StepPlan {
   std::vector<ScheduledSequence> sequences;  ///< decodes and prefill chunks, in running order
   std::vector<uint64_t> preempted;           ///< ids that lost their blocks to make this plan
+  std::vector<SlotCopy> slot_copies;         ///< to be done before the step, in this order
   int32_t num_tokens = 0;                    ///< sum over sequences; <= max_num_batched_tokens
   int32_t num_outputs = 0;                   ///< sum over sequences; <= max_logits_rows
 

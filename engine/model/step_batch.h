@@ -23,6 +23,13 @@ struct StepBatch {
   std::span<const int32_t> rope_variants;  ///< [num_tokens]: Model::rope_variant of their sequences
   MatView<const int32_t>
       block_table;  ///< [num_seqs, longest table]: block ids; short rows padded by 0
+  /// [num_seqs]: where the model keeps each sequence's state; empty where it has KV alone. Rows
+  /// from position 0 on begin with the initial state, others with that in the slot, and the step
+  /// leaves the one behind all rows there.
+  std::span<const int32_t> state_slots;
+  /// [num_copies] each: before the step, in this order, the state in slot `from` is copied to slot
+  /// `to`.
+  std::span<const int32_t> slot_copies_from, slot_copies_to;
   std::span<const int32_t> logits_rows;  ///< rows whose logits are wanted, ascending
 
   int64_t num_tokens() const { return static_cast<int64_t>(token_ids.size()); }

@@ -7,7 +7,8 @@
 
 namespace tern {
 
-BatchBuilder::BatchBuilder(const SchedulerConfig& config) : block_size_(config.block_size) {
+BatchBuilder::BatchBuilder(const SchedulerConfig& config)
+    : block_size_(config.block_size), has_state_(config.num_state_slots > 0) {
   const size_t tokens = config.max_num_batched_tokens, seqs = config.max_num_seqs;
   token_ids_.reserve(tokens);
   positions_.reserve(tokens);
@@ -17,6 +18,9 @@ BatchBuilder::BatchBuilder(const SchedulerConfig& config) : block_size_(config.b
   context_lens_.reserve(seqs);
   rope_variants_.reserve(tokens);
   cu_seqlens_q_.reserve(seqs + 1);
+  state_slots_.reserve(has_state_ ? seqs : 0);
+  slot_copies_from_.reserve(has_state_ ? 3 * seqs : 0);
+  slot_copies_to_.reserve(has_state_ ? 3 * seqs : 0);
   block_table_.reserve(seqs * ceil_div(config.max_model_len, block_size_));
 }
 
@@ -29,6 +33,13 @@ StepBatch BatchBuilder::build(const StepPlan& plan) {
   context_lens_.clear();
   rope_variants_.clear();
   cu_seqlens_q_.assign(1, 0);
+  state_slots_.clear();
+  slot_copies_from_.clear();
+  slot_copies_to_.clear();
+  for (const auto& [from, to] : plan.slot_copies) {
+    slot_copies_from_.push_back(from);
+    slot_copies_to_.push_back(to);
+  }
   for (const ScheduledSequence& scheduled : plan.sequences) add(scheduled);
 
   const size_t num_seqs = plan.sequences.size();
@@ -50,6 +61,9 @@ StepBatch BatchBuilder::build(const StepPlan& plan) {
           .context_lens = context_lens_,
           .rope_variants = rope_variants_,
           .block_table = {block_table_.data(), int64_t(num_seqs), longest, longest},
+          .state_slots = state_slots_,
+          .slot_copies_from = slot_copies_from_,
+          .slot_copies_to = slot_copies_to_,
           .logits_rows = logits_rows_};
 }
 
@@ -69,6 +83,7 @@ void BatchBuilder::add(const ScheduledSequence& scheduled) {
                             position % block_size_);
   }
   context_lens_.push_back(end);
+  if (has_state_) state_slots_.push_back(seq.state_slot);
   cu_seqlens_q_.push_back(static_cast<int32_t>(token_ids_.size()));
 }
 

@@ -23,8 +23,9 @@ class BatchBuilder {
   void add(const ScheduledSequence& scheduled);
 
   const int32_t block_size_;
+  const bool has_state_;
   std::vector<int32_t> token_ids_, positions_, visible_end_, cu_seqlens_q_, context_lens_,
-      rope_variants_, block_table_, logits_rows_;
+      rope_variants_, block_table_, state_slots_, slot_copies_from_, slot_copies_to_, logits_rows_;
   std::vector<int64_t> slot_mapping_;
 };
 

@@ -34,6 +34,7 @@ Status EngineLoop::reconfigure(SchedulerConfig config) {
                       capacity_.max_num_batched_tokens));
   config.num_blocks = capacity_.num_blocks;
   config.max_model_len = capacity_.max_model_len;
+  config.num_state_slots = capacity_.num_state_slots;
   TERN_TRY(scheduler_->reconfigure(config));
   predictor_.set_limits(config);
   return {};

@@ -15,6 +15,7 @@ TEST_CASE("a step of decodes allocates nothing, nor does a long prefill", "[sche
   config.max_num_seqs = 4;
   config.max_num_batched_tokens = 8;
   config.enable_prefix_caching = GENERATE(false, true);
+  config.num_state_slots = GENERATE(0, 8);
   auto made = Scheduler::create(config);
   REQUIRE(made.ok());
   Scheduler& scheduler = **made;

@@ -23,3 +23,7 @@ property_fault(scheduler "hit covers the last token" scheduler/scheduler_plan.cp
 property_fault(scheduler "wrong victim" scheduler/scheduler_plan.cpp
                "policy->before(*last->sequence, *entry->sequence)"
                "policy->before(*entry->sequence, *last->sequence)")
+property_fault(scheduler "slot leaked on abort" scheduler/scheduler.cpp
+               "free_slot(entry.sequence->state_slot);" "if (!entry.is_aborted) free_slot(entry.sequence->state_slot);")
+property_fault(scheduler "slot not restored after a prefix hit" scheduler/scheduler_plan.cpp
+               "plan.slot_copies.push_back({checkpoint, seq.state_slot});" "{}")

@@ -3,102 +3,12 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <map>
-#include <random>
 #include <tuple>
 
 #include "scheduler/policy.h"
-#include "scheduler/scheduler.h"
+#include "tests/scheduler/property_world.h"
 
 namespace tern {
-namespace {
-
-uint64_t mix(uint64_t a, uint64_t b) {
-  uint64_t x = (a ^ (b + 0x9E3779B97F4A7C15u)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
-/// What happened in many worlds; shows that the hard cases were met.
-struct Coverage {
-  uint64_t steps = 0, preemptions = 0, safe_admissions = 0, prefix_hits = 0, evictions = 0;
-  uint64_t pauses_waiting = 0, pauses_running = 0, resumes = 0;
-  uint64_t aborts_waiting = 0, aborts_running = 0, aborts_in_flight = 0, blocked_heads = 0,
-           chunks = 0;
-};
-
-/// One scenario, drawn from its number. Fails the running test case where the scheduler breaks a
-/// rule.
-class World {
- public:
-  World(uint64_t scenario, Coverage& coverage);
-
-  /// Runs until everything that was added has ended. Returns a digest of all plans and ends.
-  uint64_t run();
-
- private:
-  /// What the world knows of a live sequence, independently of the scheduler.
-  struct Known {
-    Sequence* sequence = nullptr;   // the scheduler's
-    std::vector<uint64_t> content;  // of each token's KV: stands for salt and all tokens up to it
-    PriorityClass priority{};
-    TimePoint arrival;
-    int32_t max_total = 0;  // prompt + max_tokens
-    int32_t num_preemptions = 0;
-    bool is_running = false;
-    bool is_safe = false;
-    bool is_aborted = false;
-    bool is_paused = false;
-    bool was_admitted = false;
-  };
-
-  void draw_config();
-  void add_sequence();
-  void try_bad_add();
-  void step();
-  void execute(const StepPlan& plan);
-  StepResult draw_results(const StepPlan& plan, std::vector<uint64_t>& ended);
-  void abort(uint64_t id, const StepPlan* in_flight);
-  void pause(uint64_t id);
-  void resume(uint64_t id);
-  void flush();
-  void finish();
-
-  void check_plan(const StepPlan& plan);
-  void check_victims(const StepPlan& plan);
-  void check_running(const StepPlan& plan, size_t num_old);
-  bool has_place(PriorityClass priority) const;
-  void check_admissions(const StepPlan& plan, size_t num_old);
-  void check_admitted(const Known& known);
-  void check_nobody_forgotten(const StepPlan& plan);
-  void check_state();
-
-  bool goes_before(uint64_t a, uint64_t b, bool resumed_first) const;
-  uint64_t first_waiting() const;  // 0: none
-  int32_t blocks_for(int32_t tokens) const;
-  void extend_content(Known& known);
-  void expect(bool ok, const char* what) const;
-  void digest(uint64_t value);
-  uint32_t draw(uint32_t limit) { return static_cast<uint32_t>(rng_() % limit); }  // in [0, limit)
-  bool one_in(uint32_t n) { return draw(n) == 0; }
-
-  const uint64_t scenario_;
-  Coverage& coverage_;
-  std::mt19937 rng_;
-  SchedulerConfig config_;
-  int32_t reserved_system_ = 0, reserved_interactive_ = 0;  // as in config_
-  std::unique_ptr<Scheduler> scheduler_;
-  std::map<uint64_t, Known> live_;
-  std::vector<uint64_t> running_;              // in the order of admission
-  std::vector<uint64_t> kv_;                   // content of every slot of the pool
-  std::vector<std::vector<int32_t>> streams_;  // prompts begin with a piece of one of these
-  int32_t num_to_add_ = 0;
-  uint64_t last_id_ = 0;
-  int64_t tick_ = 0;
-  int64_t max_steps_ = 0;  // no schedule needs more: each computes a token, see scheduler_impl.h
-  uint64_t num_operations_ = 0;
-  uint64_t digest_ = 0;
-};
 
 World::World(uint64_t scenario, Coverage& coverage)
     : scenario_(scenario), coverage_(coverage), rng_(static_cast<uint32_t>(scenario)) {
@@ -106,6 +16,7 @@ World::World(uint64_t scenario, Coverage& coverage)
   auto made = Scheduler::create(config_);
   expect(made.ok(), "the drawn config is valid");
   scheduler_ = *std::move(made);
+  states_.assign(config_.num_state_slots, 0);
   kv_.assign(static_cast<size_t>(config_.num_blocks) * config_.block_size, 0);
 }
 
@@ -120,6 +31,9 @@ void World::draw_config() {
   config_.max_model_len = one_in(2) ? std::max(2, pool_tokens / 2) : pool_tokens;
   config_.enable_prefix_caching = !one_in(4);
   config_.max_preemptions = static_cast<int32_t>(draw(4));
+  has_drafts_ = one_in(2);
+  if (one_in(2)) config_.num_state_slots = config_.max_num_seqs + static_cast<int32_t>(draw(6));
+  if (one_in(2)) config_.max_logits_rows = config_.max_num_seqs + static_cast<int32_t>(draw(8));
   config_.policy.name = policies()[scenario_ % policies().size()].name;
   if (config_.policy.name == "priority" && one_in(2)) {
     const uint32_t num_reserved = draw(static_cast<uint32_t>(config_.max_num_seqs));
@@ -208,6 +122,7 @@ void World::try_bad_add() {
 
 void World::step() {
   tick_ += draw(2);
+  draw_demands();
   const StepPlan& plan = scheduler_->schedule(TimePoint(Duration(tick_)));
   check_plan(plan);
   check_state();
@@ -237,27 +152,55 @@ void World::step() {
   for (auto& [id, known] : live_) extend_content(known);
 }
 
+// A state is known by its sequence's tokens, as the KV of the last of them is.
+void World::run_states(const StepPlan& plan) {
+  for (const auto& [from, to] : plan.slot_copies) states_.at(to) = states_.at(from);
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    const Sequence& seq = *scheduled.sequence;
+    if (states_.empty()) {
+      expect(seq.state_slot == kNoSlot, "no slots, none given");
+      continue;
+    }
+    const Known& known = live_.at(seq.id);
+    uint64_t& state = states_.at(seq.state_slot);
+    const int32_t begin = seq.num_computed_tokens;
+    expect(begin == 0 || state == known.content[begin - 1], "a slot holds its sequence's state");
+    if (begin == 0) state = static_cast<uint64_t>(seq.cache_salt[0]);
+    for (int32_t p = begin; p < end_of(scheduled); ++p) {
+      state = mix(state, static_cast<uint64_t>(seq.token_at(p)));
+    }
+  }
+}
+
 // The step as the device runs it: reads all stored KV of each sequence, then writes the new.
 void World::execute(const StepPlan& plan) {
+  run_states(plan);
   const auto slot = [&](const Sequence& seq, int32_t position) -> uint64_t& {
     const int32_t block = seq.block_table[position / config_.block_size];
     return kv_[static_cast<size_t>(block) * config_.block_size + position % config_.block_size];
   };
-  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
-    const Known& known = live_.at(seq->id);
-    for (int32_t p = 0; p < seq->num_computed_tokens; ++p) {
-      expect(slot(*seq, p) == known.content[p], "a block table holds the sequence's own KV");
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    const Sequence& seq = *scheduled.sequence;
+    const Known& known = live_.at(seq.id);
+    for (int32_t p = 0; p < seq.num_computed_tokens; ++p) {
+      expect(slot(seq, p) == known.content[p], "a block table holds the sequence's own KV");
     }
   }
-  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
-    const Known& known = live_.at(seq->id);
-    const int32_t end = seq->num_computed_tokens + num_tokens;
-    for (int32_t p = seq->num_computed_tokens; p < end; ++p) slot(*seq, p) = known.content[p];
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    const Sequence& seq = *scheduled.sequence;
+    const Known& known = live_.at(seq.id);
+    uint64_t last = 0;
+    for (int32_t p = seq.num_computed_tokens; p < end_of(scheduled); ++p) {
+      last = p < seq.num_tokens() ? known.content[p]
+                                  : mix(last, static_cast<uint64_t>(seq.token_at(p)));
+      slot(seq, p) = last;
+    }
   }
-  for (const auto& [seq, num_tokens, num_draft, num_outputs] : plan.sequences) {
-    const Known& known = live_.at(seq->id);
-    for (int32_t p = 0; p < seq->num_computed_tokens + num_tokens; ++p) {
-      expect(slot(*seq, p) == known.content[p], "a step writes to nobody else's block");
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    const Sequence& seq = *scheduled.sequence;
+    const Known& known = live_.at(seq.id);
+    for (int32_t p = 0; p < end_of(scheduled) - scheduled.num_draft; ++p) {
+      expect(slot(seq, p) == known.content[p], "a step writes to nobody else's block");
     }
   }
 }
@@ -267,17 +210,58 @@ StepResult World::draw_results(const StepPlan& plan, std::vector<uint64_t>& ende
   for (const ScheduledSequence& scheduled : plan.sequences) {
     const Sequence& seq = *scheduled.sequence;
     const bool is_aborted = live_.at(seq.id).is_aborted;
-    SequenceResult own{
-        .id = seq.id, .num_kept = scheduled.num_tokens, .token_ids = {}, .finished = one_in(80)};
-    if (scheduled.produces_token()) {
-      own.finished |= seq.num_output_tokens() + 1 >= seq.max_tokens;
-      const bool may_lack = own.finished && one_in(4);
-      if (seq.max_tokens > 0 && !may_lack) own.token_ids = {static_cast<int32_t>(draw(2))};
-    }
+    SequenceResult own{.id = seq.id,
+                       .num_kept = scheduled.num_tokens - scheduled.num_draft,
+                       .token_ids = {},
+                       .finished = one_in(80)};
+    if (scheduled.produces_token()) draw_tokens(scheduled, own);
     if (is_aborted || own.finished) ended.push_back(seq.id);
     if (!is_aborted || one_in(2)) result.sequences.push_back(own);
   }
   return result;
+}
+
+// Of a sequence whose known tokens are all in the plan.
+void World::draw_tokens(const ScheduledSequence& scheduled, SequenceResult& own) {
+  const Sequence& seq = *scheduled.sequence;
+  const int32_t num_left = seq.max_tokens - seq.num_output_tokens();
+  const bool has_state = !states_.empty();
+  if (has_drafts_ && num_left > 0 && one_in(16) && !has_state) {
+    // A strategy of another kind: some known rows do not stay, and any number of tokens comes.
+    const int32_t num_known = own.num_kept;
+    const int32_t num_tokens = static_cast<int32_t>(draw(std::min(num_left, 4) + 1));
+    own.num_kept = static_cast<int32_t>(draw(num_known + (num_tokens > 0)));
+    max_steps_ += num_known;
+    for (int32_t i = 0; i < num_tokens; ++i) own.token_ids.push_back(static_cast<int32_t>(draw(2)));
+    own.finished |= num_tokens == num_left;
+    return;
+  }
+  const auto num_right = static_cast<int32_t>(draw(scheduled.num_draft + 1));
+  coverage_.drafts_kept += num_right;
+  coverage_.drafts_rejected += scheduled.num_draft - num_right;
+  own.num_kept += num_right;
+  if (has_state && num_right < scheduled.num_draft) ++max_steps_;  // computes nothing that stays
+  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
+  own.token_ids.assign(drafts.begin(), drafts.begin() + num_right);
+  own.finished |= num_right + 1 >= num_left;
+  const bool may_lack = own.finished && one_in(4);
+  if (seq.max_tokens > 0 && !may_lack) own.token_ids.push_back(static_cast<int32_t>(draw(2)));
+}
+
+// What is demanded stays until a step has computed it.
+void World::draw_demands() {
+  if (!has_drafts_) return;
+  for (auto& [id, known] : live_) {
+    if (!one_in(3)) continue;
+    Demand& demand = known.sequence->demand;
+    demand.reset();
+    for (uint32_t left = draw(7); left > 0; --left)
+      demand.draft_token_ids.push_back(static_cast<int32_t>(draw(2)));
+    const auto num_draft = static_cast<int32_t>(demand.draft_token_ids.size());
+    demand.num_outputs =
+        one_in(2) ? 1 + num_draft
+                  : static_cast<int32_t>(draw(known.sequence->num_tokens() + num_draft + 1));
+  }
 }
 
 void World::abort(uint64_t id, const StepPlan* in_flight) {
@@ -396,22 +380,46 @@ void World::check_plan(const StepPlan& plan) {
   check_admissions(plan, num_old);
   check_nobody_forgotten(plan);
 
-  int32_t num_tokens = 0;
-  for (const auto& [seq, tokens, num_draft, num_outputs] : plan.sequences) {
-    num_tokens += tokens;
-    digest(seq->id);
-    digest(static_cast<uint64_t>(tokens));
-    for (const int32_t block : seq->block_table) digest(static_cast<uint64_t>(block));
-    expect(tokens >= 1, "a scheduled sequence computes a token");
-    expect(seq->num_computed_tokens + tokens <= seq->num_tokens(),
-           "only known tokens are computed");
-    const auto covered = static_cast<int32_t>(seq->block_table.size()) * config_.block_size;
-    expect(seq->num_computed_tokens + tokens <= covered, "the block table covers the chunk");
+  int32_t num_tokens = 0, num_outputs = 0;
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    num_tokens += scheduled.num_tokens;
+    num_outputs += scheduled.num_outputs;
+    digest(scheduled.sequence->id);
+    digest(static_cast<uint64_t>(scheduled.num_tokens));
+    digest(static_cast<uint64_t>(scheduled.num_draft));
+    for (const int32_t block : scheduled.sequence->block_table) {
+      digest(static_cast<uint64_t>(block));
+    }
+    check_rows(scheduled);
   }
   expect(num_tokens == plan.num_tokens, "the plan's tokens are summed");
   expect(num_tokens <= config_.max_num_batched_tokens, "the budget is kept");
+  expect(num_outputs == plan.num_outputs, "the plan's rows of logits are summed");
+  expect(num_outputs <= max_logits_rows(), "there are rows for all logits");
   expect(plan.sequences.size() <= static_cast<size_t>(config_.max_num_seqs),
          "max_num_seqs is kept");
+}
+
+void World::check_rows(const ScheduledSequence& scheduled) {
+  const Sequence& seq = *scheduled.sequence;
+  const std::vector<int32_t>& drafts = seq.demand.draft_token_ids;
+  const int32_t num_draft = scheduled.num_draft;
+  expect(scheduled.num_tokens > num_draft && num_draft >= 0,
+         "a scheduled sequence computes a token");
+  expect(end_of(scheduled) - num_draft <= seq.num_tokens(), "only known tokens are computed");
+  expect(num_draft == 0 || scheduled.produces_token(), "drafts follow the last known token");
+  expect(num_draft <= static_cast<int32_t>(drafts.size()), "only drafts that exist are computed");
+  expect(end_of(scheduled) < seq.num_prompt_tokens + std::max(seq.max_tokens, 1),
+         "nothing is computed that is never fed back");
+  const auto covered = static_cast<int32_t>(seq.block_table.size()) * config_.block_size;
+  expect(end_of(scheduled) <= covered, "the block table covers the chunk");
+  int32_t num_outputs = 0;
+  const int32_t num_all = seq.num_tokens() + static_cast<int32_t>(drafts.size());
+  for (int32_t p = seq.num_computed_tokens; p < end_of(scheduled); ++p) {
+    num_outputs += p >= num_all - seq.demand.num_outputs;
+  }
+  expect(scheduled.num_outputs == num_outputs, "the wanted rows give logits");
+  coverage_.drafts_left_out += scheduled.produces_token() ? drafts.size() - num_draft : 0;
 }
 
 // Victims come from the back of the policy's order, and never one whose blocks are reserved.
@@ -490,16 +498,22 @@ void World::check_admitted(const Known& known) {
 // Work conservation: a chunk is cut, and a waiter left, only for lack of something.
 void World::check_nobody_forgotten(const StepPlan& plan) {
   const SchedulerStats stats = scheduler_->stats();
-  const bool has_budget = plan.num_tokens < config_.max_num_batched_tokens;
+  const bool has_outputs = plan.num_outputs < max_logits_rows();
+  const bool has_budget = plan.num_tokens < config_.max_num_batched_tokens && has_outputs;
   const int32_t num_available = stats.num_free_blocks + stats.num_cached_blocks;
   if (!plan.preempted.empty()) return;
-  for (const auto& [seq, tokens, num_draft, num_outputs] : plan.sequences) {
-    if (seq->num_computed_tokens + tokens == seq->num_tokens()) continue;
+  for (const ScheduledSequence& scheduled : plan.sequences) {
+    if (scheduled.produces_token()) continue;
     ++coverage_.chunks;
+    coverage_.cut_by_outputs += !has_outputs;
+    if (ends_for_checkpoint(scheduled)) continue;
     expect(!has_budget || num_available == 0, "a chunk is cut only by budget or blocks");
   }
   const uint64_t head = first_waiting();
   if (head == 0 || !has_budget) return;
+  if (std::any_of(plan.sequences.begin(), plan.sequences.end(),
+                  [this](const ScheduledSequence& s) { return ends_for_checkpoint(s); }))
+    return;  // nothing is admitted behind it
   if (!has_place(live_.at(head).priority)) return;
   ++coverage_.blocked_heads;
   const Known& known = live_.at(head);
@@ -534,6 +548,8 @@ void World::check_state() {
   expect(scheduler_->has_work() == !live_.empty(), "has_work() is right");
 }
 
+namespace {
+
 // Fewer where a seeded fault must be found, or a sanitizer slows everything down.
 uint64_t num_scenarios() {
   const char* text = std::getenv("TERN_PROPERTY_SCENARIOS");
@@ -557,6 +573,10 @@ TEST_CASE("random scenarios keep every rule, and replay to the same plans",
   CHECK(coverage.prefix_hits > count / 5);
   CHECK(coverage.evictions > count / 4);
   CHECK(coverage.chunks > count);
+  CHECK(coverage.drafts_kept > count);
+  CHECK(coverage.drafts_rejected > count);
+  CHECK(coverage.drafts_left_out > count);
+  CHECK(coverage.cut_by_outputs > count / 20);
   CHECK(coverage.blocked_heads > count);
   CHECK(coverage.pauses_waiting > count / 20);
   CHECK(coverage.pauses_running > count / 20);

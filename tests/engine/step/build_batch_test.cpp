@@ -56,6 +56,30 @@ TEST_CASE("a plan becomes flat arrays", "[runtime][batch][EC-39]") {
   CHECK(none.num_seqs() == 0);
 }
 
+TEST_CASE("slots of state come with their sequences, and copies in the plan's order",
+          "[runtime][batch][EC-47]") {
+  SchedulerConfig config;
+  config.block_size = 4;
+  config.max_num_seqs = 2;
+  config.max_model_len = 32;
+  Sequence seq;
+  seq.token_ids = {10, 11};
+  seq.block_table = {0};
+  seq.state_slot = 3;
+  StepPlan plan;
+  plan.sequences = {{.sequence = &seq, .num_tokens = 2, .num_outputs = 1}};
+  CHECK(BatchBuilder(config).build(plan).state_slots.empty());
+  config.num_state_slots = 4;
+  plan.slot_copies = {{0, 3}, {2, 0}};
+  BatchBuilder builder(config);
+  for (int round = 0; round < 2; ++round) {
+    const StepBatch b = builder.build(plan);
+    CHECK(list(b.state_slots) == std::vector<int32_t>{3});
+    CHECK(list(b.slot_copies_from) == std::vector<int32_t>{0, 2});
+    CHECK(list(b.slot_copies_to) == std::vector<int32_t>{3, 0});
+  }
+}
+
 TEST_CASE("drafts are rows behind the known tokens", "[runtime][batch][EC-39]") {
   SchedulerConfig config;
   config.block_size = 4;

@@ -9,8 +9,8 @@ DraftingCounts counts;
 
 class Drafting final : public DecodeStrategy {
  public:
-  Drafting(const Tokenizer* tokenizer, const std::vector<int32_t>& eos_token_ids)
-      : autoregressive_(make_autoregressive(tokenizer, eos_token_ids)) {}
+  Drafting(const Tokenizer* tokenizer, const std::vector<int32_t>& eos_token_ids, bool has_state)
+      : autoregressive_(make_autoregressive(tokenizer, eos_token_ids)), has_state_(has_state) {}
 
   DecodeState start(const SamplingParams& params, std::span<const int32_t> prompt) const override {
     return autoregressive_->start(params, prompt);
@@ -19,7 +19,7 @@ class Drafting final : public DecodeStrategy {
   // Up to five tokens, also where so many can never be used; one in four is wrong, and so is what
   // follows it, mostly.
   void demand(DecodeState&, const Sequence& seq, Demand& demand) const override {
-    SimContext context(seq.token_ids);
+    SimContext context(has_state_, seq.token_ids);
     uint64_t bits = SimContext::mix(seq.id, uint64_t(seq.num_tokens()));
     for (uint64_t left = bits % 6; left > 0; --left) {
       bits = SimContext::mix(bits, left);
@@ -70,16 +70,19 @@ class Drafting final : public DecodeStrategy {
   }
 
   const std::unique_ptr<DecodeStrategy> autoregressive_;
+  const bool has_state_;
 };
 
+template <bool kHasState>
 std::unique_ptr<DecodeStrategy> make_drafting(const Tokenizer* tokenizer,
                                               const std::vector<int32_t>& eos_token_ids) {
-  return std::make_unique<Drafting>(tokenizer, eos_token_ids);
+  return std::make_unique<Drafting>(tokenizer, eos_token_ids, kHasState);
 }
 
 }  // namespace
 
-const StrategyRow kDrafting{"drafting", make_drafting};
+const StrategyRow kDraftingRows[2] = {{"drafting", make_drafting<false>},
+                                      {"drafting with state", make_drafting<true>}};
 
 DraftingCounts drafting_counts() {
   return counts;

@@ -8,8 +8,8 @@
 
 namespace tern {
 
-/// "drafting": for a model that is a SimContext.
-extern const StrategyRow kDrafting;
+/// For a model that is a SimContext, without and with state.
+extern const StrategyRow kDraftingRows[2];
 
 /// What the strategy has seen since the program's start, in all engines.
 struct DraftingCounts {

@@ -31,3 +31,11 @@ property_fault(interleavings "block of a rejected draft lost" scheduler/schedule
 property_fault(interleavings "draft computed for a known token" engine/step/build_batch.cpp
                "seq.token_at(position)"
                "(position < seq.num_tokens() - 1 || seq.demand.draft_token_ids.empty() ? seq.token_at(position) : seq.demand.draft_token_ids[0])")
+property_fault(interleavings "slot not restored after a prefix hit" scheduler/scheduler_plan.cpp
+               "plan.slot_copies.push_back({checkpoint, seq.state_slot});" "{}")
+property_fault(interleavings "hit beyond the last checkpoint" scheduler/scheduler_plan.cpp
+               "slots.checkpoint_of(matched.back()) == kNoSlot) matched.pop_back();" "false) {}")
+property_fault(interleavings "state of rejected drafts kept" scheduler/scheduler.cpp
+               "if (rejects) std::swap(entry.sequence->state_slot, entry.backup_slot);" "{}")
+property_fault(interleavings "checkpoint of an evicted block" scheduler/scheduler_plan.cpp
+               "slots.drop_checkpoint(seq.block_table.back());" "{}")

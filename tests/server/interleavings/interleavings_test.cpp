@@ -17,7 +17,7 @@ uint64_t num_scenarios() {
 }
 
 TEST_CASE("random interleavings keep every rule, and replay to the same events",
-          "[server][property][EC-3][EC-4][EC-5]") {
+          "[server][property][EC-3][EC-4][EC-5][EC-46]") {
   spdlog::set_level(spdlog::level::off);  // a line a request
   const uint64_t count = num_scenarios();
   REQUIRE(count >= 1000);

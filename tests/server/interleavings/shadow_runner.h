@@ -1,5 +1,5 @@
 // The simulated model with memory: it stores a KV for each row where the batch says, and reads it
-// back through the block tables.
+// back through the block tables; where it has state, it keeps that in slots.
 #pragma once
 
 #include <vector>
@@ -27,6 +27,7 @@ class ShadowRunner final : public ModelRunner {
   MatView<const float> execute(const StepBatch& batch) override;
 
  private:
+  void run_states(const StepBatch& batch);
   uint64_t& kv_at(const StepBatch& batch, int64_t sequence, int32_t position);
   uint64_t seen_by(const StepBatch& batch, int64_t sequence, int32_t end);
 
@@ -34,7 +35,9 @@ class ShadowRunner final : public ModelRunner {
   const size_t max_logits_rows_;
   const Poison poison_;
   Scenario& scenario_;
-  std::vector<uint64_t> kv_;  // [blocks * block_size]
+  std::vector<uint64_t> kv_;          // [blocks * block_size]
+  std::vector<uint64_t> states_;      // [slots]
+  std::vector<uint64_t> row_states_;  // of the step, behind each row; 0 without state
   std::vector<float> logits_;
 };
 

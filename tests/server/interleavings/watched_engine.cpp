@@ -6,9 +6,10 @@
 
 namespace tern {
 Solo solo_answer(const std::vector<int32_t>& prompt, const SamplingParams& params,
-                 const Poison& poison) {
+                 const WatchedConfig& config) {
+  const Poison& poison = config.poison;
   Solo solo;
-  SimContext context;
+  SimContext context(config.has_state());
   for (size_t i = 0; i < prompt.size(); ++i) {
     context.push(prompt[i]);
     solo.prompt_is_likely.push_back(i + 1 < prompt.size() && context.next_token() == prompt[i + 1]);
@@ -136,12 +137,12 @@ WatchedEngine::WatchedEngine(const WatchedConfig& config, Scenario& scenario,
     : EngineCore(make_sim_assets(config.scheduler.max_model_len), config.queue, scenario.clock,
                  std::move(scheduler),
                  std::make_unique<ShadowRunner>(config.scheduler, config.poison, scenario),
-                 {&kDrafting, 1}),
+                 kDraftingRows),
       config_(config),
       scenario_(scenario) {}
 
 Result<uint64_t> WatchedEngine::submit(Request request, std::shared_ptr<TokenSink> sink) {
-  if (scenario_.one_in(2)) request.strategy = kDrafting.name;
+  if (scenario_.one_in(2)) request.strategy = kDraftingRows[config_.has_state()].name;
   const std::shared_ptr<Known> known = describe(request);
   const Result<uint64_t> id =
       EngineCore::submit(std::move(request), std::make_shared<Witness>(*this, known, sink));
@@ -177,7 +178,7 @@ std::shared_ptr<Known> WatchedEngine::describe(const Request& request) const {
   known->num_prompt_tokens = static_cast<int32_t>(request.prompt_token_ids.size());
   known->deadline = request.deadline;
   known->answers.resize(request.sampling.n);
-  known->solo = solo_answer(request.prompt_token_ids, request.sampling, config_.poison);
+  known->solo = solo_answer(request.prompt_token_ids, request.sampling, config_);
   known->is_aborted = aborting_.contains(request.request_id);  // the turn takes what came first
   known->kept_up = scenario_.clock.now();
   return known;

@@ -14,6 +14,14 @@
 
 namespace tern {
 
+struct WatchedConfig {
+  SchedulerConfig scheduler;
+  QueueLimits queue;
+  Poison poison;
+
+  bool has_state() const { return scheduler.num_state_slots > 0; }
+};
+
 /// What a request's answers are when nothing disturbs them.
 struct Solo {
   std::string text;
@@ -25,7 +33,7 @@ struct Solo {
   bool is_poisoned = false;  ///< then the answer fails behind `text`
 };
 Solo solo_answer(const std::vector<int32_t>& prompt, const SamplingParams& params,
-                 const Poison& poison);
+                 const WatchedConfig& config);
 
 /// What the witness knows of an accepted request, independently of the engine.
 struct Known {
@@ -54,12 +62,6 @@ struct Known {
   TimePoint kept_up;    // when its reader last had taken everything
 
   bool is_live() const { return num_live > 0; }
-};
-
-struct WatchedConfig {
-  SchedulerConfig scheduler;
-  QueueLimits queue;
-  Poison poison;
 };
 
 class WatchedEngine final : public EngineCore {

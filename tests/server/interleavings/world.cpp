@@ -34,6 +34,8 @@ WatchedConfig World::draw_config(Scenario& s) {
   if (s.one_in(2))
     scheduler.max_logits_rows = scheduler.max_num_seqs + static_cast<int32_t>(s.draw(10));
   scheduler.max_model_len = std::min(24, scheduler.num_blocks * scheduler.block_size);
+  if (s.one_in(2))
+    scheduler.num_state_slots = scheduler.max_num_seqs + static_cast<int32_t>(s.draw(8));
   scheduler.enable_prefix_caching = !s.one_in(4);
   scheduler.max_preemptions = static_cast<int32_t>(s.draw(3));
   scheduler.policy.name = s.one_in(2) ? "priority" : "fcfs";
@@ -107,7 +109,7 @@ std::vector<int32_t> World::draw_prompt() {
   std::vector<int32_t> prompt(stream_.begin(),
                               stream_.begin() + 1 + scenario_.draw(scenario_.one_in(3) ? 12 : 5));
   if (scenario_.one_in(3) && !last_prompt_.empty()) {
-    SimContext context(prompt = last_prompt_);
+    SimContext context(config_.has_state(), prompt = last_prompt_);
     for (uint32_t left = scenario_.draw(8); left > 0 && prompt.size() < 18; --left) {
       prompt.push_back(context.next_token());
       context.push(prompt.back());
