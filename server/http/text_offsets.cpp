@@ -100,8 +100,7 @@ class TokenFinder {
       if (std::exchange(is_behind_unknown, true)) from += step(from);
       const std::string_view near = text_.substr(0, std::min(until, from + kMostBetween));
       const size_t at = near.find(tokens_[k], from);
-      if (at == near.npos || chars_between(at + tokens_[k].size(), until) < num_behind)
-        continue;
+      if (at == near.npos || chars_between(at + tokens_[k].size(), until) < num_behind) continue;
       put_unknown(i, k, at);
       put(at);
       from = at_ = at + tokens_[k].size();
