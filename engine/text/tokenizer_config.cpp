@@ -40,12 +40,50 @@ Result<ordered_json> read_object(const std::string& path) {
   return ordered.is_object() ? ordered : ordered_json(object);
 }
 
+/// Whether a value is "<s>", or {"content": "<s>", …}.
+Status check_token(const JsonNode& node) {
+  if (node.value().is_string()) return {};
+  if (!node.value().is_object()) return node.error("must be a string or an object");
+  return read_added_token(node, 0).status();
+}
+
+Status check_token_list(const JsonNode& node) {
+  const json& value = node.value();
+  if (!value.is_array() && !value.is_object()) return node.error("must be an array or an object");
+  for (size_t i = 0; value.is_array() && i < value.size(); ++i)
+    TERN_TRY(check_token(node.element(i)));
+  if (value.is_object())
+    for (const auto& [name, token] : value.items())
+      TERN_TRY(check_token(JsonNode(token, node.path() + "." + name)));
+  return {};
+}
+
+/// Whether what `file` names can be tokens. Other names that end with "_token" may be anything, and
+/// so may the older list where nothing reads it.
+Status check_tokens(const json& file, const std::string& path, bool has_older_list) {
+  const JsonNode root(file, path + ": $");
+  for (const std::string_view name : kNames)
+    if (const auto token = root.find(name)) TERN_TRY(check_token(*token));
+  auto tokens = root.find(kExtra);
+  const auto older = root.find(kAdditional);
+  const bool is_empty = !tokens || tokens->value().empty();
+  if (has_older_list && is_empty && older) tokens = older;
+  return tokens ? check_token_list(*tokens) : Status();
+}
+
+/// An object that names tokens.
+Result<ordered_json> read_names(const std::string& path, bool has_older_list) {
+  TERN_ASSIGN(ordered_json object, read_object(path));
+  TERN_TRY(check_tokens(object, path, has_older_list));
+  return object;
+}
+
 /// The older files count where the configuration does not list all tokens itself.
 Result<Files> read_files(const std::string& directory) {
   Files files{.directory = directory};
-  TERN_ASSIGN(files.config, read_object(directory + "/tokenizer_config.json"));
+  TERN_ASSIGN(files.config, read_names(directory + "/tokenizer_config.json", true));
   if (files.lists_all()) return files;
-  TERN_ASSIGN(files.map, read_object(directory + "/special_tokens_map.json"));
+  TERN_ASSIGN(files.map, read_names(directory + "/special_tokens_map.json", false));
   TERN_ASSIGN(files.added, read_object(directory + "/added_tokens.json"));
   return files;
 }

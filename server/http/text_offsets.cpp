@@ -31,6 +31,8 @@ class TokenFinder {
   static constexpr size_t kMostSkipped = 8;
   // How far what a tokenizer has no token for may reach, and over how many of its tokens.
   static constexpr size_t kMostUnknown = 4096, kMostUnknownTokens = 64;
+  // How far a single unknown token may reach where nothing but the token behind it tells.
+  static constexpr size_t kMostBetween = 256;
 
   // Bytes that `token` takes at `at`: some tokenizers put a space in front of a first word.
   std::optional<size_t> size_at(size_t at, std::string_view token) const {
@@ -84,16 +86,52 @@ class TokenFinder {
         break;
       }
     }
+    take_between(i, end, until);
+    return end;
+  }
+
+  // Tokens `i` to `end`, which end at `until`. Some of them may stand in the text between unknown
+  // ones; each of the others takes a character at least.
+  void take_between(size_t i, size_t end, size_t until) {
+    size_t from = at_, num_behind = num_shown(i + 1, end);
+    bool is_behind_unknown = true;
+    for (size_t k = next_shown(i + 1); k < end; k = next_shown(k + 1)) {
+      --num_behind;
+      if (std::exchange(is_behind_unknown, true)) from += step(from);
+      const std::string_view near = text_.substr(0, std::min(until, from + kMostBetween));
+      const size_t at = near.find(tokens_[k], from);
+      if (at == near.npos || chars_between(at + tokens_[k].size(), until) < num_behind) continue;
+      put_unknown(i, k, at);
+      put(at);
+      from = at_ = at + tokens_[k].size();
+      i = k + 1;
+      is_behind_unknown = false;
+    }
+    put_unknown(i, end, until);
+  }
+
+  // The last of tokens `i` to `end` takes what the others leave.
+  void put_unknown(size_t i, size_t end, size_t until) {
     for (size_t k = i; k < end; ++k) {
       put(at_);
       if (tokens_[k].empty()) continue;
       const bool is_last = next_shown(k + 1) >= end && until < text_.size();
-      at_ = is_last ? until : std::min(until, at_ + step());
+      at_ = is_last ? until : std::min(until, at_ + step(at_));
     }
-    return end;
   }
 
-  size_t step() const { return at_ < text_.size() ? first_char(text_.substr(at_)).size : 0; }
+  size_t num_shown(size_t i, size_t end) const {
+    size_t num = 0;
+    for (size_t k = i; k < end; ++k) num += !tokens_[k].empty();
+    return num;
+  }
+
+  size_t chars_between(size_t begin, size_t end) const {
+    return size_t(seen_.chars[end] - seen_.chars[begin]);
+  }
+
+  // Bytes of the character at `at`.
+  size_t step(size_t at) const { return at < text_.size() ? first_char(text_.substr(at)).size : 0; }
 
   // Where token `i` stands at or behind this place, with the one behind it.
   std::optional<size_t> find_behind(size_t i) const {

@@ -58,14 +58,18 @@ std::vector<AddedToken> in_adding_order(std::vector<AddedToken> of_file,
   const auto has = [](const std::vector<AddedToken>& among, const std::string& content) {
     return std::ranges::find(among, content, &AddedToken::content) != among.end();
   };
+  // The library adds again what the configuration lists, or the file where that lists nothing. A
+  // token of those that is named is special from then on.
+  for (AddedToken& token : tokens)
+    token.special |= !configured.are_all && has(configured.named, token.content);
   for (AddedToken token : configured.listed) {
+    token.special |= has(configured.named, token.content);
     const auto of_file_end = tokens.begin() + int64_t(num_of_file);
     // The file has the last word against an older list of its kind.
     const auto is_known = [&](const AddedToken& other) {
       return configured.are_all ? is_same(other, token) : other.id == token.id;
     };
     if (std::any_of(tokens.begin(), of_file_end, is_known)) continue;
-    token.special |= has(configured.named, token.content);
     tokens.push_back(std::move(token));
   }
   std::vector<AddedToken> more;  // of two with one text the later counts

@@ -5,6 +5,7 @@
 using namespace tern;
 using namespace tern::test;
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 TEST_CASE("added tokens have the ids and texts that the reference gives them",
           "[text][tokenizer][added-tokens]") {
@@ -60,25 +61,29 @@ TEST_CASE("an added token may have any id that the reference reads, and names ma
 
 TEST_CASE("the tokens that a configuration adds are those that the reference adds",
           "[text][tokenizer][added-tokens]") {
-  const json cases = read_json(kTokenizerData + "config-tokens.json");
+  // Tokens are added in the order of their names in the files.
+  const auto text = expect_ok(read_text_file(kTokenizerData + "config-tokens.json"));
+  const ordered_json cases = ordered_json::parse(text);
   REQUIRE(cases.size() >= 90);  // made by make_config_token_vectors.py
-  for (const json& c : cases) {
+  for (const ordered_json& c : cases) {
     CAPTURE(c["name"].get<std::string>());
     const TemporaryDirectory dir;
     for (const auto& [name, content] : c["files"].items())
       dir.write(name, content.is_string() ? content.get<std::string>() : content.dump());
-    for (const json& file : c.value("copied", json::array()))
+    for (const ordered_json& file : c.value("copied", ordered_json::array()))
       std::filesystem::copy_file(kTokenizerData + file.get<std::string>(),
                                  dir.path() + "/tokenizer.model");
     const auto tokenizer = load(dir.path());
-    for (const json& t : c["texts"]) {
+    for (const ordered_json& t : c["texts"]) {
       CAPTURE(t["text"].get<std::string>());
       const Ids ids =
           encode(*tokenizer, t["text"].get<std::string>(), {.add_special_tokens = false});
       CHECK(ids == t["ids"].get<Ids>());
-      for (const int32_t id : t["special"].get<Ids>()) {
+      const Ids special = t["special"].get<Ids>();  // but for those that are decoded to nothing
+      for (const int32_t id : ids) {
         CAPTURE(id);
-        CHECK(tokenizer->is_special(id));
+        if (!tokenizer->decode(Ids{id}, false).empty())
+          CHECK(tokenizer->is_special(id) == (std::ranges::count(special, id) > 0));
       }
     }
     const auto tokens = read_special_tokens(dir.path());
@@ -86,6 +91,6 @@ TEST_CASE("the tokens that a configuration adds are those that the reference add
     json named = json::object();
     for (const auto& [name, token] : tokens->items())
       if (token.is_string()) named[name] = token;
-    CHECK(named == c["tokens"]);
+    CHECK(named == json(c["tokens"]));
   }
 }

@@ -320,6 +320,9 @@ TEST_CASE("arguments are an object, or text where the template prints them", "[t
   std::string spaced = kCall;
   spaced.replace(spaced.find(R"({\"a\": 1})"), 10, R"({ \"a\" :1.50 })");
   CHECK(printed("{{ '%s' % a }}{{ a | tojson }}", spaced) == R"({ "a" :1.50 }{"a": 1.5})");
+  const std::string print_calls =
+      "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls | tojson }}{% endif %}"
+      "{% endfor %}";
   for (const auto& [arguments, why] : {std::pair{R"({\"x\": NaN})", "NaN"},
                                        {R"({\"x\": [1e400]})", "1e400"},
                                        {R"({\"x\": -Infinity})", "-Infinity"},
@@ -327,16 +330,12 @@ TEST_CASE("arguments are an object, or text where the template prints them", "[t
     std::string bad = kCall;
     bad.replace(bad.find(R"({\"a\": 1})"), 10, arguments);
     CAPTURE(bad);
-    CHECK_THAT(
-        refusal("{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}", conversation(bad))
-            .message(),
-        Contains("messages[1]") && Contains(why));
+    CHECK_THAT(refusal(print_calls, conversation(bad)).message(),
+               Contains("messages[1]") && Contains(why));
   }
   std::string broken = kCall;
   broken.replace(broken.find(R"("{\"a\": 1}")"), 12, R"("[1]")");
-  CHECK_THAT(refusal("{% for m in messages %}{{ m.tool_calls | tojson }}{% endfor %}",
-                     conversation(broken))
-                 .message(),
+  CHECK_THAT(refusal(print_calls, conversation(broken)).message(),
              Contains("messages[1]") && Contains("arguments"));
 }
 

@@ -106,7 +106,8 @@ TEST_CASE("what tokenizer_config.json adds to a model", "[text][sentencepiece]")
     directory.write("tokenizer_config.json", config);
     return load(directory.path());
   };
-  const Ids plain = encode(*load(kTokenizerData + "sentencepiece-bpe"), "Hello", kText);
+  const auto model = load(kTokenizerData + "sentencepiece-bpe");
+  const Ids plain = encode(*model, "Hello", kText);
   const auto wrapped = [&](Ids ids, const Ids& behind) {
     ids.insert(ids.end(), plain.begin(), plain.end());
     ids.insert(ids.end(), behind.begin(), behind.end());
@@ -120,28 +121,45 @@ TEST_CASE("what tokenizer_config.json adds to a model", "[text][sentencepiece]")
 
   const auto added = with(R"({"added_tokens_decoder":{"2000":{"content":"<|new|>","special":true,
                               "rstrip":true}},"legacy":false})");
-  CHECK(added->vocab_size() == 2001);
-  CHECK(added->is_special(2000));
+  // What the model does not have goes behind its pieces, whatever id it is listed with.
+  const int32_t next = model->vocab_size();
+  CHECK(added->vocab_size() == next + 1);
+  CHECK(added->is_special(next));
   const Ids ids = encode(*added, "<|new|>  Hello", kText);
-  CHECK(ids.front() == 2000);
+  CHECK(ids.front() == next);
   CHECK(added->decode(ids) == "Hello");
   const auto contradicting =
       with(R"({"added_tokens_decoder":{"7":{"content":"<|new|>","special":true}}})");
   CHECK(contradicting->token_id("<|new|>") == contradicting->vocab_size() - 1);
+  const auto named = with(R"({"bos_token":"<s2>","add_bos_token":true})");
+  CHECK(named->token_id("<s2>") == next);
+  CHECK(encode(*named, "Hello") == wrapped({next}, {}));
+  CHECK(with(R"({"bos_token":null,"image_token":7})")->vocab_size() == next);
+  CHECK(with(R"({"extra_special_tokens":["<q>"],"additional_special_tokens":7})")->vocab_size() ==
+        next + 1);
 
-  for (const auto& [config, named] :
-       {std::pair<const char*, const char*>{R"({"bos_token":"<nope>"})", "<nope>"},
-        {R"({"bos_token":7})", "$.bos_token"},
+  for (const auto& [config, place] :
+       {std::pair<const char*, const char*>{R"({"bos_token":7})", "$.bos_token"},
+        {R"({"mask_token":{"content":7}})", "$.mask_token"},
+        {R"({"additional_special_tokens":7})", "$.additional_special_tokens"},
+        {R"({"extra_special_tokens":["<q>",null]})", "$.extra_special_tokens[1]"},
+        {R"({"extra_special_tokens":{"x_token":7}})", "$.extra_special_tokens.x_token"},
         {R"({"add_bos_token":1})", "$.add_bos_token"},
         {R"({"added_tokens_decoder":{"x":{"content":"y"}}})", "\"x\""},
-        {"[]", "is not an object"}}) {
+        {"[]", "must be a JSON object"}}) {
+    CAPTURE(config);
     const TemporaryDirectory directory;
     directory.write("tokenizer.model", bytes);
     directory.write("tokenizer_config.json", config);
     const Status status = load_tokenizer(directory.path()).status();
     CHECK(status.code() == Code::kInvalidArgument);
-    CHECK_THAT(status.message(), Contains(named));
+    CHECK_THAT(status.message(), Contains("tokenizer_config.json") && Contains(place));
   }
+  const TemporaryDirectory directory;
+  directory.write("tokenizer.model", bytes);
+  directory.write("special_tokens_map.json", R"({"eos_token":[],"additional_special_tokens":7})");
+  CHECK_THAT(load_tokenizer(directory.path()).status().message(),
+             Contains("special_tokens_map.json: $.eos_token"));
 }
 
 TEST_CASE("models that tern does not know are refused", "[text][sentencepiece]") {

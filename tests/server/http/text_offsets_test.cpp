@@ -100,6 +100,10 @@ TEST_CASE("offsets in a text that was sent", "[http][offsets]") {
   CHECK(offsets_in("🙂🙂 🙂a", {"<unk>", "<unk>", " ", "<unk>", "a"}) ==
         Offsets{0, 1, 2, 3, 4});
   CHECK(offsets_in("🙂🙂🙂 b🙂", {"<unk>", " b", "<unk>"}) == Offsets{0, 3, 5});
+  CHECK(offsets_in("🙂🙂🙂 b🙂🙂 c", {"<unk>", " b", "<unk>", " c"}) ==
+        Offsets{0, 3, 5, 7});
+  CHECK(offsets_in("🙂🙂 b c🙂🙂", {"<unk>", " b", " c", "<unk>"}) == Offsets{0, 2, 4, 6});
+  CHECK(offsets_in("A🙂a🙂", {"a", "<unk>", "a", "<unk>"}) == Offsets{0, 1, 2, 3});
   CHECK(offsets_in("日本 on", {"<s>", " \u2047 ", " on"}, 1) == Offsets{0, 0, 2});
   std::string unknown_text;
   std::vector<std::string> unknown_pieces;
