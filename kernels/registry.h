@@ -29,7 +29,7 @@ KernelRegistry& open_kernels();
 /// naming where it looked, kFailedPrecondition naming why the plug-in cannot be used. One thread.
 Result<Device> open_device(std::string_view name);
 
-/// As open_device() was told; "cpu".
+/// The name that open_device() was given: "cpu".
 std::string_view device_name(Device device);
 DeviceMemory& device_memory(Device device);
 

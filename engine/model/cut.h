@@ -22,8 +22,8 @@ struct Rank {
 Result<std::unique_ptr<RowSource>> cut_rows(std::unique_ptr<RowSource> rows, const LinearName& name,
                                             const Rank& rank);
 
-/// The same of its bias [out]: of a column cut the first rank alone has it, as the ranks' results
-/// are summed; empty for the others.
+/// Cuts the matrix's bias [out], too: of a column cut the first rank alone has it, as the ranks'
+/// results are summed; empty for the others.
 Result<std::vector<float>> cut_bias(std::vector<float> bias, const LinearName& name,
                                     const Rank& rank);
 

@@ -13,8 +13,8 @@ namespace tern {
 /// What the plain kernel of every operation is called: the meaning, not something to run.
 constexpr std::string_view kReferenceName = "ref";
 
-/// Of an operation with an operand that lies in memory in one of several ways (Op::Layout): what
-/// says how. `void` for all others.
+/// What says how an operand lies in memory, of an operation that takes it in several ways
+/// (Op::Layout). It is `void` for all others.
 template <class Op>
 struct LayoutOf {
   using Type = void;

@@ -5,7 +5,7 @@
 
 namespace tern {
 
-/// As kernels of `device`, whose memory the calling thread can use as its own.
+/// They serve `device`, whose memory the calling thread can use as its own.
 void register_ref(KernelRegistry& registry, Device device);
 
 }  // namespace tern

@@ -17,8 +17,8 @@ struct TestedKernel {
 
   bool supports(const typename Op::Args& a) const { return kernel.supports(a); }
 
-  /// As Kernel::run, with arguments of the host, whatever the device. Gives it the scratch that it
-  /// asks for.
+  /// Does what Kernel::run does, with arguments of the host, whatever the device. Gives it the
+  /// scratch that it asks for.
   void run(typename Op::Args a, Exec ex) const {
     ex.device = kernel.device;
     DeviceMemory& memory = device_memory(kernel.device);
