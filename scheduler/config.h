@@ -13,7 +13,7 @@ namespace tern {
 struct PolicyConfig {
   std::string name = "fcfs";
   /// The values by PolicyKey::name. A key that is not there is at its fallback.
-  std::map<std::string, int32_t, std::less<>> settings;
+  std::map<std::string, double, std::less<>> settings;
 
   bool operator==(const PolicyConfig&) const = default;
 };

@@ -1,36 +1,61 @@
 #include "scheduler/policy.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <string>
 
 namespace tern {
 
-Result<std::unique_ptr<Policy>> make_fcfs(const SchedulerConfig& config);
-Result<std::unique_ptr<Policy>> make_priority(const SchedulerConfig& config);
-std::span<const PolicyKey> priority_keys();
+using Keys = std::span<const PolicyKey* const>;
+using Made = Result<std::unique_ptr<Policy>>;
+
+Made make_fcfs(const SchedulerConfig& config);
+Keys keyed_keys();
+Made make_priority(const SchedulerConfig& config);
+Keys priority_keys();
+Made make_pars(const SchedulerConfig& config);
+Keys pars_keys();
+Made make_sjf_prompt(const SchedulerConfig& config);
+Made make_hrrn(const SchedulerConfig& config);
+Keys hrrn_keys();
+Made make_lpm(const SchedulerConfig& config);
+Made make_oracle(const SchedulerConfig& config);
 
 namespace {
 
-template <class Range>
-std::string join(const Range& named) {
+std::string join(std::span<const std::string_view> names) {
   std::string out;
-  for (const auto& item : named) out += (out.empty() ? "" : ", ") + std::string(item.name);
+  for (const std::string_view name : names) out += (out.empty() ? "" : ", ") + std::string(name);
   return out;
 }
 
-Status check_setting(const PolicyInfo& chosen, const std::string& name, int32_t value) {
-  for (const PolicyInfo& policy : policies()) {
-    const auto key = std::ranges::find(policy.keys, name, &PolicyKey::name);
-    if (key == policy.keys.end()) continue;
-    if (value < key->lowest || value > key->highest)
-      return wrong_setting(name, name + ": must be in [" + std::to_string(key->lowest) + ", " +
-                                     std::to_string(key->highest) + "], is " +
-                                     std::to_string(value));
-    if (policy.name == chosen.name || value == key->fallback) return {};
-    return wrong_setting(name, join(policy.keys) + ": need policy '" + std::string(policy.name) +
-                                   "', is '" + std::string(chosen.name) + "'");
-  }
-  return invalid_argument("policy: no policy has a key '" + name + "'");
+bool has_key(const PolicyInfo& policy, std::string_view name) {
+  return std::ranges::count(policy.keys, name, &PolicyKey::name) > 0;
+}
+
+// As people write it: 0.1, 120.
+std::string print(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+Status check_setting(const PolicyInfo& chosen, const std::string& name, double value) {
+  const std::vector<const PolicyKey*> keys = policy_keys();
+  const auto found = std::ranges::find(keys, name, &PolicyKey::name);
+  if (found == keys.end()) return invalid_argument("policy: no policy has a key '" + name + "'");
+  const PolicyKey& key = **found;
+  if (!(value >= key.lowest && value <= key.highest))
+    return wrong_setting(name, name + ": must be in [" + print(key.lowest) + ", " +
+                                   print(key.highest) + "], is " + print(value));
+  if (key.is_integer && value != std::floor(value))
+    return wrong_setting(name, name + ": must be a whole number, is " + print(value));
+  if (has_key(chosen, name) || value == key.fallback) return {};
+  std::vector<std::string_view> owners;
+  for (const PolicyInfo& policy : policies())
+    if (has_key(policy, name)) owners.push_back(policy.name);
+  return wrong_setting(
+      name, name + ": needs policy " + join(owners) + ", is '" + std::string(chosen.name) + "'");
 }
 
 }  // namespace
@@ -40,24 +65,44 @@ Status wrong_setting(std::string_view name, const std::string& why) {
   return {Code::kInvalidArgument, why, {.reason = "", .metadata = {{"key", path}}}};
 }
 
-int32_t PolicyKey::value(const PolicyConfig& config) const {
+double PolicyKey::value(const PolicyConfig& config) const {
   const auto found = config.settings.find(name);
   return found == config.settings.end() ? fallback : found->second;
+}
+
+int32_t PolicyKey::integer(const PolicyConfig& config) const {
+  return static_cast<int32_t>(value(config));
 }
 
 std::span<const PolicyInfo> policies() {
   static const PolicyInfo table[] = {
       {"fcfs", {}, make_fcfs},
       {"priority", priority_keys(), make_priority},
+      {"pars", pars_keys(), make_pars},
+      {"sjf_prompt", keyed_keys(), make_sjf_prompt},
+      {"hrrn", hrrn_keys(), make_hrrn},
+      {"lpm", keyed_keys(), make_lpm},
+      {"oracle", keyed_keys(), make_oracle},
   };
   return table;
 }
 
+std::vector<const PolicyKey*> policy_keys() {
+  std::vector<const PolicyKey*> all;
+  for (const PolicyInfo& policy : policies())
+    for (const PolicyKey* key : policy.keys)
+      if (std::ranges::find(all, key) == all.end()) all.push_back(key);
+  return all;
+}
+
 Result<std::unique_ptr<Policy>> make_policy(const SchedulerConfig& config) {
   const auto chosen = std::ranges::find(policies(), config.policy.name, &PolicyInfo::name);
-  if (chosen == policies().end())
+  if (chosen == policies().end()) {
+    std::vector<std::string_view> names;
+    for (const PolicyInfo& policy : policies()) names.push_back(policy.name);
     return invalid_argument("policy.name: '" + config.policy.name + "' is not one of " +
-                            join(policies()));
+                            join(names));
+  }
   for (const auto& [name, value] : config.policy.settings)
     TERN_TRY(check_setting(*chosen, name, value));
   return chosen->make(config);

@@ -10,8 +10,13 @@
 namespace tern {
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(const SchedulerConfig& config) {
-  TERN_TRY(config.validate());
   TERN_ASSIGN(std::unique_ptr<Policy> policy, make_policy(config));
+  return create(config, std::move(policy));
+}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::create(const SchedulerConfig& config,
+                                                     std::unique_ptr<Policy> policy) {
+  TERN_TRY(config.validate());
   return std::unique_ptr<Scheduler>(
       new Scheduler(std::make_unique<Impl>(config, std::move(policy))));
 }
@@ -41,6 +46,14 @@ void Scheduler::pause(uint64_t id) {
 
 void Scheduler::resume(uint64_t id) {
   impl_->resume(id);
+}
+
+void Scheduler::rescore(uint64_t id, double expected_output_tokens, uint64_t ranker_version) {
+  impl_->rescore(id, expected_output_tokens, ranker_version);
+}
+
+void Scheduler::use_ranker(uint64_t version) {
+  impl_->use_ranker(version);
 }
 
 int32_t Scheduler::flush_prefix_cache() {
@@ -94,11 +107,7 @@ Status Scheduler::Impl::reconfigure(const SchedulerConfig& next) {
         "only");
   if (next.policy != config.policy) {
     TERN_ASSIGN(std::unique_ptr<Policy> made, make_policy(next));
-    for (auto& [id, entry] : entries) {
-      Sequence& seq = *entry.sequence;  // in any order: a policy's keys give the same queue
-      if (seq.state == SequenceState::kWaiting && !entry.is_paused) made->add(seq, seq.arrival);
-    }
-    policy = std::move(made);
+    use_policy(std::move(made));
   }
   config = next;
   return {};
@@ -155,9 +164,9 @@ Status Scheduler::Impl::add(std::unique_ptr<Sequence> seq) {
   seq->num_preemptions = seq->num_recomputed_tokens = 0;
   seq->block_table.clear();
   num_waiting_tokens += seq->num_tokens();
-  policy->add(*seq, seq->arrival);
-  const uint64_t id = seq->id;
-  entries[id].sequence = std::move(seq);
+  Entry& entry = entries[seq->id];
+  entry.sequence = std::move(seq);
+  wait(entry, entry.sequence->arrival);
   return {};
 }
 
@@ -175,10 +184,12 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult&
       apply(entry, *own);
     }
     entry.num_scheduled = entry.num_draft = 0;
-    if (entry.is_aborted || own->finished) ended.push_back(retire(entry));
+    if (entry.is_aborted || own->finished)
+      ended.push_back(retire(entry, entry.is_aborted ? Leave::kAborted : Leave::kFinished));
   }
   TERN_CHECK(next == result.sequences.end(), "commit() has a result for what the plan lacks");
   plan.sequences.clear();
+  tell_of_published();
   return ended;
 }
 
@@ -273,6 +284,7 @@ void Scheduler::Impl::publish_full_blocks(Entry& entry, int32_t num_tokens) {
   hash_blocks(entry, num_full);
   for (int32_t& i = entry.num_published; i < num_full; ++i) {
     blocks.publish(seq.block_table[i], entry.block_hashes[i]);
+    if (!watch.empty()) published.push_back(entry.block_hashes[i]);
   }
 }
 
@@ -284,18 +296,21 @@ void Scheduler::Impl::release_blocks(Entry& entry) {
   free_slot(entry.sequence->state_slot);
   free_slot(entry.backup_slot);
   entry.num_published = 0;
-  entry.is_safe = false;
+  entry.is_safe = entry.has_overtaken = false;
 }
 
 // Takes a sequence out of everything; no step in flight may compute it.
-std::unique_ptr<Sequence> Scheduler::Impl::retire(Entry& entry) {
+std::unique_ptr<Sequence> Scheduler::Impl::retire(Entry& entry, Leave why) {
   Sequence& seq = *entry.sequence;
   if (seq.state == SequenceState::kRunning) {
+    policy->left(seq, why);
     std::erase(running, &entry);
     release_blocks(entry);
-  } else {
-    if (!entry.is_paused) policy->remove(seq);
+  } else if (entry.is_paused) {
     num_waiting_tokens -= seq.num_tokens();
+  } else {
+    policy->remove(seq);
+    wait_no_longer(entry);
   }
   seq.state = SequenceState::kFinished;
   return std::move(entries.extract(seq.id).mapped().sequence);
@@ -309,7 +324,7 @@ std::unique_ptr<Sequence> Scheduler::Impl::abort(uint64_t id) {
     entry.is_aborted = true;
     return nullptr;
   }
-  return retire(entry);
+  return retire(entry, Leave::kAborted);
 }
 
 void Scheduler::Impl::pause(uint64_t id) {
@@ -319,7 +334,10 @@ void Scheduler::Impl::pause(uint64_t id) {
   Entry& entry = it->second;
   Sequence& seq = *entry.sequence;
   entry.is_paused = true;
-  if (seq.state == SequenceState::kWaiting) return policy->remove(seq);
+  if (seq.state == SequenceState::kWaiting) {
+    policy->remove(seq);
+    return leave_queue(entry);
+  }
   std::erase(running, &entry);
   put_out(entry);
 }
@@ -328,8 +346,7 @@ void Scheduler::Impl::resume(uint64_t id) {
   TERN_CHECK(plan.empty(), "resume() while a step is in flight");
   const auto it = entries.find(id);
   if (it == entries.end() || !std::exchange(it->second.is_paused, false)) return;
-  Sequence& seq = *it->second.sequence;
-  policy->add(seq, seq.arrival);
+  wait(it->second, it->second.sequence->arrival);
 }
 
 SchedulerStats Scheduler::Impl::stats() const {

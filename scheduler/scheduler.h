@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "scheduler/config.h"
+#include "scheduler/policy.h"
 #include "scheduler/sequence.h"
 #include "scheduler/stats.h"
 #include "scheduler/step_plan.h"
@@ -24,8 +25,12 @@ namespace tern {
 ///   waits for a long prompt.
 /// - Then waiting ones are admitted in the policy's order while max_num_seqs, the token budget and
 ///   blocks last. One is admitted when blocks for all its known tokens are there, though it takes
-///   them step by step. The policy's next is never skipped; nothing is admitted in a step that
-///   preempted.
+///   them step by step. Nothing is admitted in a step that preempted.
+/// - Where the policy's next lacks blocks, all that it needs is reserved for it: whoever is
+/// admitted
+///   past it (at most bypass_window() are asked a step), with all others that have been since then,
+///   uses only blocks that it will not need, and leaves it a place. So it waits for what ran before
+///   it came first, and for no one else's end. A policy whose window is 0 is never passed over.
 /// - A running sequence that needs a block and finds none preempts from the back (the last of the
 ///   policy's order goes first, which may be itself): the victim loses its blocks, waits again
 ///   ahead of its class, and recomputes. What it had published stays in the prefix cache until
@@ -44,6 +49,9 @@ class Scheduler {
  public:
   /// kInvalidArgument where the config is.
   static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config);
+  /// With a policy that stands in no table, in place of the one that `config` names.
+  static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config,
+                                                   std::unique_ptr<Policy> policy);
   ~Scheduler();
 
   /// Takes the sequence into the waiting queue; the pointer stays valid until commit() or abort()
@@ -74,6 +82,14 @@ class Scheduler {
   /// ignored. While all live sequences are paused, plans are empty.
   void pause(uint64_t id);
   void resume(uint64_t id);
+
+  /// A ranker says now that the answer will have so many tokens. Between commit() and schedule();
+  /// counts while the sequence waits, and is ignored where the id is unknown.
+  void rescore(uint64_t id, double expected_output_tokens, uint64_t ranker_version);
+
+  /// From now on scores of this version of the ranker's model count, and no others; 0 at first.
+  /// Between commit() and schedule().
+  void use_ranker(uint64_t version);
 
   /// Forgets all cached prefixes that no running sequence uses; returns how many blocks became
   /// free.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include "scheduler/block_manager.h"
 #include "scheduler/policy.h"
+#include "scheduler/prefix_watch.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/state_slots.h"
 
@@ -27,7 +29,8 @@ namespace tern {
 ///    unsafe ones are victims. So num_preemptions <= max_preemptions, and the victims end.
 /// 2. While has_work(), no plan is empty.
 ///    a) Nothing runs: every block is free or cached, so the policy's next fits, as add() refused
-///       what the whole pool cannot hold, and it gets a token of the fresh budget.
+///       what the whole pool cannot hold, and it gets a token of the fresh budget. (So nothing is
+///       held then, and nobody is passed over.)
 ///    b) Something runs, and all of it finds budget. Whoever lacks a block gets one, after
 ///       preempting unsafe sequences behind it in the policy's order, or is itself the last of
 ///       them and gives way. So the first of the unsafe ones in that order is scheduled, unless it
@@ -51,6 +54,8 @@ struct Scheduler::Impl {
     bool is_safe = false;              // owns all blocks it can ever need: never a victim
     bool is_aborted = false;           // leaves at the commit() of the step in flight
     bool is_paused = false;            // waits, and the policy does not know it
+    int32_t watched_block = -1;        // its block that waits to be published, see PrefixWatch
+    bool has_overtaken = false;        // was admitted past the one that blocks are held for
 
     // Some of its known tokens are not in the plan.
     bool is_cut_short() const {
@@ -59,6 +64,20 @@ struct Scheduler::Impl {
   };
 
   Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy);
+
+  // waiting.cpp
+  void wait(Entry& entry, TimePoint now);
+  void wait_no_longer(Entry& entry);
+  void leave_queue(Entry& entry);
+  bool watch_prefix(Entry& entry, int32_t num_known);
+  void unwatch_prefix(Entry& entry);
+  void tell_of_published();
+  void use_policy(std::unique_ptr<Policy> next);
+  void rescore(uint64_t id, double expected_output_tokens, uint64_t version);
+  void use_ranker(uint64_t version);
+  Sequence* next_waiting(TimePoint now);
+  void hold_for(const Entry& entry);
+  bool fits_beside_held(int32_t num_needed) const;
 
   // scheduler.cpp
   Status check(const Sequence& seq) const;
@@ -80,7 +99,7 @@ struct Scheduler::Impl {
   void free_slot(int32_t& slot);
   int32_t flush_prefix_cache();
   void check_slots() const;
-  std::unique_ptr<Sequence> retire(Entry& entry);
+  std::unique_ptr<Sequence> retire(Entry& entry, Leave why);
 
   // scheduler_plan.cpp
   const StepPlan& schedule(TimePoint now);
@@ -92,8 +111,9 @@ struct Scheduler::Impl {
   bool back_up_slot(Entry& entry);
   void assign_slot(Sequence& seq);
   void admit_waiting(TimePoint now);
-  bool has_place(const Sequence& seq);
-  bool try_admit(Entry& entry);
+  bool has_place(const Sequence& seq, bool passes_over);
+  int32_t num_blocks_to_admit(const Entry& entry) const;
+  bool try_admit(Entry& entry, bool passes_over);
   void reserve_memory(Entry& entry);
   void match_prefix(Entry& entry);
   void preempt(Entry& entry, TimePoint now);
@@ -111,6 +131,7 @@ struct Scheduler::Impl {
     return std::max(max_logits_rows, static_cast<int32_t>(running.size())) - plan.num_outputs;
   }
   int32_t num_blocks_for(int32_t num_tokens) const;
+  int32_t most_cached_blocks(const Sequence& seq) const;
   int32_t room(const Sequence& seq) const;
 
   SchedulerConfig config;
@@ -120,11 +141,19 @@ struct Scheduler::Impl {
   PrefixHasher hasher;
   StateSlots slots;
 
-  std::unordered_map<uint64_t, Entry> entries;  // every live sequence; never iterated to decide
-  std::vector<Entry*> running;                  // in the order they were admitted
-  StepPlan plan;                                // not empty: its step is in flight
-  std::vector<int32_t> matched;                 // scratch of match_prefix()
+  std::unordered_map<uint64_t, Entry> entries;     // every live sequence; never iterated to decide
+  std::vector<Entry*> running;                     // in the order they were admitted
+  StepPlan plan;                                   // not empty: its step is in flight
+  std::vector<int32_t> matched;                    // scratch of match_prefix()
   std::vector<const Sequence*> running_sequences;  // scratch of has_place()
+
+  PrefixWatch watch;              // of what waits, where the policy reads prefixes
+  std::vector<Sha256> published;  // by this commit(), as far as somebody may wait for them
+  uint64_t ranker_version = 0;    // whose scores count
+  // The waiting sequence that was first in this or the last step and lacked blocks, and how many it
+  // needs in all.
+  std::optional<uint64_t> held_id;
+  int32_t num_held_blocks = 0;
 
   SchedulerStats counters;  // its gauges are filled by stats()
   int64_t num_waiting_tokens = 0;

@@ -25,6 +25,7 @@ const StepPlan& Scheduler::Impl::schedule(TimePoint now) {
   }
   counters.num_steps += !plan.empty();
   counters.num_scheduled_tokens += plan.num_tokens;
+  if (!plan.empty()) policy->stepped(plan);
   return plan;
 }
 
@@ -103,58 +104,74 @@ void Scheduler::Impl::schedule_rows(Entry& entry, int32_t num_rows) {
 }
 
 void Scheduler::Impl::admit_waiting(TimePoint now) {
+  int32_t num_skipped = 0;
   while (budget() > 0 && output_budget() > 0) {
-    const Sequence* next = policy->next(now);
-    if (next == nullptr || !has_place(*next)) break;
+    Sequence* next = next_waiting(now);
+    if (next == nullptr || !has_place(*next, num_skipped > 0)) break;
     Entry& entry = entries.at(next->id);
-    if (!try_admit(entry)) break;  // whoever is next is never overtaken by a smaller one
+    if (!try_admit(entry, num_skipped > 0)) {
+      if (num_skipped == policy->bypass_window()) break;
+      if (num_skipped++ == 0) hold_for(entry);
+      policy->skip(*next);
+      continue;
+    }
     running.push_back(&entry);
     schedule_tokens(entry, 0, now);
     if (entry.is_cut_short()) break;
   }
+  if (num_skipped > 0) policy->restore();
 }
 
-// Whether max_num_seqs has a place left, and the policy gives it to this one.
-bool Scheduler::Impl::has_place(const Sequence& seq) {
-  const int32_t num_places = config.max_num_seqs - static_cast<int32_t>(running.size());
+// Whether max_num_seqs has a place left, besides that of whom blocks are held for, and the policy
+// gives it to this one.
+bool Scheduler::Impl::has_place(const Sequence& seq, bool passes_over) {
+  const int32_t num_places =
+      config.max_num_seqs - static_cast<int32_t>(running.size()) - (passes_over ? 1 : 0);
   if (num_places <= 0 || running.empty()) return num_places > 0;
   running_sequences.clear();
   for (const Entry* entry : running) running_sequences.push_back(entry->sequence.get());
   return policy->may_admit(seq, running_sequences, num_places);
 }
 
-// Admits where blocks for all known tokens are there (for all possible ones after too many
-// preemptions): with fewer, its prefill would soon have to preempt or to be preempted.
-bool Scheduler::Impl::try_admit(Entry& entry) {
+// How many blocks it has to find at its admission: those of its known tokens (of all possible ones
+// after too many preemptions), as with fewer its prefill would soon have to preempt or to be
+// preempted.
+int32_t Scheduler::Impl::num_blocks_to_admit(const Entry& entry) const {
+  const Sequence& seq = *entry.sequence;
+  const bool is_safe = seq.num_preemptions >= config.max_preemptions;
+  return num_blocks_for(is_safe ? seq.num_prompt_tokens + seq.max_tokens : seq.num_tokens());
+}
+
+bool Scheduler::Impl::try_admit(Entry& entry, bool passes_over) {
   Sequence& seq = *entry.sequence;
   match_prefix(entry);
-  const bool is_safe = seq.num_preemptions >= config.max_preemptions;
-  const int32_t num_needed =
-      num_blocks_for(is_safe ? seq.num_prompt_tokens + seq.max_tokens : seq.num_tokens());
+  const int32_t num_needed = num_blocks_to_admit(entry);
   const auto num_matched = static_cast<int32_t>(matched.size());
   // A matched block that nobody uses is available as well, but not for another purpose.
   const auto num_revived = static_cast<int32_t>(std::count_if(
       matched.begin(), matched.end(), [&](int32_t block) { return blocks.is_cached(block); }));
   if (num_needed - num_matched > blocks.num_available() - num_revived) return false;
+  if (passes_over && !fits_beside_held(num_needed)) return false;
 
-  policy->admit(seq);
+  wait_no_longer(entry);
   reserve_memory(entry);
-  num_waiting_tokens -= seq.num_tokens();
   for (const int32_t block : matched) {
     blocks.share(block);  // before anything is allocated, as that may evict
     seq.block_table.push_back(block);
   }
   entry.num_published = num_matched;
-  entry.is_safe = is_safe;
+  entry.is_safe = seq.num_preemptions >= config.max_preemptions;
+  entry.has_overtaken = passes_over;
   seq.state = SequenceState::kRunning;
   seq.num_computed_tokens = num_matched * config.block_size;
   if (entry.num_ever_computed == 0) seq.num_cached_tokens = seq.num_computed_tokens;
-  if (is_safe) grow_block_table(seq, num_needed);
+  if (entry.is_safe) grow_block_table(seq, num_needed);
   if (slots.is_enabled()) assign_slot(seq);
   if (config.enable_prefix_caching && !seq.bypass_prefix_cache) {
     counters.prefix_cache_query_tokens += seq.num_tokens();
     counters.prefix_cache_hit_tokens += seq.num_computed_tokens;
   }
+  policy->admit(seq);
   return true;
 }
 
@@ -179,14 +196,18 @@ void Scheduler::Impl::reserve_memory(Entry& entry) {
   if (config.enable_prefix_caching) entry.block_hashes.reserve(num_blocks_for(num_tokens));
 }
 
-// Fills `matched` with the blocks of the longest stored prefix. It never covers the last known
-// token: that one must be computed, as its logits give the next. Where the model has state, it ends
+// A hit never covers the last known token: that one must be computed, as its logits give the next.
+int32_t Scheduler::Impl::most_cached_blocks(const Sequence& seq) const {
+  return (seq.num_tokens() - 1) / config.block_size;
+}
+
+// Fills `matched` with the blocks of the longest stored prefix. Where the model has state, it ends
 // with the last block that has a checkpoint of it.
 void Scheduler::Impl::match_prefix(Entry& entry) {
   matched.clear();
   const Sequence& seq = *entry.sequence;
   if (!config.enable_prefix_caching || seq.bypass_prefix_cache) return;
-  const int32_t limit = (seq.num_tokens() - 1) / config.block_size;
+  const int32_t limit = most_cached_blocks(seq);
   for (int32_t i = 0; i < limit; ++i) {
     hash_blocks(entry, i + 1);
     const int32_t block = blocks.find(entry.block_hashes[i]);
@@ -206,12 +227,13 @@ void Scheduler::Impl::preempt(Entry& entry, TimePoint now) {
   put_out(entry);
   ++seq.num_preemptions;
   ++counters.num_preemptions;
-  policy->add(seq, now);
+  wait(entry, now);
 }
 
-// From running to waiting; the caller takes it out of `running` and tells the policy.
+// From running to neither; the caller takes it out of `running`.
 void Scheduler::Impl::put_out(Entry& entry) {
   Sequence& seq = *entry.sequence;
+  policy->left(seq, Leave::kPutOut);
   release_blocks(entry);
   seq.state = SequenceState::kWaiting;
   seq.num_computed_tokens = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ constexpr std::string_view priority_class_name(PriorityClass priority) {
 }
 
 constexpr int32_t kNoSlot = -1;
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 enum class SequenceState : uint8_t {
   kWaiting,   ///< not admitted yet, preempted or paused: owns no blocks
@@ -56,6 +58,15 @@ struct Sequence {
   int32_t num_prompt_tokens = 0;     ///< >= 1
   int32_t max_tokens = 0;            ///< most tokens that commit() may append; 0: the prompt alone
   bool bypass_prefix_cache = false;  ///< read no cached block (its own blocks are still published)
+  std::string tenant;                ///< on whose behalf it runs: what shares are counted by
+
+  /// What is thought of the answer's length, in tokens. Policies may read it; nothing depends on
+  /// its being right. NaN and what is not finite or negative count as unknown.
+  double hinted_output_tokens = kUnknown;  ///< what the client says
+  bool has_exact_length = false;           ///< the answer has max_tokens tokens (ignore_eos)
+  /// What a ranker says; while the sequence waits, Scheduler::rescore() may change both.
+  double expected_output_tokens = kUnknown;
+  uint64_t ranker_version = 0;  ///< of the ranker's model: others' scores are not compared with it
 
   /// Set by the caller before add() and between commit() and schedule(). The commit() of a step
   /// that computed the sequence resets it.
@@ -66,6 +77,10 @@ struct Sequence {
   SequenceState state = SequenceState::kWaiting;
   int32_t num_computed_tokens = 0;  ///< leading tokens whose KV is stored; 0 while waiting
   int32_t num_cached_tokens = 0;  ///< of those at the first admission, taken from the prefix cache
+  /// While waiting: leading tokens that the prefix cache held when it was last asked; kept only for
+  /// policies that read it (Policy::reads_prefix).
+  int32_t num_prefix_tokens = 0;
+  double order_key = 0;  ///< the policy's own; it alone writes and reads it
   int32_t num_preemptions = 0;
   int32_t num_recomputed_tokens = 0;  ///< computed once, lost by preemption, computed again
   /// Where the model keeps what the leading num_computed_tokens tokens have made of its state,

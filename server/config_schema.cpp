@@ -198,15 +198,15 @@ ConfigSlot policy_slot(Config& config, const ConfigKey& key) {
 
 void add_policy_keys(std::vector<ConfigKey>* out) {
   static std::deque<std::string> paths;  // which the keys point to
-  for (const PolicyInfo& policy : policies())
-    for (const PolicyKey& key : policy.keys)
-      out->push_back({.path = paths.emplace_back(kPolicySection).append(key.name),
-                      .find = policy_slot,
-                      .reloadable = true,
-                      .doc = key.doc,
-                      .min = double(key.lowest),
-                      .max = double(key.highest),
-                      .fallback = key.fallback});
+  for (const PolicyKey* key : policy_keys())
+    out->push_back({.path = paths.emplace_back(kPolicySection).append(key->name),
+                    .find = policy_slot,
+                    .reloadable = true,
+                    .doc = key->doc,
+                    .min = key->lowest,
+                    .max = key->highest,
+                    .fallback = key->fallback,
+                    .is_integer = key->is_integer});
 }
 
 // The paths that keys had in earlier versions.
@@ -238,8 +238,10 @@ Overload(Ts...) -> Overload<Ts...>;  // clang 14 does not deduce aggregates by i
 template <class Float>
 std::string number(Float value) {
   char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  return {text, end};
+  const bool is_whole = value == std::floor(value) && std::abs(value) < 1e15;
+  const auto end = is_whole ? std::to_chars(text, text + sizeof text, static_cast<int64_t>(value))
+                            : std::to_chars(text, text + sizeof text, value);
+  return {text, end.ptr};
 }
 
 std::string limits_of(const ConfigKey& key) {
@@ -284,13 +286,20 @@ Status parse_integer(const ConfigKey& key, const std::string& text, Integer* out
 
 constexpr std::string_view kAuto = "auto";
 
-Status parse_number(const ConfigKey& key, const std::string& text, float* out) {
-  double value = 0;  // in which the limits are exact
+Status parse_real(const ConfigKey& key, const std::string& text, const char* what, double* out) {
+  double value = 0;
   const char* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (rest != end || error != std::errc() || !std::isfinite(value))
-    return wrong("a number, or auto", text);
+  if (rest != end || error != std::errc() || !std::isfinite(value)) return wrong(what, text);
+  if (key.is_integer && value != std::floor(value)) return wrong("a whole number", text);
   TERN_TRY(check_range(key, value, text));
+  *out = value;
+  return {};
+}
+
+Status parse_number(const ConfigKey& key, const std::string& text, float* out) {
+  double value = 0;  // in which the limits are exact
+  TERN_TRY(parse_real(key, text, "a number, or auto", &value));
   *out = static_cast<float>(value);
   return {};
 }
@@ -406,6 +415,9 @@ Status parse_value(const ConfigKey& key, const std::string& text, ConfigSlot slo
       Overload{[&](bool* out) { return parse_bool(text, out); },
                [&](int32_t* out) { return parse_integer(key, text, out); },
                [&](int64_t* out) { return parse_integer(key, text, out); },
+               [&](double* out) {
+                 return parse_real(key, text, key.is_integer ? "a whole number" : "a number", out);
+               },
                [&](uint64_t* out) { return parse_size(key, text, out); },
                [&](Seconds* out) { return parse_duration(key, text, out); },
                [&](std::string* out) { return parse_string(key, text, out); },
@@ -427,8 +439,8 @@ std::string print_value(ConfigSlot slot) {
       Overload{
           [](bool* v) { return std::string(*v ? "true" : "false"); },
           [](int32_t* v) { return std::to_string(*v); },
-          [](int64_t* v) { return std::to_string(*v); }, [](uint64_t* v) { return print_size(*v); },
-          [](Seconds* v) { return print_duration(*v); },
+          [](int64_t* v) { return std::to_string(*v); }, [](double* v) { return number(*v); },
+          [](uint64_t* v) { return print_size(*v); }, [](Seconds* v) { return print_duration(*v); },
           [](std::string* v) { return in_quotes(*v); },
           [](std::vector<std::string>* v) { return print_list(*v); },
           [](std::optional<float>* v) { return *v ? number(**v) : std::string(kAuto); },
@@ -441,6 +453,7 @@ std::string print_range(const ConfigKey& key, ConfigSlot slot) {
   return std::visit(
       Overload{[](bool*) { return std::string("[true, false]"); },
                [&](int32_t*) { return limits_of(key); }, [&](int64_t*) { return limits_of(key); },
+               [&](double*) { return limits_of(key); },
                [&](uint64_t*) {
                  return "[" + print_size(static_cast<uint64_t>(key.min)) + ", " +
                         print_size(static_cast<uint64_t>(key.max)) + "]";

@@ -17,7 +17,7 @@ namespace tern {
 /// Seconds a duration ("500ms"), int64_t and int32_t are counts; an optional number that is not set
 /// is "auto".
 using ConfigSlot =
-    std::variant<bool*, int32_t*, int64_t*, uint64_t*, Seconds*, std::string*,
+    std::variant<bool*, int32_t*, int64_t*, double*, uint64_t*, Seconds*, std::string*,
                  std::vector<std::string>*, std::optional<float>*, std::optional<int32_t>*>;
 
 /// One key: everything that parsing, checking and printing need.
@@ -28,7 +28,8 @@ struct ConfigKey {
   std::string_view doc;     ///< one sentence
   double min = 0, max = 0;  ///< of numbers, sizes (bytes), durations (seconds); of lists: items
   std::string_view choices = {};  ///< of strings: "a|b"; empty = any
-  int32_t fallback = 0;           ///< of a policy's key
+  double fallback = 0;            ///< of a policy's key
+  bool is_integer = false;        ///< of a policy's key
 
   /// The field of `config` that the key sets.
   ConfigSlot slot(Config& config) const { return find(config, *this); }

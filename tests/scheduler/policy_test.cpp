@@ -1,6 +1,8 @@
 #include "scheduler/policy.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "tests/scheduler/sequences.h"
 
@@ -54,23 +56,27 @@ TEST_CASE("an unknown policy is refused with the list of known ones", "[policy]"
 }
 
 TEST_CASE("a policy's settings are its own, and in their range", "[policy]") {
-  const auto message = [](const std::string& name, const std::string& key, int32_t value) {
+  const auto message = [](const std::string& name, const std::string& key, double value) {
     SchedulerConfig config = config_of(name);
     config.policy.settings[key] = value;
     return make_policy(config).status().message();
   };
   CHECK(message("fcfs", "no_such_key", 0) == "policy: no policy has a key 'no_such_key'");
   for (const PolicyInfo& info : policies()) {
-    for (const PolicyKey& key : info.keys) {
-      CAPTURE(key.name);
-      const std::string name(key.name);
+    for (const PolicyKey* key : info.keys) {
+      CAPTURE(key->name);
+      const std::string name(key->name);
+      const double changed = key->fallback == key->highest ? key->lowest : key->highest;
       for (const PolicyInfo& other : policies()) {
-        CHECK(message(std::string(other.name), name, key.fallback).empty());
-        const bool is_own = other.name == info.name;
-        CHECK(message(std::string(other.name), name, key.fallback + 1).empty() == is_own);
-        CHECK(message(std::string(other.name), name, key.lowest - 1)
-                  .starts_with(name + ": must be in ["));
+        if (key->name.starts_with("reserved_")) continue;  // these have to fit max_num_seqs
+        CHECK(message(std::string(other.name), name, key->fallback).empty());
+        const bool is_own = std::ranges::find(other.keys, key) != other.keys.end();
+        CHECK(message(std::string(other.name), name, changed).empty() == is_own);
+        for (const double wrong : {key->lowest - 1, key->highest + 1, std::nan("")})
+          CHECK(message(std::string(other.name), name, wrong).starts_with(name + ": must be in ["));
       }
+      const std::string half = message(std::string(info.name), name, key->lowest + 0.5);
+      CHECK(half.starts_with(name + ": must be a whole number") == key->is_integer);
     }
   }
 }

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "scheduler/scheduler.h"
+#include "tests/scheduler/shadow_policy.h"
 
 namespace tern {
 
@@ -23,6 +25,7 @@ struct Coverage {
   uint64_t pauses_waiting = 0, pauses_running = 0, resumes = 0;
   uint64_t aborts_waiting = 0, aborts_running = 0, aborts_in_flight = 0, blocked_heads = 0,
            chunks = 0;
+  uint64_t passed_over = 0, rescores = 0, switches = 0;
   uint64_t drafts_kept = 0, drafts_rejected = 0, drafts_left_out = 0, cut_by_outputs = 0;
 };
 
@@ -52,6 +55,10 @@ class World {
   };
 
   void draw_config();
+  void draw_policy(size_t index);
+  double draw_length();
+  void rescore(uint64_t id);
+  void switch_policy();
   void add_sequence();
   void try_bad_add();
   void step();
@@ -86,6 +93,11 @@ class World {
 
   bool goes_before(uint64_t a, uint64_t b, bool resumed_first) const;
   uint64_t first_waiting() const;  // 0: none
+  bool serves_by_arrival() const {
+    return config_.policy.name == "fcfs" || config_.policy.name == "priority";
+  }
+  uint64_t next_of_shadow();  // 0: none
+  int32_t blocks_to_admit(const Known& known) const;
   int32_t blocks_for(int32_t tokens) const;
   int32_t max_logits_rows() const {
     return config_.max_logits_rows > 0 ? config_.max_logits_rows : config_.max_num_seqs;
@@ -102,6 +114,8 @@ class World {
   SchedulerConfig config_;
   int32_t reserved_system_ = 0, reserved_interactive_ = 0;  // as in config_
   std::unique_ptr<Scheduler> scheduler_;
+  std::optional<ShadowPolicy> shadow_;
+  std::vector<uint64_t> passed_over_;  // in the last step
   std::map<uint64_t, Known> live_;
   std::vector<uint64_t> running_;              // in the order of admission
   std::vector<uint64_t> kv_;                   // content of every slot of the pool

@@ -626,8 +626,7 @@ TEST_CASE("reserved places stay free for their classes", "[scheduler][reserved]"
 TEST_CASE("reserved places that cannot work are named", "[scheduler][config]") {
   SchedulerConfig config = small_config();
   config.policy.settings["reserved_seqs_system"] = 1;
-  CHECK(config.validate().message() ==
-        "reserved_seqs_system, reserved_seqs_interactive: need policy 'priority', is 'fcfs'");
+  CHECK(config.validate().message() == "reserved_seqs_system: needs policy priority, is 'fcfs'");
   config.policy.name = "priority";
   CHECK(config.validate().ok());
   config.policy.settings["reserved_seqs_interactive"] = 3;

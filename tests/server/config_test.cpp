@@ -249,8 +249,7 @@ TEST_CASE("keys that do not go together are named where they stand", "[config]")
               "reserved_seqs_interactive: must be below max_num_seqs (4), or other classes would "
               "never run; are 500"});
   CHECK(mistakes("scheduler: {reserved_seqs_interactive: 1}") ==
-        Lines{"t.yaml:1: policy.reserved_seqs_interactive: reserved_seqs_system, "
-              "reserved_seqs_interactive: need policy 'priority', is 'fcfs'"});
+        Lines{"t.yaml:1: policy.reserved_seqs_interactive: reserved_seqs_interactive: needs policy priority, is 'fcfs'"});
   // The key that is too small was left to its default.
   CHECK(mistakes("scheduler:\n  max_num_seqs: 600\n") ==
         Lines{"t.yaml:2: scheduler.max_num_batched_tokens: must be at least max_num_seqs (600), or "

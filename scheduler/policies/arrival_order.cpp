@@ -1,4 +1,4 @@
-#include "scheduler/arrival_order.h"
+#include "scheduler/policies/arrival_order.h"
 
 namespace tern {
 

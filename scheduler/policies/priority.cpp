@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <string>
 
-#include "scheduler/arrival_order.h"
+#include "scheduler/policies/arrival_order.h"
 
 namespace tern {
 namespace {
 
-constexpr PolicyKey kReservedSystem{
-    "reserved_seqs_system", "Policy priority: of max_num_seqs, places for the class system alone.",
-    0, 65535};
+constexpr PolicyKey kReservedSystem{"reserved_seqs_system",
+                                    "priority: of max_num_seqs, places for the class system alone.",
+                                    0, 65535};
 constexpr PolicyKey kReservedInteractive{
     "reserved_seqs_interactive",
-    "Policy priority: of max_num_seqs, places for the classes system and interactive.", 0, 65535};
-constexpr PolicyKey kKeys[] = {kReservedSystem, kReservedInteractive};
+    "priority: of max_num_seqs, places for the classes system and interactive.", 0, 65535};
+constexpr const PolicyKey* kKeys[] = {&kReservedSystem, &kReservedInteractive};
 
 class PriorityPolicy final : public ArrivalOrder {
  public:
@@ -41,13 +41,13 @@ class PriorityPolicy final : public ArrivalOrder {
 
 }  // namespace
 
-std::span<const PolicyKey> priority_keys() {
+std::span<const PolicyKey* const> priority_keys() {
   return kKeys;
 }
 
 Result<std::unique_ptr<Policy>> make_priority(const SchedulerConfig& config) {
-  const int32_t system = kReservedSystem.value(config.policy);
-  const int32_t interactive = kReservedInteractive.value(config.policy);
+  const int32_t system = kReservedSystem.integer(config.policy);
+  const int32_t interactive = kReservedInteractive.integer(config.policy);
   const int64_t reserved = int64_t{system} + interactive;
   if (reserved >= config.max_num_seqs)
     return wrong_setting(

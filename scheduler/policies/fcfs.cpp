@@ -1,5 +1,5 @@
 // First come, first served.
-#include "scheduler/arrival_order.h"
+#include "scheduler/policies/arrival_order.h"
 
 namespace tern {
 
