@@ -20,8 +20,9 @@ std::string format_name(DType dtype) {
 }
 
 // Length, then JSON, padded so that the tensors begin aligned.
-std::string make_header(const std::vector<TensorSpec>& tensors) {
-  nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
+std::string make_header(const std::vector<TensorSpec>& tensors,
+                        const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = {{"__metadata__", metadata}};
   uint64_t offset = 0;
   for (const TensorSpec& t : tensors) {
     header[t.name] = {{"dtype", format_name(t.dtype)},
@@ -41,14 +42,15 @@ int64_t TensorSpec::num_elements() const {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
 
-Result<SafetensorsWriter> SafetensorsWriter::create(const std::string& path,
-                                                    const std::vector<TensorSpec>& tensors) {
+Result<SafetensorsWriter> SafetensorsWriter::create(
+    const std::string& path, const std::vector<TensorSpec>& tensors,
+    const std::map<std::string, std::string>& metadata) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0)
     return Status(errno == EEXIST ? Code::kAlreadyExists : Code::kUnavailable,
                   "cannot make " + path + ": " + std::strerror(errno));
   SafetensorsWriter writer(path, fd);
-  const std::string header = make_header(tensors);
+  const std::string header = make_header(tensors, metadata);
   TERN_TRY(writer.write(std::as_bytes(std::span(header.data(), header.size()))));
   return writer;
 }

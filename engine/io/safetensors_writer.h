@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +24,12 @@ struct TensorSpec {
 /// The file exists whole after finish(), or is removed again by the destructor. One thread.
 class SafetensorsWriter {
  public:
-  /// Makes the file and writes its header. kAlreadyExists where there is one.
+  /// Makes the file and writes its header with `metadata`, valid UTF-8. kAlreadyExists where there
+  /// is one.
   static Result<SafetensorsWriter> create(const std::string& path,
-                                          const std::vector<TensorSpec>& tensors);
+                                          const std::vector<TensorSpec>& tensors,
+                                          const std::map<std::string, std::string>& metadata = {
+                                              {"format", "pt"}});
   SafetensorsWriter(SafetensorsWriter&& other) noexcept;
   ~SafetensorsWriter();
 
