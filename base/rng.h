@@ -23,7 +23,7 @@ constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
 }
 
 /// What a draw is for. Draws of different streams at one position are independent.
-enum class RngStream : uint32_t { kSample = 0, kSimulation = 1, kTest = 2 };
+enum class RngStream : uint32_t { kSample = 0, kSimulation = 1, kTest = 2, kTraining = 3 };
 
 /// 64 uniform bits for (seed, stream, position).
 constexpr uint64_t random_bits(uint64_t seed, RngStream stream, uint64_t position) {

@@ -39,6 +39,8 @@ void add_bench_step(CLI::App& app, Action& action);
 void add_bench_roofline(CLI::App& app, Action& action);
 void add_bench_kernels(CLI::App& app, Action& action);
 void add_bench_serve(CLI::App& app, Action& action);
+void add_rank_train(CLI::App& app, Action& action);
+void add_rank_eval(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 
 struct CommandRow {
@@ -76,6 +78,8 @@ inline constexpr CommandRow kCommands[] = {
     {add_bench_roofline, kMeasuring},
     {add_bench_kernels, kMeasuring},
     {add_bench_serve, kMeasuring},
+    {add_rank_train, kMeasuring},
+    {add_rank_eval, kMeasuring},
     {add_completion, "Other"},
 };
 

@@ -5,21 +5,28 @@
 #include <cmath>
 #include <string_view>
 
+#include "engine/ranker/word_classes.h"
+
 namespace tern {
 namespace {
 
 constexpr size_t kHeadBytes = 6144;
 constexpr size_t kTailBytes = 2048;
 
-// What a bucket stands for, beside the words hashed with it. The order is part of the definition.
+// What a bucket stands for, beside the words hashed with it. The order is part of the features'
+// definition: who changes it counts kFeaturesVersion up.
 enum class Kind : uint64_t {
   kBias,
   kWord,
   kPair,
   kStem,
+  kEnding,
+  kClass,
+  kClassPair,   // the classes of two words, in their order, however far apart
+  kClassPlace,  // the class of one of the first words, by its place
   kPlace,       // one of the first words, by its place
-  kOpening,     // the first two or three words together
-  kLast,        // the last word
+  kOpening,     // the first two, three or four words together
+  kLast,        // the last word, and its size by the first one
   kCounted,     // what a number counts
   kHeadNumber,  // a number, by the first word
   kRange,       // the distance of two numbers, by the word between
@@ -41,18 +48,9 @@ constexpr uint64_t combine(uint64_t a, uint64_t b) {
   return mix(a * 0x9e3779b97f4a7c15u + b);
 }
 
-constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? char(c + ('a' - 'A')) : c;
-}
-
-// FNV-1a of the lower-case word.
-constexpr uint64_t kHashSeed = 0xcbf29ce484222325u;
-constexpr uint64_t add_byte(uint64_t hash, char c) {
-  return (hash ^ uint8_t(lower(c))) * 0x100000001b3u;
-}
 constexpr uint64_t hash_word(std::string_view word) {
-  uint64_t hash = kHashSeed;
-  for (const char c : word) hash = add_byte(hash, c);
+  uint64_t hash = kWordHashSeed;
+  for (const char c : word) hash = add_to_word_hash(hash, c);
   return hash;
 }
 
@@ -88,27 +86,34 @@ constexpr double kNoNumber = -1;
 
 struct Word {
   uint64_t hash = 0;
-  uint64_t stem = 0;  // of its first five bytes
+  uint64_t stem = 0;    // of its first five bytes
+  uint64_t ending = 0;  // of its last three
   double number = kNoNumber;
   uint32_t size = 0;  // bytes
+  uint8_t word_class = 0;
 };
 
 Word make_word(std::string_view text) {
-  Word word{.hash = kHashSeed, .size = uint32_t(text.size())};
+  Word word{.hash = kWordHashSeed, .size = uint32_t(text.size())};
   double number = 0;
+  uint64_t singular = 0;  // the word without a last s
   bool all_digits = true;
   for (size_t i = 0; i < text.size(); ++i) {
-    word.hash = add_byte(word.hash, text[i]);
+    if (i + 1 == text.size() && lower_case(text[i]) == 's') singular = word.hash;
+    word.hash = add_to_word_hash(word.hash, text[i]);
     if (i < 5) word.stem = word.hash;
-    all_digits &= is_digit(text[i]);
-    if (all_digits) number = std::min(number * 10 + (text[i] - '0'), 1e9);
+    all_digits &= is_digit(text[i]) || text[i] == ',';
+    if (all_digits && text[i] != ',') number = std::min(number * 10 + (text[i] - '0'), 1e9);
   }
   if (all_digits) {
     word.number = number;
-  } else if (text.size() >= 3 && text.size() <= 7) {
-    for (const NumberWord& n : kNumberWords)
-      if (n.hash == word.hash) word.number = n.value;
+    return word;
   }
+  if (text.size() >= 3) word.ending = hash_word(text.substr(text.size() - 3));
+  word.word_class = uint8_t(word_class(word.hash));
+  if (word.word_class == 0 && singular != 0) word.word_class = uint8_t(word_class(singular));
+  for (const NumberWord& n : kNumberWords)
+    if (n.hash == word.hash) word.number = n.value;
   return word;
 }
 
@@ -218,11 +223,26 @@ void add_sizes(const RankerInput& input, const Words& words, uint64_t head, Emit
                        words.colons, words.quotes, words.other};
   for (uint64_t i = 0; i < std::size(marks); ++i) {
     const auto bin = uint64_t(2 * log_size(marks[i]));
-    emit.add(Kind::kMarks, combine(i, bin), 0.5);
+    emit.add(Kind::kMarks, combine(i, bin), 1);
     if (marks[i] > 0) emit.add(Kind::kHeadMarks, combine(head, combine(i, bin)), 0.5);
   }
   const int32_t turns = std::max(input.num_turns, 1);
   emit.add(Kind::kTurns, std::bit_width(uint32_t(turns)), turns > 1 ? 1 : 0);
+}
+
+void add_classes(const Words& words, Emitter& emit) {
+  uint32_t seen = 0;
+  std::array<uint32_t, kNumWordClasses + 1> paired{};  // with which before it
+  for (int i = 0; i < words.size; ++i) {
+    const uint32_t c = words.words[size_t(i)].word_class;
+    if (c == 0) continue;
+    emit.add(Kind::kClass, c, 1.5);
+    if (i < 8) emit.add(Kind::kClassPlace, combine(c, uint64_t(i)), 1);
+    for (uint32_t others = seen & ~paired[c]; others != 0; others &= others - 1)
+      emit.add(Kind::kClassPair, combine(uint64_t(std::countr_zero(others)), c), 1);
+    paired[c] |= seen;
+    seen |= 1u << c;
+  }
 }
 
 void add_number(const Words& words, int i, uint64_t head, Emitter& emit) {
@@ -278,8 +298,10 @@ void extract_features(const RankerInput& input, FeatureList& features) {
     emit.add(Kind::kWord, word.hash, 1);
     if (i > 0) emit.add(Kind::kPair, combine(words.words[size_t(i) - 1].hash, word.hash), 0.7);
     if (word.size > 5) emit.add(Kind::kStem, word.stem, 0.7);
+    if (word.size > 4) emit.add(Kind::kEnding, word.ending, 0.5);
     if (word.number != kNoNumber) add_number(words, i, head, emit);
   }
+  add_classes(words, emit);
   features.normalize();
 }
 

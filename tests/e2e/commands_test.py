@@ -121,6 +121,40 @@ def test_bench():
     assert refused.returncode == 1 and "top_p" in refused.stderr, refused
 
 
+def test_rank():
+    lines = [json.dumps({"prompt": f"{ask} topic{i}.", "length": length + i % 7, "task": "ignored"})
+             for i in range(30) for ask, length in (("Name one", 3), ("Write a note on", 50), ("Write an essay on", 400))]
+    with tempfile.TemporaryDirectory() as root:
+        data, out = f"{root}/f.jsonl", f"{root}/r"
+        with open(data, "w") as file:
+            file.write("\n".join(lines))
+        trained = run("rank", "train", "--data", data, "--out", out, "--json")
+        document = json.loads(trained.stdout)
+        assert document["examples"] == 90 and document["bytes"] == os.path.getsize(out) < 300_000, trained
+        assert sorted(document["curve"], key=lambda knot: knot["score"]) == document["curve"], document
+        judged = json.loads(run("rank", "eval", "--data", data, "--model", out, "--json").stdout)
+        assert judged["version"] == document["version"] and judged["tau_by_fold"] == [judged["tau"]], judged
+        assert judged["tau"] > 0.6 and judged["pair_accuracy"] > 0.9 and judged["us_per_prompt"] > 0, judged
+        folds = run("rank", "eval", "--data", "-", "--folds", "3", "--shuffles", "2", "--json", input="\n".join(lines))
+        document = json.loads(folds.stdout)
+        assert not folds.stderr and len(document["tau_by_fold"]) == 6, folds
+        assert abs(document["tau"] - sum(document["tau_by_fold"]) / 6) < 1e-12 and document["tau"] > 0.6, document
+        assert sum(part["count"] for part in document["calibration"]) == 180, document
+        again = run("rank", "eval", "--data", data, "--folds", "3", "--shuffles", "2", "--json")
+        assert json.loads(again.stdout)["tau_by_fold"] == document["tau_by_fold"], again
+        shown = run("rank", "eval", "--data", data, "--model", out).stdout
+        assert re.search(r"^tau-b +0\.\d", shown) and re.search(r"^ *10 +9 ", shown, re.M), shown
+        exists = run("rank", "train", "--data", data, "--out", out)
+        assert exists.returncode == 1 and out in exists.stderr, exists
+        wrong = run("rank", "train", "--data", "-", "--out", f"{root}/w", input=lines[0] + '\n{"prompt": "x"}\n')
+        assert wrong.returncode == 1 and "-:2: length: " in wrong.stderr and not os.path.exists(f"{root}/w"), wrong
+        other = run("rank", "eval", "--data", data, "--model", MODEL / "model.safetensors")
+        assert other.returncode == 1 and "model.safetensors: format: must be" in other.stderr, other
+    for mistake in (["--model", "x", "--folds", "5"], ["--delta", "1"], ["--objective", "x"], ["--folds", "1"]):
+        refused = run("rank", "eval", "--data", data, *mistake)
+        assert refused.returncode == 2 and mistake[-2] in refused.stderr, refused
+
+
 def test_prompts(daemon):
     greedy = ("--temperature", "0", "--max-tokens", "12")
     asked = daemon.tern("generate", "--prompt", STORY, *greedy).stdout
@@ -333,6 +367,8 @@ def main():
     print("test_files: ok")
     test_bench()
     print("test_bench: ok")
+    test_rank()
+    print("test_rank: ok")
     for test in (test_mistakes, test_values, test_lost_output, test_help, test_completion, test_unreachable):
         test()
         print(f"{test.__name__}: ok")
