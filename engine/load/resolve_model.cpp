@@ -80,6 +80,15 @@ fs::path find_in(const fs::path& root, const std::string& name) {
   return fs::is_regular_file(file, ignored) ? file : fs::path();
 }
 
+/// Whether a folder among the models is one: rankers lie beside them.
+bool holds_model(const fs::path& directory) {
+  std::error_code ignored;
+  if (fs::exists(directory / "config.json", ignored)) return true;
+  const fs::directory_iterator files(directory, ignored);
+  return std::any_of(begin(files), end(files),
+                     [](const fs::directory_entry& file) { return is_gguf(file.path()); });
+}
+
 /// The models of all places, and the places: "looked in A and B; there are: x, y".
 std::string what_there_is() {
   std::set<std::string> names;
@@ -89,7 +98,8 @@ std::string what_there_is() {
     if (root.path.empty()) continue;
     std::error_code ignored;
     for (const fs::directory_entry& entry : fs::directory_iterator(root.path, ignored)) {
-      if (entry.is_directory(ignored)) names.insert(entry.path().filename().string());
+      if (entry.is_directory(ignored) && holds_model(entry.path()))
+        names.insert(entry.path().filename().string());
       if (is_gguf(entry.path())) names.insert(entry.path().stem().string());
     }
   }
