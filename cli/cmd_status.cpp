@@ -1,10 +1,11 @@
 // tern status: what the server is, serves and does.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "cli/support/client.h"
 #include "cli/commands.h"
+#include "cli/support/client.h"
 #include "cli/support/output.h"
 
 namespace tern {
@@ -38,6 +39,23 @@ void print_model(const v1::ModelInfo& model) {
   row("weights", format_bytes(model.weight_bytes()) + ", " + model.weight_format());
   row("context", std::to_string(model.max_model_len()) + " tokens, " +
                      format_bytes(model.kv_bytes_per_token()) + " of KV cache each");
+}
+
+void print_policy(const v1::EngineStats& stats) {
+  row("policy", stats.policy());
+  if (!stats.has_ranker()) return;
+  const v1::RankerStats& ranker = stats.ranker();
+  char text[128];
+  if (ranker.has_tau())
+    std::snprintf(text, sizeof text, "tau %.2f over the last %llu answers", ranker.tau(),
+                  std::min<unsigned long long>(ranker.num_answers(), 512));
+  else
+    std::snprintf(text, sizeof text, "%llu answers, tau unknown before 30",
+                  static_cast<unsigned long long>(ranker.num_answers()));
+  char version[24];
+  std::snprintf(version, sizeof version, " %016llx, ",
+                static_cast<unsigned long long>(ranker.version()));
+  row("ranker", ranker.name() + version + text);
 }
 
 void print_stats(const v1::EngineStats& stats) {
@@ -88,6 +106,7 @@ int run(const Options& options) {
     return kExitDone;
   }
   print_model(model);
+  print_policy(info.stats());
   print_stats(info.stats());
   return kExitDone;
 }

@@ -41,6 +41,7 @@ void add_bench_kernels(CLI::App& app, Action& action);
 void add_bench_serve(CLI::App& app, Action& action);
 void add_rank_train(CLI::App& app, Action& action);
 void add_rank_eval(CLI::App& app, Action& action);
+void add_bench_scheduler(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 
 struct CommandRow {
@@ -80,6 +81,7 @@ inline constexpr CommandRow kCommands[] = {
     {add_bench_serve, kMeasuring},
     {add_rank_train, kMeasuring},
     {add_rank_eval, kMeasuring},
+    {add_bench_scheduler, kMeasuring},
     {add_completion, "Other"},
 };
 

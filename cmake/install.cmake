@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 install(TARGETS tern ternd)
 install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/tern)
 install(FILES configs/ternd.yaml configs/demo.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/tern)
+install(DIRECTORY configs/scheduling DESTINATION ${CMAKE_INSTALL_DATADIR}/tern)
 install(DIRECTORY deploy/grafana deploy/prometheus deploy/kubernetes DESTINATION ${CMAKE_INSTALL_DATADIR}/tern/deploy)
 install(DIRECTORY proto/tern proto/google proto/grpc DESTINATION ${CMAKE_INSTALL_DATADIR}/tern/proto
         FILES_MATCHING PATTERN *.proto)

@@ -78,9 +78,9 @@ std::span<const PolicyInfo> policies() {
   static const PolicyInfo table[] = {
       {"fcfs", {}, make_fcfs},
       {"priority", priority_keys(), make_priority},
-      {"pars", pars_keys(), make_pars},
+      {"pars", pars_keys(), make_pars, true},
       {"sjf_prompt", keyed_keys(), make_sjf_prompt},
-      {"hrrn", hrrn_keys(), make_hrrn},
+      {"hrrn", hrrn_keys(), make_hrrn, true},
       {"lpm", keyed_keys(), make_lpm},
       {"oracle", keyed_keys(), make_oracle},
   };

@@ -96,6 +96,9 @@ class Policy {
 
   /// A plan, not empty, is about to run.
   virtual void stepped(const StepPlan& plan) { (void)plan; }
+
+  /// What computing a prompt token costs, in output tokens, as the steps so far have shown.
+  virtual void learn_prefill_weight(double weight) { (void)weight; }
 };
 
 /// A setting of one or several policies, which an operator may set.
@@ -121,6 +124,7 @@ struct PolicyInfo {
   std::span<const PolicyKey* const> keys;
   /// kInvalidArgument, naming key, limit and value, where the policy cannot work with its settings.
   Result<std::unique_ptr<Policy>> (*make)(const SchedulerConfig& config);
+  bool reads_scores = false;  ///< of a ranker: without it, requests are as unscored
 };
 
 /// All policies.

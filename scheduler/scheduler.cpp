@@ -189,6 +189,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::Impl::commit(const StepResult&
   }
   TERN_CHECK(next == result.sequences.end(), "commit() has a result for what the plan lacks");
   plan.sequences.clear();
+  if (entries.empty()) last_step_at.reset();  // what follows is no step, but rest
   tell_of_published();
   return ended;
 }

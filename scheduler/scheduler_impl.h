@@ -10,6 +10,7 @@
 #include "scheduler/prefix_watch.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/state_slots.h"
+#include "scheduler/step_cost.h"
 
 namespace tern {
 
@@ -63,6 +64,9 @@ struct Scheduler::Impl {
     }
   };
 
+  // Thousands of steps count: prefills may be rare.
+  static constexpr double kStepCostDecay = 0.9995;
+
   Impl(const SchedulerConfig& config, std::unique_ptr<Policy> policy);
 
   // waiting.cpp
@@ -100,6 +104,8 @@ struct Scheduler::Impl {
   int32_t flush_prefix_cache();
   void check_slots() const;
   std::unique_ptr<Sequence> retire(Entry& entry, Leave why);
+
+  void learn_step_cost(TimePoint now);
 
   // scheduler_plan.cpp
   const StepPlan& schedule(TimePoint now);
@@ -154,6 +160,13 @@ struct Scheduler::Impl {
   // needs in all.
   std::optional<uint64_t> held_id;
   int32_t num_held_blocks = 0;
+
+  // What a step takes that has so many tokens besides one for each sequence, for the policy: from
+  // one schedule() to the next, while there was something to do between them.
+  StepCostModel step_costs{kStepCostDecay};
+  std::optional<TimePoint> last_step_at;
+  int32_t last_step_prefill = 0;
+  double mean_running = 0;  // sequences of a step, of late
 
   SchedulerStats counters;  // its gauges are filled by stats()
   int64_t num_waiting_tokens = 0;

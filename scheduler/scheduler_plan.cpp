@@ -12,6 +12,7 @@ const StepPlan& Scheduler::Impl::schedule(TimePoint now) {
   plan.preempted.clear();
   plan.num_tokens = plan.num_outputs = 0;
 
+  learn_step_cost(now);
   schedule_running(now);
   const auto is_cut_short = [](const Entry* entry) { return entry->is_cut_short(); };
   if (plan.preempted.empty() && std::none_of(running.begin(), running.end(), is_cut_short))
@@ -25,7 +26,11 @@ const StepPlan& Scheduler::Impl::schedule(TimePoint now) {
   }
   counters.num_steps += !plan.empty();
   counters.num_scheduled_tokens += plan.num_tokens;
-  if (!plan.empty()) policy->stepped(plan);
+  if (!plan.empty()) {
+    policy->stepped(plan);
+    last_step_at = now;
+    last_step_prefill = plan.num_tokens - static_cast<int32_t>(plan.sequences.size());
+  }
   return plan;
 }
 

@@ -125,4 +125,19 @@ bool Scheduler::Impl::fits_beside_held(int32_t num_needed) const {
   return num_needed + static_cast<int64_t>(num_used) + num_held_blocks <= config.num_blocks;
 }
 
+// A step of n decodes takes what the base is, so an output token costs base / n.
+void Scheduler::Impl::learn_step_cost(TimePoint now) {
+  if (!last_step_at) return;
+  const Seconds took = now - *last_step_at;
+  last_step_at.reset();
+  if (took <= Seconds(0)) return;
+  constexpr double kNew = 0.01;
+  const auto num_running = static_cast<double>(std::max<size_t>(running.size(), 1));
+  mean_running += mean_running == 0 ? num_running : kNew * (num_running - mean_running);
+  step_costs.observe(last_step_prefill, took);
+  const auto line = step_costs.line();
+  if (line && line->base > Seconds(0))
+    policy->learn_prefill_weight(line->per_token / line->base * mean_running);
+}
+
 }  // namespace tern

@@ -93,6 +93,10 @@ const ConfigKey kKeys[] = {
 
     {"scheduler.policy", LIVE(engine.scheduler.policy.name), "Who is admitted first.", 0, 0,
      policy_choices()},
+    {"scheduler.ranker", LIVE(engine.ranker),
+     "Who says from a prompt how long its answer will be, for pars and hrrn: a bundled ranker or a "
+     "file; empty: "
+     "nobody."},
     {"scheduler.max_num_seqs", LIVE(engine.scheduler.max_num_seqs), "Sequences running at once.", 1,
      65536},
     {"scheduler.max_num_batched_tokens", LIVE(engine.scheduler.max_num_batched_tokens),

@@ -46,6 +46,9 @@ Status check_no_part(const std::string& path) {
                           "directory or a GGUF file");
 }
 
+/// The folder beside the bundled models that holds rankers.
+constexpr const char* kRankers = "rankers";
+
 /// A place where bundled models stand.
 struct Root {
   std::string what;  ///< for messages
@@ -211,6 +214,20 @@ Result<std::string> resolve_model(const std::string& given) {
     if (const fs::path found = find_in(root.path, name_or_path); !found.empty())
       return gguf_in_directory(found.string());
   return not_found(name_or_path);
+}
+
+Result<std::string> resolve_ranker(const std::string& name_or_path) {
+  std::error_code ignored;
+  if (!is_name(name_or_path) || fs::is_regular_file(name_or_path, ignored)) return name_or_path;
+  std::string places;
+  for (const Root& root : roots()) {
+    places += (places.empty() ? "" : ", ") + root.what;
+    const fs::path file = root.path / kRankers / (name_or_path + ".safetensors");
+    if (!root.path.empty() && fs::is_regular_file(file, ignored)) return file.string();
+  }
+  return Status(Code::kNotFound, name_or_path +
+                                     ": no such file, and no ranker of that name below " + places +
+                                     " (rankers/" + name_or_path + ".safetensors)");
 }
 
 }  // namespace tern

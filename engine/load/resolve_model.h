@@ -15,4 +15,8 @@ namespace tern {
 /// several GGUF files.
 Result<std::string> resolve_model(const std::string& name_or_path);
 
+/// The file of a ranker: a path, or the name of a bundled one (rankers/NAME.safetensors in the
+/// places of bundled models). kNotFound saying where it was looked for.
+Result<std::string> resolve_ranker(const std::string& name_or_path);
+
 }  // namespace tern

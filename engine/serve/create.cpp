@@ -8,12 +8,14 @@
 #include "base/math.h"
 #include "engine/load/family_sampling.h"
 #include "engine/load/resolve_model.h"
+#include "engine/ranker/ranker_file.h"
 #include "engine/serve/engine_thread.h"
 #include "engine/step/memory_plan.h"
 #include "engine/step/model_runner.h"
 #include "engine/step/sim_engine.h"
 #include "engine/step/warm_up.h"
 #include "kernels/registry.h"
+#include "scheduler/policy.h"
 
 namespace tern {
 namespace {
@@ -187,6 +189,7 @@ std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info) {
     if (!status.ok()) problems.push_back(status);
     return !status.ok();
   };
+  failed(load_ranker(config).status());
   if (config.simulate) {
     *info = make_sim_parts(config).assets.info;
     failed(config.scheduler.validate_settings());
@@ -246,15 +249,32 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
   return EngineParts{std::move(files.assets), scheduler, std::move(runner)};
 }
 
+Result<std::shared_ptr<const Ranker>> load_ranker(const EngineConfig& config) {
+  const auto policy =
+      std::ranges::find(policies(), config.scheduler.policy.name, &PolicyInfo::name);
+  if (config.ranker.empty() || policy == policies().end() || !policy->reads_scores)
+    return std::shared_ptr<const Ranker>();
+  const Result<std::string> path = resolve_ranker(config.ranker);
+  TERN_TRY(with_key(path.status(), "scheduler.ranker"));
+  Result<std::unique_ptr<Ranker>> ranker = open_ranker(*path);
+  TERN_TRY(with_key(ranker.status(), "scheduler.ranker"));
+  spdlog::info("ranker {}: {}, version {:016x}", *path, (*ranker)->name(), (*ranker)->version());
+  return std::shared_ptr<const Ranker>(*std::move(ranker));
+}
+
 Result<std::unique_ptr<Engine>> create_engine(const EngineConfig& config,
                                               const ProgressFn& on_progress) {
   if (const auto failure = fail_point("engine.load")) return *failure;
+  TERN_ASSIGN(std::shared_ptr<const Ranker> ranker, load_ranker(config));
   TERN_ASSIGN(EngineParts parts, load_engine_parts(config, on_progress));
   warn_of_what_is_missing(config.model_dir, parts.assets);
   if (on_progress) on_progress({.stage = "warm-up"});
   TERN_TRY(warm_up(parts.assets, parts.scheduler, steady_clock(), *parts.runner));
-  return EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue, steady_clock(),
-                             std::move(parts.runner));
+  TERN_ASSIGN(std::unique_ptr<Engine> engine,
+              EngineThread::start(std::move(parts.assets), parts.scheduler, config.queue,
+                                  steady_clock(), std::move(parts.runner)));
+  engine->use_ranker(std::move(ranker));
+  return engine;
 }
 
 }  // namespace tern

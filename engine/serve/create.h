@@ -27,8 +27,9 @@ struct EngineConfig {
   int32_t max_model_len = 0;        ///< 0 = the model's
   SamplingDefaults sampling;        ///< before what the model's files and its family propose
   QueueLimits queue;
-  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;      ///< no model: steps take the time that `simulated_step` says
+  std::string ranker = "tern-stories";  ///< a bundled ranker or a file; empty: none
+  SchedulerConfig scheduler;            ///< num_blocks and max_model_len are filled in here
+  bool simulate = false;  ///< no model: steps take the time that `simulated_step` says
   SimStepCost simulated_step;
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };
@@ -47,6 +48,9 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
 /// configuration, tokenizer and template, the headers of its weights, and plans its memory. What is
 /// wrong; `info` is what is known where nothing is.
 std::vector<Status> check_engine(const EngineConfig& config, ModelInfo* info);
+
+/// The ranker that `config` names, where its policy reads scores; else null. Errors name the key.
+Result<std::shared_ptr<const Ranker>> load_ranker(const EngineConfig& config);
 
 /// load_engine_parts(), and starts the engine thread. `on_progress` may be empty; called on this
 /// thread.

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "engine/load/model_assets.h"
+#include "engine/serve/ranking.h"
 #include "engine/step/request.h"
 #include "engine/step/step_histograms.h"
 #include "engine/step/token_sink.h"
@@ -45,6 +46,8 @@ struct EngineStats {
   Seconds predicted_queue{0};    ///< that a request would wait which came now
   double tokens_per_second = 0;  ///< generated, over the last seconds
   StepHistograms steps;
+  std::string policy;  ///< who is admitted first
+  RankerStats ranker;
 };
 
 /// What became of a request that was to be aborted.
@@ -106,6 +109,9 @@ class Engine {
   /// (EngineLoop::reconfigure). `done` is called like that of abort().
   virtual void reconfigure(const SchedulerConfig& scheduler, const QueueLimits& queue,
                            std::function<void(Status)> done) = 0;
+
+  /// Asks this ranker from now on (null: none), of what waits too.
+  virtual void use_ranker(std::shared_ptr<const Ranker> ranker) = 0;
 
   /// New requests get kUnavailable; live ones go on.
   virtual void start_draining() = 0;

@@ -65,6 +65,7 @@ Result<uint64_t> EngineCore::submit(Request request, std::shared_ptr<TokenSink> 
   TERN_TRY(check_request(assets_.info, assets_.tokenizer.get(), request));
   TERN_TRY(strategies_.find(request.strategy).status());
   if (const auto failure = fail_point("engine.submit")) return *failure;
+  request.score = ranking_.score(request);
   const MutexLock lock(mutex_);
   const uint64_t id = next_id_;
   TERN_TRY(register_request(id, request));
@@ -150,6 +151,14 @@ void EngineCore::reconfigure(const SchedulerConfig& scheduler, const QueueLimits
   });
 }
 
+void EngineCore::use_ranker(std::shared_ptr<const Ranker> ranker) {
+  ranking_.use(std::move(ranker));
+  post([this] {
+    loop_.use_ranker(ranking_.version(),
+                     [this](const Request& request) { return ranking_.score(request); });
+  });
+}
+
 void EngineCore::start_draining() {
   const MutexLock lock(mutex_);
   draining_ = true;
@@ -162,8 +171,10 @@ void EngineCore::stop() {
 }
 
 EngineStats EngineCore::stats() const {
+  const RankerStats ranker = ranking_.stats();
   const MutexLock lock(mutex_);
   EngineStats stats = stats_;
+  stats.ranker = ranker;
   const TimePoint now = clock_.now();
   stats.last_step_age = now - last_step_end_;
   if (!live_.empty()) stats.silent = now - last_progress_;
@@ -240,6 +251,7 @@ void EngineCore::publish_stats() {
   const SchedulerStats scheduler = loop_.scheduler_stats();
   const MutexLock lock(mutex_);
   stats_.scheduler = scheduler;
+  stats_.policy = loop_.policy_name();
   stats_.num_prompt_tokens = loop_.num_prompt_tokens();
   stats_.num_generated_tokens = loop_.num_generated_tokens();
   stats_.steps = loop_.step_histograms();
@@ -285,6 +297,13 @@ void EngineCore::on_dequeued(const Submission& submission) {
   admission_.leave(submission.id);
   if (const auto live = live_.find(submission.id); live != live_.end())
     live->second.state.is_queued = false;
+}
+
+// What max_tokens has cut counts as long as it was let.
+void EngineCore::on_answer(const Sequence& answer) {
+  ranking_.observe(answer.ranker_version,
+                   std::min<double>(answer.expected_output_tokens, answer.max_tokens),
+                   answer.num_output_tokens());
 }
 
 void EngineCore::on_ended(const Submission& submission) {

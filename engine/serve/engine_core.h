@@ -33,6 +33,7 @@ class EngineCore : public Engine, private LoopObserver {
   void flush_prefix_cache(std::function<void(int32_t)> done) override;
   void reconfigure(const SchedulerConfig& scheduler, const QueueLimits& queue,
                    std::function<void(Status)> done) override;
+  void use_ranker(std::shared_ptr<const Ranker> ranker) override;
   void start_draining() override;
   EngineStats stats() const override;
   std::vector<RequestState> live_requests() const override;
@@ -74,12 +75,14 @@ class EngineCore : public Engine, private LoopObserver {
   void on_step_begin(const StepPlan& plan) override;
   void on_dequeued(const Submission& submission) override;
   void on_first_token(const Submission& submission, TimePoint at) override;
+  void on_answer(const Sequence& answer) override;
   void on_ended(const Submission& submission) override;
 
   const ModelAssets assets_;
   const Clock& clock_;
   const std::unique_ptr<ModelRunner> runner_;
   const DecodeStrategies strategies_;
+  Ranking ranking_;
   // Engine thread only.
   EngineLoop loop_;
   bool stepped_ = false;          // the last turn ran a step

@@ -80,10 +80,29 @@ Status EngineLoop::schedule_answer(LiveAnswer& answer) {
   seq->rope_variant = runner_.rope_variant(seq->max_computed_tokens());
   // Keys that were turned by other angles are other keys, as another tenant's are.
   seq->cache_salt = std::to_string(seq->rope_variant) + '/' + request.tenant;
+  seq->tenant = request.tenant;
+  if (request.hinted_output_tokens) seq->hinted_output_tokens = *request.hinted_output_tokens;
+  const SamplingParams& sampling = request.sampling;
+  seq->has_exact_length =
+      sampling.ignore_eos && sampling.stop.empty() && sampling.stop_token_ids.empty();
+  seq->expected_output_tokens = request.score.expected_tokens;
+  seq->ranker_version = request.score.ranker_version;
   seq->token_ids.reserve(size_t(seq->num_prompt_tokens) + size_t(seq->max_tokens));
   answer.sequence = seq.get();
   ask_demand(answer);
   return scheduler_->add(std::move(seq));
+}
+
+void EngineLoop::use_ranker(uint64_t version,
+                            const std::function<LengthScore(const Request&)>& score) {
+  scheduler_->use_ranker(version);
+  for (const uint64_t id : book_.request_ids()) {
+    LiveRequest& request = *book_.find(id);
+    request.submission.request.score = score(request.submission.request);
+    const LengthScore& own = request.submission.request.score;
+    for (int32_t i = 0; i < request.num_answers(); ++i)
+      scheduler_->rescore(id + uint64_t(i), own.expected_tokens, own.ranker_version);
+  }
 }
 
 // Between commit() and schedule(), while the sequence's demand is the default.
@@ -186,6 +205,7 @@ bool EngineLoop::step() {
   for (const std::unique_ptr<Sequence>& seq : scheduler_->commit(result_)) {
     for (auto& [id, event] : events_) {
       if (id != seq->id || !event.finished) continue;
+      if (observer_ && event.finished->status.ok()) observer_->on_answer(*seq);
       event.finished->timing.num_preemptions = seq->num_preemptions;
       event.finished->timing.num_recomputed_tokens = seq->num_recomputed_tokens;
     }
@@ -318,7 +338,8 @@ Status EngineLoop::report_prompt(LiveAnswer& answer, const Sequence& seq, StepOu
   return {};
 }
 
-TokenEvent EngineLoop::commit_tokens(LiveAnswer& answer, const SampledRows& rows, SequenceResult& out) {
+TokenEvent EngineLoop::commit_tokens(LiveAnswer& answer, const SampledRows& rows,
+                                     SequenceResult& out) {
   TokenEvent event{.index = answer.index};
   if (answer.usage.completion_tokens == 0 && answer.request->holds_answers)
     prefilled_.push_back(answer.request->submission.id);

@@ -27,6 +27,7 @@ class LoopObserver {
   virtual void on_step_begin(const StepPlan& plan) = 0;        ///< about to be computed
   virtual void on_dequeued(const Submission& submission) = 0;  ///< admitted, or ended while queued
   virtual void on_first_token(const Submission& submission, TimePoint at) = 0;  ///< of an answer
+  virtual void on_answer(const Sequence& answer) = 0;                           ///< is whole
   virtual void on_ended(const Submission& submission) = 0;  ///< its last answer did
 };
 
@@ -57,6 +58,9 @@ class EngineLoop {
   /// a request comes, resumes or ends.
   bool step();
 
+  /// From now on scores of this version count; `score` says them of what lives.
+  void use_ranker(uint64_t version, const std::function<LengthScore(const Request&)>& score);
+
   /// Goes on by what of `config` may change while running (see Scheduler::reconfigure); its
   /// num_blocks and max_model_len are ignored. kInvalidArgument, with nothing changed, where it
   /// asks for more than there is memory for since start.
@@ -69,6 +73,7 @@ class EngineLoop {
   void check_invariants() const;
 
   bool has_work() const { return !book_.empty(); }
+  const std::string& policy_name() const { return scheduler_->config().policy.name; }
   SchedulerStats scheduler_stats() const { return scheduler_->stats(); }
   int32_t num_live() const { return static_cast<int32_t>(book_.size()); }
   int32_t max_step_seqs() const { return max_step_seqs_; }

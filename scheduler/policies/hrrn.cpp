@@ -18,7 +18,7 @@ constexpr const PolicyKey* kKeys[] = {&kBypassWindowKey, &kPrefillWeightKey};
 /// O(n), whatever n is. Prefill (weighed) and decode both count as work, in output tokens.
 class HrrnPolicy final : public Policy {
  public:
-  HrrnPolicy(int32_t bypass_window, double prefill_weight)
+  HrrnPolicy(int32_t bypass_window, const PrefillWeight& prefill_weight)
       : bypass_window_(bypass_window), prefill_weight_(prefill_weight) {}
 
   void add(Sequence& seq, TimePoint) override {
@@ -68,7 +68,7 @@ class HrrnPolicy final : public Policy {
     for (Waiting& each : waiting_) each.is_skipped = false;
   }
 
-  bool reads_prefix() const override { return prefill_weight_ > 0; }
+  bool reads_prefix() const override { return !prefill_weight_.is_off(); }
 
   void rekey(Sequence& seq, Changed what) override {
     Waiting& waiting = waiting_[index_.at(seq.id)];
@@ -95,12 +95,14 @@ class HrrnPolicy final : public Policy {
     if (why == Leave::kFinished) lengths_.finished(seq);
   }
 
+  void learn_prefill_weight(double weight) override { prefill_weight_.learn(weight); }
+
   void stepped(const StepPlan& plan) override {
     for (const ScheduledSequence& scheduled : plan.sequences) {
       const Sequence& seq = *scheduled.sequence;
       const int32_t num_prompt =
           std::clamp(seq.num_prompt_tokens - seq.num_computed_tokens, 0, scheduled.num_tokens);
-      work_ += prefill_weight_ * num_prompt + (scheduled.num_tokens - num_prompt);
+      work_ += prefill_weight_.value() * num_prompt + (scheduled.num_tokens - num_prompt);
     }
   }
 
@@ -118,8 +120,7 @@ class HrrnPolicy final : public Policy {
 
   // Never 0, so that a ratio exists.
   double cost(const Sequence& seq, double expected) const {
-    const int32_t num_uncached = seq.num_tokens() - seq.num_prefix_tokens;
-    return std::max(prefill_weight_ * num_uncached + expected, 1e-3);
+    return std::max(prefill_weight_.cost(seq) + expected, 1e-3);
   }
 
   bool goes_before(const Waiting& a, const Waiting& b) const {
@@ -131,7 +132,7 @@ class HrrnPolicy final : public Policy {
   }
 
   const int32_t bypass_window_;
-  const double prefill_weight_;
+  PrefillWeight prefill_weight_;
   double work_ = 0;  // of all steps so far
   ExpectedLength lengths_;
   std::vector<Waiting> waiting_;  // in no order
@@ -146,7 +147,7 @@ std::span<const PolicyKey* const> hrrn_keys() {
 
 Result<std::unique_ptr<Policy>> make_hrrn(const SchedulerConfig& config) {
   return std::unique_ptr<Policy>(std::make_unique<HrrnPolicy>(
-      kBypassWindowKey.integer(config.policy), kPrefillWeightKey.value(config.policy)));
+      kBypassWindowKey.integer(config.policy), PrefillWeight(config.policy)));
 }
 
 }  // namespace tern

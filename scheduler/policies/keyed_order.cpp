@@ -41,14 +41,15 @@ const PolicyKey kTenantSlackKey{
     .highest = 1e9,
     .fallback = 8192,
     .is_integer = false};
-const PolicyKey kPrefillWeightKey{.name = "prefill_weight",
-                                  .doc =
-                                      "All but fcfs and priority: what a prompt token that is not "
-                                      "cached costs, in output tokens.",
-                                  .lowest = 0,
-                                  .highest = 100,
-                                  .fallback = 0.1,
-                                  .is_integer = false};
+const PolicyKey kPrefillWeightKey{
+    .name = "prefill_weight",
+    .doc =
+        "All but fcfs and priority: what a prompt token that is not cached costs, in output "
+        "tokens; -1: what the steps show.",
+    .lowest = -1,
+    .highest = 100,
+    .fallback = -1,
+    .is_integer = false};
 
 namespace {
 constexpr size_t kMostIdleTenants = 4096;
@@ -69,14 +70,14 @@ KeyedSettings KeyedSettings::read(const PolicyConfig& config) {
           .starve_quota = kStarveQuotaKey.value(config),
           .bypass_window = kBypassWindowKey.integer(config),
           .tenant_slack = kTenantSlackKey.value(config),
-          .prefill_weight = kPrefillWeightKey.value(config)};
+          .prefill_weight = PrefillWeight(config)};
 }
 
 KeyedOrder::KeyedOrder(const KeyedSettings& settings)
     : settings_(settings), credit_(settings.starve_quota > 0 ? 1 : 0) {}
 
 double KeyedOrder::cost(const Sequence& seq) const {
-  return settings_.prefill_weight * (seq.num_tokens() - seq.num_prefix_tokens);
+  return settings_.prefill_weight.cost(seq);
 }
 
 void KeyedOrder::add(Sequence& seq, TimePoint) {
@@ -222,7 +223,8 @@ void KeyedOrder::left(const Sequence& seq, Leave) {
   const int32_t num_prefilled =
       std::max(seq.num_computed_tokens - running.num_computed_tokens - num_output, 0);
   --running.tenant->second.num_running;
-  charge(*running.tenant, num_output + settings_.prefill_weight * num_prefilled - running.charged);
+  charge(*running.tenant,
+         num_output + settings_.prefill_weight.value() * num_prefilled - running.charged);
 }
 
 void KeyedOrder::remove(Sequence& seq) {

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "scheduler/policies/lazy_heap.h"
+#include "scheduler/policies/prefill_weight.h"
 #include "scheduler/policy.h"
 
 namespace tern {
 
-extern const PolicyKey kStarveKey, kStarveQuotaKey, kBypassWindowKey, kTenantSlackKey,
-    kPrefillWeightKey;
+extern const PolicyKey kStarveKey, kStarveQuotaKey, kBypassWindowKey, kTenantSlackKey;
 
 /// What operators set of every policy with keys, by the keys above.
 struct KeyedSettings {
@@ -28,8 +28,7 @@ struct KeyedSettings {
   /// How far the work done for one tenant may be ahead of that for another, in output tokens,
   /// before the other's sequences go first; 0: tenants are not told apart.
   double tenant_slack = 0;
-  /// What computing a token of a prompt costs, in output tokens.
-  double prefill_weight = 0;
+  PrefillWeight prefill_weight{0};
 
   static KeyedSettings read(const PolicyConfig& config);
 };
@@ -59,6 +58,7 @@ class KeyedOrder : public Policy {
   void inherit(const Policy& previous) override;
   void adopt(Sequence& seq) override;
   void left(const Sequence& seq, Leave why) override;
+  void learn_prefill_weight(double weight) override { settings_.prefill_weight.learn(weight); }
 
   /// Nodes of all heaps, dead ones with them: for tests.
   size_t heap_size() const;
@@ -124,7 +124,7 @@ class KeyedOrder : public Policy {
   Sequence* oldest_starved(TimePoint now);
   int64_t slacks_ahead(const Tenant& tenant) const;
 
-  const KeyedSettings settings_;
+  KeyedSettings settings_;
   std::unordered_map<uint64_t, Waiting> waiting_;
   std::unordered_map<uint64_t, Running> running_;
   Tenants tenants_;

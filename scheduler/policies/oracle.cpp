@@ -11,7 +11,7 @@ class OraclePolicy final : public KeyedOrder {
  public:
   using KeyedOrder::KeyedOrder;
 
-  bool reads_prefix() const override { return settings().prefill_weight > 0; }
+  bool reads_prefix() const override { return !settings().prefill_weight.is_off(); }
 
  protected:
   double key(const Sequence& seq, double) const override { return cost(seq); }

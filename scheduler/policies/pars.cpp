@@ -29,7 +29,7 @@ class ParsPolicy final : public KeyedOrder {
   ParsPolicy(const KeyedSettings& settings, Seconds aging_tau)
       : KeyedOrder(settings), aging_tau_(aging_tau) {}
 
-  bool reads_prefix() const override { return settings().prefill_weight > 0; }
+  bool reads_prefix() const override { return !settings().prefill_weight.is_off(); }
 
   void use_ranker(uint64_t version) override {
     lengths_.use_ranker(version);

@@ -88,6 +88,8 @@ Error set_scheduling(const v1::GenerateRequest& in, Request* request) {
                      "no such class: " + std::to_string(in.scheduling().priority()));
   request->priority = to_priority(in.scheduling().priority());
   request->bypass_prefix_cache = in.cache().bypass_read();
+  if (in.scheduling().has_expected_output_tokens())
+    request->hinted_output_tokens = in.scheduling().expected_output_tokens();
   return {};
 }
 
@@ -117,6 +119,45 @@ Error set_prompt(const v1::GenerateRequest& in, const Engine& engine, const Requ
       break;
   }
   return bad_field("input", "missing: set one of text, token_ids, chat");
+}
+
+// ---- what rankers see ----
+
+// Far more than the words that any ranker reads.
+constexpr size_t kRankedHead = 6144, kRankedTail = 2048;
+
+std::string cut_for_ranker(const std::string& text) {
+  if (text.size() <= kRankedHead + kRankedTail) return text;
+  return text.substr(0, kRankedHead) + text.substr(text.size() - kRankedTail);
+}
+
+// The text of a prompt that comes as ids, as far as it is looked at.
+std::string text_of(const std::vector<int32_t>& ids, const Tokenizer* tokenizer) {
+  std::string text;
+  if (tokenizer == nullptr) return text;
+  constexpr size_t kHead = 512, kTail = 128;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i == kHead && ids.size() > kHead + kTail) i = ids.size() - kTail;
+    if (!tokenizer->is_special(ids[i])) text += tokenizer->token_bytes(ids[i]);
+  }
+  return cut_for_ranker(text);
+}
+
+// The last user turn of a conversation, or the prompt as it is.
+void set_ranked_prompt(const v1::GenerateRequest& in, const Tokenizer* tokenizer,
+                       Request* request) {
+  if (in.has_text()) request->ranked_prompt = cut_for_ranker(in.text());
+  if (in.has_token_ids()) request->ranked_prompt = text_of(request->prompt_token_ids, tokenizer);
+  if (!in.has_chat()) return;
+  int32_t num_turns = 0;
+  for (const v1::ChatMessage& message : in.chat().messages()) {
+    if (message.role() != "user") continue;
+    ++num_turns;
+    std::string text = message.content();
+    for (const v1::ContentPart& part : message.content_parts()) text += part.text();
+    request->ranked_prompt = cut_for_ranker(text);
+  }
+  request->num_turns = std::max(num_turns, 1);
 }
 
 // Keeps the last tokens of too long a prompt, where the client wants that. The largest number
@@ -219,6 +260,7 @@ std::optional<ApiError> to_call(const v1::GenerateRequest& in, const Engine& eng
   TERN_REFUSE(set_scheduling(in, &request));
   TERN_REFUSE(set_prompt(in, engine, limits, &request.prompt_token_ids));
   TERN_REFUSE(truncate_prompt(in, info, &request));
+  set_ranked_prompt(in, engine.tokenizer(), &request);
   const int32_t room = room_for_answer(request, info);
   if (room > 0 && request.sampling.max_tokens == 0 && request.sampling.min_tokens > room)
     return convert::conflict("sampling.stopping.min_tokens",
@@ -391,6 +433,14 @@ v1::EngineStats to_wire(const EngineStats& stats) {
   out.set_num_scheduled_tokens(scheduler.num_scheduled_tokens);
   out.set_num_preemptions(scheduler.num_preemptions);
   out.set_num_recomputed_tokens(scheduler.num_recomputed_tokens);
+  out.set_policy(stats.policy);
+  if (!stats.ranker.name.empty()) {
+    v1::RankerStats& ranker = *out.mutable_ranker();
+    ranker.set_name(stats.ranker.name);
+    ranker.set_version(stats.ranker.version);
+    ranker.set_num_answers(stats.ranker.num_answers);
+    if (stats.ranker.tau) ranker.set_tau(*stats.ranker.tau);
+  }
   return out;
 }
 

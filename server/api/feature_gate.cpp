@@ -30,7 +30,6 @@ constexpr Missing kMissing[] = {
     {"sampling.constraints.ebnf"},
     {"sampling.constraints.choice"},
     {"sampling.constraints.structural_tag"},
-    {"scheduling.expected_output_tokens"},
     {"scheduling.slo"},
     {"cache.scope", v1::CACHE_SCOPE_TENANT},
     {"adapter"},

@@ -83,6 +83,12 @@ void read_priority(Fields& fields, v1::GenerateRequest* out) {
   out->mutable_scheduling()->set_priority(priority);
 }
 
+void read_scheduling(Fields& fields, v1::GenerateRequest* out) {
+  read_priority(fields, out);
+  if (const auto v = fields.integer("expected_output_tokens", 0, kMaxInt32))
+    out->mutable_scheduling()->set_expected_output_tokens(static_cast<uint32_t>(*v));
+}
+
 void read_stream(Fields& fields, AnswerOptions* out) {
   out->stream = fields.boolean("stream").value_or(false);
   const Json* options = fields.find("stream_options");
@@ -176,7 +182,7 @@ void read_common(Fields& fields, v1::GenerateRequest* out, AnswerOptions* option
   read_stopping(fields, sampling.mutable_stopping());
   read_constraints(fields, sampling.mutable_constraints());
   if (const auto v = fields.integer("n", 0, kMaxInt32)) sampling.set_n(static_cast<uint32_t>(*v));
-  read_priority(fields, out);
+  read_scheduling(fields, out);
   read_stream(fields, options);
   read_response(fields, out, options);
   if (const auto v = fields.integer("truncate_prompt_tokens", -1, kMaxInt32))

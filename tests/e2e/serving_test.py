@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What operators rely on: health by progress, the watchdog, draining, reloading, abort."""
+import concurrent.futures
 import fcntl
 import json
 import os
@@ -12,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import Daemon, find_key
+from harness import SOURCE, Daemon, find_key
 
 SIMULATED = "engine: {simulate: true}\nscheduler: {max_num_seqs: 4}\n"
 
@@ -194,6 +195,47 @@ def sighup_reloads_the_scheduling_or_says_why_not():
         assert gone.returncode == 1 and "CONFIG_INVALID" in gone.stderr and str(file) in gone.stderr, gone.stderr
 
 
+def policies_change_under_live_requests():
+    with Daemon(model=None, config=SIMULATED) as daemon:
+        file = pathlib.Path(daemon.dir) / "ternd.yaml"
+        running = [generate(daemon, "--priority", ["bulk", "interactive"][i % 2], tokens=400 + 50 * i) for i in range(12)]
+        wait_for("all live", lambda: live(daemon) == 12)
+        for policy in ("pars", "hrrn", "lpm", "sjf_prompt", "oracle", "priority", "pars"):
+            file.write_text(f"engine: {{simulate: true}}\nscheduler: {{max_num_seqs: 4, policy: {policy}}}\n")
+            daemon.json("reload")
+            stats = daemon.json("status")["stats"]
+            assert stats["policy"] == policy, stats
+            assert ("ranker" in stats) == (policy in ("pars", "hrrn")), stats
+        for process in running:
+            process.communicate()
+            assert process.returncode == 0
+        file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: 4, policy: pars, ranker: nobody}\n")
+        refused = daemon.tern("reload")
+        assert refused.returncode == 1 and "nobody: no such file" in refused.stderr, refused.stderr
+        assert daemon.json("status")["stats"]["policy"] == "pars"
+
+
+def status_tells_how_well_the_ranker_ranks():
+    questions = [json.loads(line)["prompt"] for line in
+                 (SOURCE / "models/rankers/tern-stories.test.jsonl").read_text().splitlines()[:48]]
+    with Daemon("--set", "scheduler.policy=pars", http="127.0.0.1:0") as daemon:
+        assert "tau unknown before 30" in daemon.tern("status").stdout
+
+        def ask(question):
+            body = {"model": "tern-stories", "messages": [{"role": "user", "content": question}], "temperature": 0}
+            request = urllib.request.Request(f"http://{daemon.http}/v1/chat/completions", json.dumps(body).encode(),
+                                             {"Content-Type": "application/json"})
+            return json.load(urllib.request.urlopen(request))
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(ask, questions))
+        ranker = daemon.json("status")["stats"]["ranker"]
+        assert ranker["name"] == "hashed" and int(ranker["num_answers"]) == 48 and ranker["tau"] > 0.5, ranker
+        text = daemon.tern("status").stdout
+        assert re.search(r"^policy +pars$", text, re.M), text
+        assert re.search(r"^ranker +hashed [0-9a-f]{16}, tau 0\.\d\d over the last 48 answers$", text, re.M), text
+
+
 def servers_on_one_port_are_operated_apart():
     with Daemon(model=None, config=SIMULATED, listen="127.0.0.1:0") as one:
         port = one.address.rsplit(":", 1)[1]
@@ -263,6 +305,7 @@ if __name__ == "__main__":
                  sigterm_finishes_what_runs_and_refuses_what_comes, second_signal_ends_now,
                  drain_told_again_ends_earlier, drain_waits_for_a_notice_and_reports, everyone_says_draining_during_the_notice,
                  sighup_reloads_the_scheduling_or_says_why_not,
+                 policies_change_under_live_requests, status_tells_how_well_the_ranker_ranks,
                  servers_on_one_port_are_operated_apart,
                  abort_ends_a_request_of_another_client, failing_request_ends_alone,
                  nobody_waits_for_who_reads_the_log, fail_points_that_cannot_be):

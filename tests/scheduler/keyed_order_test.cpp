@@ -135,7 +135,7 @@ void run(uint32_t seed, int num_operations, const KeyedSettings& settings) {
       const auto num_output = static_cast<int32_t>(draw(6));
       seq.token_ids.insert(seq.token_ids.end(), num_output, 7);
       const double work =
-          num_output + settings.prefill_weight * (seq.num_prompt_tokens - num_output);
+          num_output + settings.prefill_weight.value() * (seq.num_prompt_tokens - num_output);
       policy.left(seq, Leave::kFinished);
       double& served = sorted.served[seq.tenant];
       served = std::max(served + std::max<double>(work, num_output) - it->second, 0.0);
@@ -158,7 +158,7 @@ void run(uint32_t seed, int num_operations, const KeyedSettings& settings) {
         if (next->id <= 3) break;
         policy.admit(*next);
         sorted.admitted(next->id);
-        charged[next->id] = settings.prefill_weight * next->num_tokens();
+        charged[next->id] = settings.prefill_weight.value() * next->num_tokens();
         double& served = sorted.served[next->tenant];
         served = std::max(served + charged[next->id], 0.0);
         break;
@@ -173,7 +173,8 @@ void run(uint32_t seed, int num_operations, const KeyedSettings& settings) {
 }
 
 TEST_CASE("a queue by keys survives a hundred thousand random calls", "[policy][property]") {
-  run(1, 100'000, {.starve_after = Duration(50), .starve_quota = 0.125, .prefill_weight = 0.5});
+  run(1, 100'000,
+      {.starve_after = Duration(50), .starve_quota = 0.125, .prefill_weight = PrefillWeight(0.5)});
 }
 
 TEST_CASE("a queue by keys is right in many settings", "[policy][property]") {
@@ -186,7 +187,7 @@ TEST_CASE("a queue by keys is right in many settings", "[policy][property]") {
              .starve_quota = quota,
              .bypass_window = 8,
              .tenant_slack = slack,
-             .prefill_weight = 0.5});
+             .prefill_weight = PrefillWeight(0.5)});
 }
 
 TEST_CASE("a tenth of the admissions is for the starved, whatever the keys", "[policy][EC-61]") {
@@ -259,7 +260,7 @@ TEST_CASE("equal keys are served as they came", "[policy]") {
 }
 
 TEST_CASE("a tenant with one request does not wait behind a thousand of another", "[policy]") {
-  ByHint policy({.tenant_slack = 10, .prefill_weight = 1});
+  ByHint policy({.tenant_slack = 10, .prefill_weight = PrefillWeight(1)});
   std::vector<std::unique_ptr<Sequence>> all;
   for (uint64_t id = 1; id <= 1000; ++id) {
     all.push_back(sequence(id, tokens(5), 100));

@@ -19,6 +19,7 @@ SchedulerConfig config_of(const std::string& policy,
   config.num_blocks = 64;
   config.max_model_len = 256;
   config.policy = {policy, std::move(set)};
+  if (policy != "fcfs") config.policy.settings.try_emplace("prefill_weight", 0.1);
   return config;
 }
 
@@ -165,6 +166,43 @@ TEST_CASE("a hint counts as much as the tenant's hints were worth", "[policy][pa
   queue.add(20);
   queue.add(90);
   CHECK(queue.drain() == Ids{first + 1, first + 2, first + 3, first});
+}
+
+// Steps of 10 ms and so much for a prompt token; then a long prompt with a short answer waits
+// beside a short prompt with an answer that is longer by 20 tokens. Which goes first?
+uint64_t first_where_prompt_tokens_take(Seconds per_token) {
+  SchedulerConfig config = config_of("pars", {{"prefill_weight", -1}});
+  config.max_num_batched_tokens = 600;
+  config.num_blocks = 400;
+  config.max_model_len = 1000;
+  const auto scheduler = *Scheduler::create(config);
+  TimePoint now;
+  const auto run_step = [&]() -> std::vector<uint64_t> {
+    const StepPlan& plan = scheduler->schedule(now);
+    std::vector<uint64_t> ids;
+    for (const ScheduledSequence& s : plan.sequences) ids.push_back(s.sequence->id);
+    now += std::chrono::duration_cast<Duration>(Seconds(0.01) + per_token * plan.num_tokens);
+    scheduler->commit(results(plan));
+    return ids;
+  };
+  uint64_t id = 0;
+  const auto add = [&](int32_t prompt, double expected) {
+    ++id;
+    auto seq = sequence(id, tokens(prompt, 10'000 * static_cast<int32_t>(id)), id <= 20 ? 10 : 300);
+    seq->arrival = now;
+    seq->expected_output_tokens = expected;
+    REQUIRE(scheduler->add(std::move(seq)).ok());
+  };
+  for (int i = 0; i < 20; ++i) add(20 + 20 * i, 10);
+  while (scheduler->has_work()) run_step();
+  add(500, 30);
+  add(10, 50);
+  return run_step().front();
+}
+
+TEST_CASE("what a prompt token costs is learnt from the steps", "[scheduler][pars]") {
+  CHECK(first_where_prompt_tokens_take(Seconds(0)) == 21);
+  CHECK(first_where_prompt_tokens_take(Seconds(1e-3)) == 22);  // 500 of them are worth 50 steps
 }
 
 TEST_CASE("oracle believes the hint, and nothing else", "[policy]") {

@@ -58,7 +58,8 @@ void World::draw_policy(size_t index) {
       {"aging_tau_s", {0, 0, 1e-9, 1e-8}}};
   for (const PolicyKey* key : info.keys) {
     const auto found = values.find(key->name);
-    if (found != values.end() && !one_in(4))
+    // What is learnt of prefills by the steps' times cannot be known here.
+    if (found != values.end() && (key->name == "prefill_weight" || !one_in(4)))
       config_.policy.settings[std::string(key->name)] = found->second[draw(4)];
   }
 }

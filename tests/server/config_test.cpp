@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <fstream>
 #include <sstream>
 
@@ -249,7 +250,7 @@ TEST_CASE("keys that do not go together are named where they stand", "[config]")
               "reserved_seqs_interactive: must be below max_num_seqs (4), or other classes would "
               "never run; are 500"});
   CHECK(mistakes("scheduler: {reserved_seqs_interactive: 1}") ==
-        Lines{"t.yaml:1: policy.reserved_seqs_interactive: reserved_seqs_interactive: needs policy priority, is 'fcfs'"});
+        Lines{"t.yaml:1: policy.reserved_seqs_interactive: needs policy priority, is 'fcfs'"});
   // The key that is too small was left to its default.
   CHECK(mistakes("scheduler:\n  max_num_seqs: 600\n") ==
         Lines{"t.yaml:2: scheduler.max_num_batched_tokens: must be at least max_num_seqs (600), or "
@@ -328,6 +329,19 @@ TEST_CASE("configs/ternd.yaml is every key at its default", "[config]") {
   REQUIRE(load_config(path, config).message() == "");
   CHECK(summarize(config) == summarize(Config()));
   CHECK(read_file(path) == print_config(Config()));  // ternd --print-config > configs/ternd.yaml
+}
+
+TEST_CASE("the presets of configs/scheduling are right, and what they are called", "[config]") {
+  const std::map<std::string, std::string> policy_of = {
+      {"fcfs", "fcfs"}, {"pars", "pars"}, {"pars-slo", "pars"}, {"hrrn", "hrrn"}};
+  for (const auto& [name, policy] : policy_of) {
+    Config config;
+    const std::string path = source_path("configs/scheduling/" + name + ".yaml");
+    REQUIRE(load_config(path, config).message() == "");
+    config.engine.model_dir = "tern-stories";  // they are used with --model, or pasted
+    CHECK(check_config(config).message() == "");
+    CHECK(config.engine.scheduler.policy.name == policy);
+  }
 }
 
 TEST_CASE("configs/demo.yaml and configs/smollm2.yaml can be served", "[config]") {

@@ -122,6 +122,7 @@ TEST_CASE("set fields win, also at zero", "[convert]") {
   r.mutable_response()->set_skip_special_tokens(false);
   r.mutable_response()->set_echo_prompt_token_ids(true);
   r.mutable_scheduling()->set_priority(v1::PRIORITY_CLASS_BULK);
+  r.mutable_scheduling()->set_expected_output_tokens(0);
   r.mutable_cache()->set_bypass_read(true);
   const Converted c = convert(r);
   REQUIRE_FALSE(c.error);
@@ -141,6 +142,7 @@ TEST_CASE("set fields win, also at zero", "[convert]") {
   CHECK(c.call.request.bypass_prefix_cache);
   CHECK(c.call.accepted.max_tokens() == 9);
   CHECK(c.call.accepted.prompt_token_ids_size() == 3);
+  CHECK(c.call.request.hinted_output_tokens == 0u);
 }
 
 TEST_CASE("prompts: text, ids and chat", "[convert]") {
@@ -318,6 +320,21 @@ void for_each_leaf(pb::Message& message, const std::string& prefix,
 
 }  // namespace
 
+TEST_CASE("a ranker sees the prompt, or the last user turn, and not all of what is long",
+          "[convert]") {
+  v1::GenerateRequest r = minimal();
+  CHECK_FALSE(convert(r).call.request.ranked_prompt.empty());
+  r.set_text("how long is it?");
+  CHECK(convert(r).call.request.ranked_prompt == "how long is it?");
+  CHECK(convert(r).call.request.num_turns == 1);
+  r.set_text(std::string(100'000, 'a') + " last");
+  const std::string cut = convert(r).call.request.ranked_prompt;
+  CHECK(cut.size() == 8192);
+  CHECK(cut.ends_with("a last"));
+  r.mutable_token_ids()->add_ids(3);
+  CHECK(convert(r).call.request.ranked_prompt.size() < 64);
+}
+
 TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[convert]") {
   const std::set<std::string> honoured = {"sampling.random.temperature",
                                           "sampling.random.top_k",
@@ -349,6 +366,7 @@ TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[co
                                           "response.prompt_logprobs",
                                           "response.logprob_token_ids",
                                           "scheduling.priority",
+                                          "scheduling.expected_output_tokens",
                                           "cache.bypass_read"};
   std::set<std::string> accepted;
   int refused = 0;

@@ -132,6 +132,7 @@ class FakeEngine final : public Engine {
                         .completion_tokens = live.num_tokens});
     return states;
   }
+  void use_ranker(std::shared_ptr<const Ranker>) override {}
   void start_draining() override { draining_ = true; }
   void shutdown() override {
     {

@@ -50,7 +50,7 @@ TEST_CASE("every sampling field arrives", "[http]") {
     "stop_token_ids": [3], "min_tokens": 1, "ignore_eos": true, "include_stop_str_in_output": true,
     "skip_special_tokens": false, "bad_words": ["bad"], "allowed_token_ids": [1, 2],
     "truncate_prompt_tokens": 9, "priority": "bulk", "request_id": "r1", "add_special_tokens": false,
-    "user": "u", "metadata": {"a": 1}, "store": false, "best_of": 2, "suffix": null})");
+    "expected_output_tokens": 40, "user": "u", "metadata": {"a": 1}, "store": false, "best_of": 2, "suffix": null})");
   REQUIRE(body.requests.size() == 1);
   const v1::GenerateRequest& r = body.requests[0];
   CHECK(r.model() == "m");
@@ -60,6 +60,7 @@ TEST_CASE("every sampling field arrives", "[http]") {
   CHECK_FALSE(r.text_options().add_special_tokens());
   CHECK(r.truncate_prompt_tokens() == 9);
   CHECK(r.scheduling().priority() == v1::PRIORITY_CLASS_BULK);
+  CHECK(r.scheduling().expected_output_tokens() == 40);
   CHECK_FALSE(r.response().skip_special_tokens());
   CHECK(r.sampling().n() == 2);
   const v1::RandomSampling& random = r.sampling().random();
@@ -232,6 +233,8 @@ TEST_CASE("wrong types name the field", "[http]") {
       {R"("stream": true, "stream_options": {"other": true})", "stream_options.other"},
       {R"("stream": true, "prompt_logprobs": 1)", "prompt_logprobs"},
       {R"("priority": 3)", "priority"},
+      {R"("expected_output_tokens": -1)", "expected_output_tokens"},
+      {R"("expected_output_tokens": "few")", "expected_output_tokens"},
       {R"("priority": "first")", "priority"},
       {R"("model": 3)", "model"},
       {R"("no_such_field": 1)", "no_such_field"},
