@@ -37,11 +37,15 @@ class LlamaLikeModel final : public Model {
       dispatch(kernels().softcap, {.cap = recipe_.logits_softcap, .x = logits}, step.ex);
   }
 
-  void for_each_linear(const std::function<void(const Linear&)>& fn) const override {
+  void for_each_block(const std::function<void(const Block&)>& fn) const override {
     for (const DecoderLayer& layer : layers_) {
-      layer.mixer->for_each_linear(fn);
-      layer.feed_forward->for_each_linear(fn);
+      fn(*layer.mixer);
+      fn(*layer.feed_forward);
     }
+  }
+
+  void for_each_linear(const std::function<void(const Linear&)>& fn) const override {
+    for_each_block([&](const Block& block) { block.for_each_linear(fn); });
     fn(lm_head_);
   }
 
@@ -49,9 +53,7 @@ class LlamaLikeModel final : public Model {
     return rope_.variant(num_positions);
   }
 
-  KvLayout kv_layout() const override {
-    return {config_.num_layers, config_.num_kv_heads, config_.head_dim};
-  }
+  const CacheLayout& cache_layout() const override { return layout_; }
   int32_t vocab_size() const override { return config_.vocab_size; }
   uint64_t num_parameters() const override { return num_parameters_; }
   uint64_t weight_bytes() const override { return weight_bytes_; }
@@ -142,15 +144,16 @@ class LlamaLikeModel final : public Model {
     layer.residual_multiplier = recipe_.residual_multiplier;
     TERN_TRY(load_norms(loader, prefix, layer));
     auto attention = std::make_unique<GqaAttention>();
-    attention->kv_index = index;
-    if (recipe_.sliding.empty() || recipe_.sliding[index]) attention->window = recipe_.window;
+    if (recipe_.sliding.empty() || recipe_.sliding[index]) attention->kv.window = recipe_.window;
     if (recipe_.use_rope.empty() || recipe_.use_rope[index])
-      attention->rope = attention->window > 0 && local_rope_ ? &*local_rope_ : &rope_;
+      attention->rope = attention->kv.window > 0 && local_rope_ ? &*local_rope_ : &rope_;
     TERN_TRY(load_attention(loader, prefix + "self_attn.", *attention));
     layer.mixer = std::move(attention);
     auto mlp = std::make_unique<Mlp>();
     TERN_TRY(load_mlp(loader, prefix + "mlp.", *mlp));
     layer.feed_forward = std::move(mlp);
+    layer.mixer->declare(layout_);
+    layer.feed_forward->declare(layout_);
     layers_.push_back(std::move(layer));
     return {};
   }
@@ -199,7 +202,9 @@ class LlamaLikeModel final : public Model {
     const ModelConfig& c = config_;
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
-    a.num_heads = c.num_heads, a.num_kv_heads = c.num_kv_heads, a.head_dim = c.head_dim;
+    a.num_heads = c.num_heads;
+    a.kv.num_kv_heads = c.num_kv_heads;
+    a.kv.head_dim = c.head_dim;
     a.softcap = recipe_.attention_softcap;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
@@ -229,6 +234,7 @@ class LlamaLikeModel final : public Model {
   Linear packed_embedding_;                      // where kernels cannot read the file
   WeightView embedding_;
   std::vector<DecoderLayer> layers_;
+  CacheLayout layout_;
   Norm final_norm_;
   Linear lm_head_;
   bool is_tied_ = false;  // the head is the embedding

@@ -27,7 +27,7 @@ struct EngineConfig {
   int32_t max_model_len = 0;        ///< 0 = the model's
   SamplingDefaults sampling;        ///< before what the model's files and its family propose
   QueueLimits queue;
-  SchedulerConfig scheduler;  ///< num_blocks and max_model_len are filled in here
+  SchedulerConfig scheduler;  ///< num_blocks, num_state_slots and max_model_len are filled in here
   bool simulate = false;      ///< no model: steps take the time that `simulated_step` says
   SimStepCost simulated_step;
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
