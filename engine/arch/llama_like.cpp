@@ -12,10 +12,12 @@ namespace {
 
 class LlamaLikeModel final : public Model {
  public:
-  LlamaLikeModel(const ModelConfig& config, const LlamaLike& recipe)
-      : config_(config), recipe_(recipe) {}
+  LlamaLikeModel(const ModelConfig& config, const LlamaLike& recipe, const Rank& rank)
+      : config_(config), recipe_(recipe), rank_(rank) {}
 
   void forward(Step& step, MatView<float> logits) const override {
+    TERN_CHECK(rank_.count == 1 || step.ex.dry_run_threads > 0,
+               "nothing sums what the ranks of a model give");
     const StepBatch& batch = step.batch;
     const auto scope = step.ws.scope();
     const auto x = step.ws.mat<float>(batch.num_tokens(), config_.hidden);
@@ -67,6 +69,7 @@ class LlamaLikeModel final : public Model {
 
   Status load(std::shared_ptr<const WeightSource> weights, const LoadOptions& options) {
     const ModelConfig& c = config_;
+    TERN_TRY(check_rank());
     if (!options.plan_only)
       TERN_TRY(make_rope_tables(options.max_model_len, device_memory(options.ex.device)));
     WeightLoader loader(*weights, options);
@@ -88,6 +91,25 @@ class LlamaLikeModel final : public Model {
   }
 
  private:
+  /// kInvalidArgument naming the key, or kUnimplemented, where ranks cannot divide the layers.
+  Status check_rank() const {
+    const ModelConfig& c = config_;
+    const std::string ranks = std::to_string(rank_.count) + " ranks";
+    if (rank_.index < 0 || rank_.index >= rank_.count)
+      return invalid_argument("rank " + std::to_string(rank_.index) + " is none of " + ranks);
+    if (rank_.count == 1) return {};
+    for (const auto& [key, size] : {std::pair("num_attention_heads", c.num_heads),
+                                    std::pair("num_key_value_heads", c.num_kv_heads),
+                                    std::pair("intermediate_size", c.intermediate)})
+      if (size % rank_.count != 0)
+        return invalid_argument(c.source + ": " + key + ": " + std::to_string(size) +
+                                " cannot be divided over " + ranks);
+    if (recipe_.qk_norm != LlamaLike::QkNorm::kWhole) return {};
+    return {Code::kUnimplemented, c.source + ": " + c.architecture +
+                                      " norms all heads of a token as one, which " + ranks +
+                                      " cannot do apart"};
+  }
+
   Status make_rope_tables(int32_t max_positions, DeviceMemory& memory) {
     const ModelConfig& c = config_;
     TERN_ASSIGN(rope_, RopeTable::create(c.rope, c.head_dim, max_positions, memory));
@@ -202,8 +224,8 @@ class LlamaLikeModel final : public Model {
     const ModelConfig& c = config_;
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
-    a.num_heads = c.num_heads;
-    a.kv.num_kv_heads = c.num_kv_heads;
+    a.num_heads = c.num_heads / rank_.count;
+    a.kv.num_kv_heads = c.num_kv_heads / rank_.count;
     a.kv.head_dim = c.head_dim;
     a.softcap = recipe_.attention_softcap;
     a.scale =
@@ -229,6 +251,7 @@ class LlamaLikeModel final : public Model {
 
   const ModelConfig config_;
   const LlamaLike recipe_;
+  const Rank rank_;                              // whose part of the layers is here
   std::shared_ptr<const WeightSource> weights_;  // maps the embedding, where it is not the head
   std::unique_ptr<RowSource> embedding_rows_;    // [vocab_size, hidden], of the file
   Linear packed_embedding_;                      // where kernels cannot read the file
@@ -251,7 +274,7 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options,
                                                const LlamaLike& recipe) {
-  auto model = std::make_unique<LlamaLikeModel>(config, recipe);
+  auto model = std::make_unique<LlamaLikeModel>(config, recipe, options.rank);
   TERN_TRY(model->load(std::move(weights), options));
   return std::unique_ptr<Model>(std::move(model));
 }
