@@ -36,6 +36,9 @@ class HostMemory final : public DeviceMemory {
   void copy_to_host(void* to, const void* from, size_t bytes, void*) override {
     std::memcpy(to, from, bytes);
   }
+  void copy_on_device(void* to, const void* from, size_t bytes, void*) override {
+    std::memcpy(to, from, bytes);
+  }
   void wait(void*) override {}
 
   bool is_host() const override { return true; }

@@ -21,6 +21,8 @@ class DeviceMemory {
   /// wait(). The host's side must stay as it is until then.
   virtual void copy_to_device(void* to, const void* from, size_t bytes, void* stream) = 0;
   virtual void copy_to_host(void* to, const void* from, size_t bytes, void* stream) = 0;
+  /// Copies within the device, in the order of `stream`; the ranges do not overlap.
+  virtual void copy_on_device(void* to, const void* from, size_t bytes, void* stream) = 0;
   virtual void wait(void* stream) = 0;
 
   virtual bool is_host() const { return false; }

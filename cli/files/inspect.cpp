@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "engine/cache/kv_layout.h"
+#include "engine/cache/cache_layout.h"
 #include "engine/load/loader.h"
 #include "engine/load/resolve_model.h"
 #include "engine/text/chat_renderer.h"
@@ -33,7 +33,7 @@ Result<json> inspect_model(const std::string& model) {
   json problems = json::array();
   if (chat)
     for (const Status& problem : chat->problems()) problems.push_back(problem.message());
-  const KvLayout kv{c.num_layers, c.num_kv_heads, c.head_dim};
+  const CacheLayout::Paged kv{c.num_kv_heads, c.head_dim};
   return json{{"name", files.assets.info.name},
               {"directory", directory},
               {"architecture", c.architecture},
@@ -47,7 +47,7 @@ Result<json> inspect_model(const std::string& model) {
               {"kv_heads", c.num_kv_heads},
               {"head_dim", c.head_dim},
               {"context", c.max_position_embeddings},
-              {"kv_bytes_per_token", kv.bytes_per_token()},
+              {"kv_bytes_per_token", size_t(c.num_layers) * kv.bytes_per_token()},
               {"tokenizer", files.assets.tokenizer != nullptr},
               {"chat_template", files.assets.info.has_chat_template},
               {"chat_template_problems", problems},

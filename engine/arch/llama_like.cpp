@@ -12,10 +12,12 @@ namespace {
 
 class LlamaLikeModel final : public Model {
  public:
-  LlamaLikeModel(const ModelConfig& config, const LlamaLike& recipe)
-      : config_(config), recipe_(recipe) {}
+  LlamaLikeModel(const ModelConfig& config, const LlamaLike& recipe, const Rank& rank)
+      : config_(config), recipe_(recipe), rank_(rank) {}
 
   void forward(Step& step, MatView<float> logits) const override {
+    TERN_CHECK(rank_.count == 1 || step.ex.dry_run_threads > 0,
+               "nothing sums what the ranks of a model give");
     const StepBatch& batch = step.batch;
     const auto scope = step.ws.scope();
     const auto x = step.ws.mat<float>(batch.num_tokens(), config_.hidden);
@@ -37,11 +39,15 @@ class LlamaLikeModel final : public Model {
       dispatch(kernels().softcap, {.cap = recipe_.logits_softcap, .x = logits}, step.ex);
   }
 
-  void for_each_linear(const std::function<void(const Linear&)>& fn) const override {
+  void for_each_block(const std::function<void(const Block&)>& fn) const override {
     for (const DecoderLayer& layer : layers_) {
-      layer.mixer->for_each_linear(fn);
-      layer.feed_forward->for_each_linear(fn);
+      fn(*layer.mixer);
+      fn(*layer.feed_forward);
     }
+  }
+
+  void for_each_linear(const std::function<void(const Linear&)>& fn) const override {
+    for_each_block([&](const Block& block) { block.for_each_linear(fn); });
     fn(lm_head_);
   }
 
@@ -49,9 +55,7 @@ class LlamaLikeModel final : public Model {
     return rope_.variant(num_positions);
   }
 
-  KvLayout kv_layout() const override {
-    return {config_.num_layers, config_.num_kv_heads, config_.head_dim};
-  }
+  const CacheLayout& cache_layout() const override { return layout_; }
   int32_t vocab_size() const override { return config_.vocab_size; }
   uint64_t num_parameters() const override { return num_parameters_; }
   uint64_t weight_bytes() const override { return weight_bytes_; }
@@ -65,6 +69,7 @@ class LlamaLikeModel final : public Model {
 
   Status load(std::shared_ptr<const WeightSource> weights, const LoadOptions& options) {
     const ModelConfig& c = config_;
+    TERN_TRY(check_rank());
     if (!options.plan_only)
       TERN_TRY(make_rope_tables(options.max_model_len, device_memory(options.ex.device)));
     WeightLoader loader(*weights, options);
@@ -86,6 +91,25 @@ class LlamaLikeModel final : public Model {
   }
 
  private:
+  /// kInvalidArgument naming the key, or kUnimplemented, where ranks cannot divide the layers.
+  Status check_rank() const {
+    const ModelConfig& c = config_;
+    const std::string ranks = std::to_string(rank_.count) + " ranks";
+    if (rank_.index < 0 || rank_.index >= rank_.count)
+      return invalid_argument("rank " + std::to_string(rank_.index) + " is none of " + ranks);
+    if (rank_.count == 1) return {};
+    for (const auto& [key, size] : {std::pair("num_attention_heads", c.num_heads),
+                                    std::pair("num_key_value_heads", c.num_kv_heads),
+                                    std::pair("intermediate_size", c.intermediate)})
+      if (size % rank_.count != 0)
+        return invalid_argument(c.source + ": " + key + ": " + std::to_string(size) +
+                                " cannot be divided over " + ranks);
+    if (recipe_.qk_norm != LlamaLike::QkNorm::kWhole) return {};
+    return {Code::kUnimplemented, c.source + ": " + c.architecture +
+                                      " norms all heads of a token as one, which " + ranks +
+                                      " cannot do apart"};
+  }
+
   Status make_rope_tables(int32_t max_positions, DeviceMemory& memory) {
     const ModelConfig& c = config_;
     TERN_ASSIGN(rope_, RopeTable::create(c.rope, c.head_dim, max_positions, memory));
@@ -142,15 +166,16 @@ class LlamaLikeModel final : public Model {
     layer.residual_multiplier = recipe_.residual_multiplier;
     TERN_TRY(load_norms(loader, prefix, layer));
     auto attention = std::make_unique<GqaAttention>();
-    attention->kv_index = index;
-    if (recipe_.sliding.empty() || recipe_.sliding[index]) attention->window = recipe_.window;
+    if (recipe_.sliding.empty() || recipe_.sliding[index]) attention->kv.window = recipe_.window;
     if (recipe_.use_rope.empty() || recipe_.use_rope[index])
-      attention->rope = attention->window > 0 && local_rope_ ? &*local_rope_ : &rope_;
+      attention->rope = attention->kv.window > 0 && local_rope_ ? &*local_rope_ : &rope_;
     TERN_TRY(load_attention(loader, prefix + "self_attn.", *attention));
     layer.mixer = std::move(attention);
     auto mlp = std::make_unique<Mlp>();
     TERN_TRY(load_mlp(loader, prefix + "mlp.", *mlp));
     layer.feed_forward = std::move(mlp);
+    layer.mixer->declare(layout_);
+    layer.feed_forward->declare(layout_);
     layers_.push_back(std::move(layer));
     return {};
   }
@@ -199,7 +224,9 @@ class LlamaLikeModel final : public Model {
     const ModelConfig& c = config_;
     const int64_t q_width = int64_t(c.num_heads) * c.head_dim;
     const int64_t kv_width = int64_t(c.num_kv_heads) * c.head_dim;
-    a.num_heads = c.num_heads, a.num_kv_heads = c.num_kv_heads, a.head_dim = c.head_dim;
+    a.num_heads = c.num_heads / rank_.count;
+    a.kv.num_kv_heads = c.num_kv_heads / rank_.count;
+    a.kv.head_dim = c.head_dim;
     a.softcap = recipe_.attention_softcap;
     a.scale =
         recipe_.attention_scale > 0 ? recipe_.attention_scale : 1.0f / std::sqrt(float(c.head_dim));
@@ -224,11 +251,13 @@ class LlamaLikeModel final : public Model {
 
   const ModelConfig config_;
   const LlamaLike recipe_;
+  const Rank rank_;                              // whose part of the layers is here
   std::shared_ptr<const WeightSource> weights_;  // maps the embedding, where it is not the head
   std::unique_ptr<RowSource> embedding_rows_;    // [vocab_size, hidden], of the file
   Linear packed_embedding_;                      // where kernels cannot read the file
   WeightView embedding_;
   std::vector<DecoderLayer> layers_;
+  CacheLayout layout_;
   Norm final_norm_;
   Linear lm_head_;
   bool is_tied_ = false;  // the head is the embedding
@@ -245,7 +274,7 @@ Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options,
                                                const LlamaLike& recipe) {
-  auto model = std::make_unique<LlamaLikeModel>(config, recipe);
+  auto model = std::make_unique<LlamaLikeModel>(config, recipe, options.rank);
   TERN_TRY(model->load(std::move(weights), options));
   return std::unique_ptr<Model>(std::move(model));
 }

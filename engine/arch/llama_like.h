@@ -37,7 +37,10 @@ struct LlamaLike {
   float logits_divisor = 1;
 };
 
-/// kNotFound and kInvalidArgument naming tensors.
+/// Loads the part of options.rank: its heads and its columns of the MLP, whose outputs are summed
+/// over the ranks; embedding, norms and head are whole. Parts have no forward pass of their own.
+/// kNotFound and kInvalidArgument naming tensors; kInvalidArgument and kUnimplemented naming what
+/// ranks cannot divide.
 Result<std::unique_ptr<Model>> load_llama_like(const ModelConfig& config,
                                                std::shared_ptr<const WeightSource> weights,
                                                const LoadOptions& options, const LlamaLike& recipe);

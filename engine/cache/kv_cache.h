@@ -2,10 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/status.h"
-#include "engine/cache/kv_layout.h"
+#include "engine/cache/cache_layout.h"
 #include "kernels/formats/kv_format.h"
 
 namespace tern {
@@ -16,24 +17,33 @@ class KvCache {
   /// `num_blocks` blocks of `block_size` tokens (a multiple of what `format` wants) in `memory`.
   /// kInvalidArgument for a bad block size, kResourceExhausted where the memory is not there,
   /// naming the bytes.
-  static Result<KvCache> create(const KvLayout& layout, const KvFormat& format, int32_t num_blocks,
-                                int32_t block_size, DeviceMemory& memory = host_memory());
+  static Result<KvCache> create(const CacheLayout& layout, const KvFormat& format,
+                                int32_t num_blocks, int32_t block_size,
+                                DeviceMemory& memory = host_memory());
 
   /// For dry runs: views have their shapes, and no memory.
-  static KvCache without_memory(const KvLayout& layout, const KvFormat& format, int32_t block_size);
+  static KvCache without_memory(const CacheLayout& layout, const KvFormat& format,
+                                int32_t block_size);
 
   /// Of the pool that create() would allocate.
-  static size_t bytes(const KvLayout& layout, const KvFormat& format, int32_t num_blocks,
+  static size_t bytes(const CacheLayout& layout, const KvFormat& format, int32_t num_blocks,
                       int32_t block_size);
 
   /// Buffer::populate, of the whole pool's bytes [first, first + bytes).
   void populate(size_t first, size_t bytes) { buffer_.populate(first, bytes); }
 
-  KvLayerView layer(int32_t index) const;
+  /// Of the layer that declared `id`.
+  KvLayerView layer(int32_t id) const;
   size_t bytes() const { return buffer_.size(); }
 
  private:
-  KvLayout layout_;
+  struct Layer {
+    CacheLayout::Paged shape;
+    size_t block_bytes;   // of its keys, or of its values, in one block
+    size_t bytes_before;  // of one block of the layers before it, keys and values
+  };
+
+  std::vector<Layer> layers_;
   const KvFormat* format_ = nullptr;
   int32_t num_blocks_ = 0;
   int32_t block_size_ = 0;

@@ -61,11 +61,21 @@ Status cannot_cut(const LinearName& name, const std::string& what, const Rank& r
                           std::to_string(rank.count) + " ranks");
 }
 
-/// The rank's share of `total`, in multiples of `unit`.
-Result<Range> share(int64_t total, int64_t unit, const LinearName& name, const char* what,
+/// What may not be cut further: `size` rows or columns.
+struct Unit {
+  int64_t size;
+  const char* name;
+};
+
+/// The rank's share of `total` rows or columns, in whole units.
+Result<Range> share(int64_t total, const Unit& unit, const LinearName& name, const char* what,
                     const Rank& rank) {
-  if (total % (unit * rank.count) != 0)
-    return cannot_cut(name, std::to_string(total) + " " + what, rank);
+  if (total % (unit.size * rank.count) != 0) {
+    std::string of_units;
+    if (unit.size > 1)
+      of_units = " in " + std::string(unit.name) + " of " + std::to_string(unit.size);
+    return cannot_cut(name, std::to_string(total) + " " + what + of_units, rank);
+  }
   const int64_t count = total / rank.count;
   return Range{rank.index * count, count};
 }
@@ -74,7 +84,7 @@ Result<Range> share(int64_t total, int64_t unit, const LinearName& name, const c
 Result<std::vector<Range>> output_ranges(const LinearName& name, const Rank& rank) {
   const std::vector<int64_t> sections =
       name.sections.empty() ? std::vector<int64_t>{name.out} : name.sections;
-  const int64_t unit = name.cut == Cut::kHeads ? name.head_dim : 1;
+  const Unit unit{name.cut == Cut::kHeads ? name.head_dim : 1, "heads"};
   std::vector<Range> ranges;
   int64_t first = 0;
   for (const int64_t rows : sections) {
@@ -98,7 +108,7 @@ Result<std::unique_ptr<RowSource>> cut_rows(std::unique_ptr<RowSource> rows, con
       parts.push_back(std::make_unique<CutSource>(source, range, Range{0, source->cols()}));
     return make_row_stack(std::move(parts));
   }
-  const int64_t group = source->encoding().is_codes() ? source->encoding().group : 1;
+  const Unit group{source->encoding().is_codes() ? source->encoding().group : 1, "groups"};
   if (source->encoding().input != InputTransform::kNone)
     return cannot_cut(name, "columns in an order of their own", rank);
   TERN_ASSIGN(const Range cols, share(source->cols(), group, name, "columns", rank));

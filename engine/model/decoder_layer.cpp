@@ -7,7 +7,8 @@ void GqaAttention::forward(Step& step, MatView<float> x) const {
   const Exec& ex = step.ex;
   const StepBatch& batch = step.batch;
   const auto scope = ws.scope();
-  const int64_t q_width = num_heads * head_dim, kv_width = num_kv_heads * head_dim;
+  const int64_t head_dim = kv.head_dim;
+  const int64_t q_width = num_heads * head_dim, kv_width = kv.num_kv_heads * head_dim;
   const auto projected = ws.mat<float>(x.rows, qkv.out());
   const auto qx = columns(projected, 0, q_width);
   const auto kx = columns(projected, q_width, kv_width);
@@ -21,19 +22,21 @@ void GqaAttention::forward(Step& step, MatView<float> x) const {
     rope->turn(batch, qx, head_dim, ex);
     rope->turn(batch, kx, head_dim, ex);
   }
-  const KvLayerView kv = step.kv.layer(kv_index);
-  dispatch(
-      kernels().kv_write,
-      {.k = read_only(kx), .v = read_only(vx), .slot_mapping = batch.slot_mapping.data(), .kv = kv},
-      ex);
+  const KvLayerView stored = step.kv.layer(kv_id);
+  dispatch(kernels().kv_write,
+           {.k = read_only(kx),
+            .v = read_only(vx),
+            .slot_mapping = batch.slot_mapping.data(),
+            .kv = stored},
+           ex);
 
   const auto y = ws.mat<float>(x.rows, q_width);
   Attention::Args attention{.q = read_only(qx),
-                            .kv = kv,
+                            .kv = stored,
                             .num_heads = num_heads,
                             .scale = scale,
                             .softcap = softcap,
-                            .window = window,
+                            .window = kv.window,
                             .num_seqs = batch.num_seqs(),
                             .cu_seqlens_q = batch.cu_seqlens_q.data(),
                             .visible_end = batch.visible_end.data(),

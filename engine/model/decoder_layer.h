@@ -17,15 +17,14 @@ struct GqaAttention final : Block {
   Linear o;
   /// Before RoPE: over each head where the gain is [head_dim], else over the whole projection.
   std::optional<Norm> q_norm, k_norm;
-  int32_t kv_index = 0;  ///< the layer of the KV cache that is its own
-  int64_t num_heads = 0;
-  int64_t num_kv_heads = 0;
-  int64_t head_dim = 0;
+  CacheLayout::Paged kv;            ///< what it keeps of each token
+  int32_t kv_id = -1;               ///< of that, in the layout
+  int64_t num_heads = 0;            ///< of queries
   float scale = 0;                  ///< of the scores, usually head_dim^-1/2
   float softcap = 0;                ///< bounds the scores; 0 = does not
-  int64_t window = 0;               ///< positions that a row sees, its own included; 0 = all
   const RopeTable* rope = nullptr;  ///< null: no position embedding in this layer
 
+  void declare(CacheLayout& layout) override { kv_id = layout.add(kv); }
   /// Appends this layer's keys and values.
   void forward(Step& step, MatView<float> x) const override;
   void for_each_linear(const std::function<void(const Linear&)>& fn) const override;

@@ -19,7 +19,9 @@ size_t workspace_bytes(const Model& model, const StepLimits& limits, const Exec&
   dry.log = nullptr;
   dry.dry_run_threads = limits.num_threads;
   const KvFormat& format = choose_kv_format(ex);
-  const KvCache kv = KvCache::without_memory(model.kv_layout(), format, format.block_multiple);
+  const CacheLayout& layout = model.cache_layout();
+  const KvCache kv = KvCache::without_memory(layout, format, format.block_multiple);
+  const StateCache states = StateCache::without_memory(layout, 1);
   const int64_t num_blocks = ceil_div(limits.max_context_len, format.block_multiple);
   const auto of_tokens = nothing<int32_t>(limits.max_tokens);
   const StepBatch batch{.token_ids = of_tokens,
@@ -30,9 +32,10 @@ size_t workspace_bytes(const Model& model, const StepLimits& limits, const Exec&
                         .context_lens = nothing<int32_t>(1),
                         .rope_variants = of_tokens,
                         .block_table = {nothing<int32_t>(1).data(), 1, num_blocks, num_blocks},
+                        .state_slots = nothing<int32_t>(layout.slots.empty() ? 0 : 1),
                         .logits_rows = nothing<int32_t>(limits.max_logits_rows)};
   Workspace ws = Workspace::measuring();
-  Step step{.batch = batch, .kv = kv, .ws = ws, .ex = dry};
+  Step step{.batch = batch, .kv = kv, .states = states, .ws = ws, .ex = dry};
   model.forward(step, {nullptr, limits.max_logits_rows, model.vocab_size(), model.vocab_size()});
   return ws.peak_bytes();
 }

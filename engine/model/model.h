@@ -5,7 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "engine/cache/kv_layout.h"
+#include "engine/cache/cache_layout.h"
+#include "engine/model/block.h"
 #include "engine/model/step.h"
 
 namespace tern {
@@ -15,9 +16,10 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  /// Computes a step: stores the KV of all its tokens in `step.kv`, and writes logits of
-  /// batch.logits_rows to `logits` [logits_rows, vocab_size], f32. Each row's bits depend on its
-  /// own sequence's tokens alone. Made of operations only; allocates nothing.
+  /// Computes a step: stores the KV of all its tokens in `step.kv` and the states behind them in
+  /// `step.states`, and writes logits of batch.logits_rows to `logits` [logits_rows, vocab_size],
+  /// f32. Each row's bits depend on its own sequence's tokens alone. Made of operations only;
+  /// allocates nothing.
   virtual void forward(Step& step, MatView<float> logits) const = 0;
 
   /// Which of the model's position embeddings a sequence gets that computes at most `num_positions`
@@ -27,10 +29,14 @@ class Model {
     return 0;
   }
 
+  /// fn(block) for every block, in the order in which they run.
+  virtual void for_each_block(const std::function<void(const Block&)>& fn) const = 0;
+
   /// fn(layer) for every linear layer, the head last.
   virtual void for_each_linear(const std::function<void(const Linear&)>& fn) const = 0;
 
-  virtual KvLayout kv_layout() const = 0;
+  /// What the blocks have declared.
+  virtual const CacheLayout& cache_layout() const = 0;
   virtual int32_t vocab_size() const = 0;
   virtual uint64_t num_parameters() const = 0;
   virtual uint64_t weight_bytes() const = 0;         ///< in memory, as packed

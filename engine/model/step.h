@@ -4,6 +4,7 @@
 #include "base/device.h"
 #include "base/workspace.h"
 #include "engine/cache/kv_cache.h"
+#include "engine/cache/state_cache.h"
 #include "engine/model/step_batch.h"
 
 namespace tern {
@@ -24,6 +25,7 @@ struct Step {
   const StepBatch&
       batch;  ///< its arrays are on the device of `ex`: only their sizes may be looked at
   const KvCache& kv;
+  const StateCache& states;  ///< of the slots that `batch` names
   Workspace& ws;
   const Exec& ex;
   LinearTap* tap = nullptr;  ///< if not null, told of every linear layer

@@ -27,8 +27,8 @@ struct StepBatch {
   /// from position 0 on begin with the initial state, others with that in the slot, and the step
   /// leaves the one behind all rows there.
   std::span<const int32_t> state_slots;
-  /// [num_copies] each: before the step, in this order, the state in slot `from` is copied to slot
-  /// `to`.
+  /// [num_copies] each, always in host memory: before the step, in this order, whoever runs it
+  /// copies the state in slot `from` to slot `to`. No model looks at them.
   std::span<const int32_t> slot_copies_from, slot_copies_to;
   std::span<const int32_t> logits_rows;  ///< rows whose logits are wanted, ascending
 

@@ -126,7 +126,9 @@ Result<LinearGroup> WeightLoader::linear_group(const std::vector<LinearName>& na
   std::vector<std::unique_ptr<RowSource>> weights;
   for (const LinearName& n : names) {
     TERN_ASSIGN(std::unique_ptr<RowSource> whole, rows(n.name + ".weight", {n.out, in}));
+    const uint64_t whole_bytes = whole->bytes();
     TERN_ASSIGN(weights.emplace_back(), cut_rows(std::move(whole), n, options_.rank));
+    total_bytes_ -= whole_bytes - weights.back()->bytes();  // other ranks pack them
   }
   // Matrices that read their input in orders of their own are multiplied apart.
   const auto alike = [&](const auto& w) {

@@ -28,8 +28,8 @@ struct EngineConfig {
   SamplingDefaults sampling;        ///< before what the model's files and its family propose
   QueueLimits queue;
   std::string ranker = "tern-stories";  ///< a bundled ranker or a file; empty: none
-  SchedulerConfig scheduler;            ///< num_blocks and max_model_len are filled in here
-  bool simulate = false;  ///< no model: steps take the time that `simulated_step` says
+  SchedulerConfig scheduler;  ///< num_blocks, num_state_slots and max_model_len are filled in here
+  bool simulate = false;      ///< no model: steps take the time that `simulated_step` says
   SimStepCost simulated_step;
   KernelLog* kernel_log = nullptr;  ///< if not null, times every kernel; must outlive the engine
 };

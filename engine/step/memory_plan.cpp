@@ -18,7 +18,10 @@ std::string parts(const MemoryPlan& p) {
   return "weights " + mib(p.weight_bytes) + " + KV cache " + mib(p.kv_bytes) + " (" +
          std::to_string(p.num_blocks) + " blocks of " + std::to_string(p.block_size) + " = " +
          std::to_string(int64_t(p.num_blocks) * p.block_size) + " tokens) + workspace " +
-         mib(p.workspace_bytes) + " (steps of " + std::to_string(p.max_tokens) + " tokens)";
+         mib(p.workspace_bytes) + " (steps of " + std::to_string(p.max_tokens) + " tokens)" +
+         (p.state_bytes > 0 ? " + states " + mib(p.state_bytes) + " (" +
+                                  std::to_string(p.num_state_slots) + " slots)"
+                            : "");
 }
 
 std::string limits(const MemoryInfo& m) {
@@ -31,7 +34,7 @@ std::string limits(const MemoryInfo& m) {
 
 uint64_t kv_bytes(const Model& model, const RunnerOptions& options, int32_t num_blocks) {
   const KvFormat& format = choose_kv_format({.device = options.device, .isa = options.isa});
-  return KvCache::bytes(model.kv_layout(), format, num_blocks, options.block_size);
+  return KvCache::bytes(model.cache_layout(), format, num_blocks, options.block_size);
 }
 
 /// The most tokens of a step, by halves, that leave room for one block; 0 where none do.
@@ -47,15 +50,31 @@ int64_t fitting_tokens(const Model& model, RunnerOptions options, const MemoryIn
   return 0;
 }
 
+/// The most running sequences, by halves, whose states leave room for one block; 0 where none do.
+int32_t fitting_seqs(const MemoryPlan& plan, const Model& model, RunnerOptions options) {
+  options.num_blocks = 1;
+  const int32_t slots_a_seq = model.cache_layout().num_state_slots(1);
+  if (slots_a_seq == 0) return 0;
+  for (int32_t seqs = options.num_state_slots / slots_a_seq; seqs > 1;) {
+    seqs /= 2;
+    options.num_state_slots = seqs * slots_a_seq;
+    if (plan_memory(model, options, plan.memory).total_bytes() <= plan.memory.available_bytes())
+      return seqs;
+  }
+  return 0;
+}
+
 std::string advice(const MemoryPlan& plan, const Model& model, const RunnerOptions& options) {
   const uint64_t available = plan.memory.available_bytes();
-  const uint64_t fixed = plan.weight_bytes + plan.workspace_bytes;
+  const uint64_t fixed = plan.total_bytes() - plan.kv_bytes;
   const uint64_t block_bytes = kv_bytes(model, options, 1);
   if (available >= fixed + block_bytes)
     return "kv_cache_bytes of " + std::to_string((available - fixed) >> 20) + "MiB fits";
   if (const int64_t tokens = fitting_tokens(model, options, plan.memory))
     return "max_num_batched_tokens of " + std::to_string(tokens) +
            " fits, with kv_cache_bytes of what is left";
+  if (const int32_t seqs = fitting_seqs(plan, model, options))
+    return "max_num_seqs of " + std::to_string(seqs) + " fits, with kv_cache_bytes of what is left";
   return "no setting makes it fit: weights alone take " + mib(plan.weight_bytes);
 }
 
@@ -69,6 +88,8 @@ MemoryPlan plan_memory(const Model& model, const RunnerOptions& options, const M
           .block_size = options.block_size,
           .workspace_bytes = ForwardRunner::workspace_bytes(model, options),
           .max_tokens = options.limits.max_tokens,
+          .state_bytes = StateCache::bytes(model.cache_layout(), options.num_state_slots),
+          .num_state_slots = options.num_state_slots,
           .memory = memory};
 }
 

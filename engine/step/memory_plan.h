@@ -18,10 +18,12 @@ struct MemoryPlan {
   int32_t block_size = 0;        ///< tokens of a block
   uint64_t workspace_bytes = 0;  ///< of the largest step, with its logits
   int64_t max_tokens = 0;        ///< of that step
-  MemoryInfo memory;             ///< as it was when planned
+  uint64_t state_bytes = 0;      ///< of the slots of what layers keep besides KV
+  int32_t num_state_slots = 0;
+  MemoryInfo memory;  ///< as it was when planned
 
   /// What is to be taken on top of what the process has (memory.resident_bytes).
-  uint64_t total_bytes() const { return weight_bytes + kv_bytes + workspace_bytes; }
+  uint64_t total_bytes() const { return weight_bytes + kv_bytes + state_bytes + workspace_bytes; }
 };
 
 /// Plans the memory of `model` (LoadOptions::plan_only suffices), run with `options`.

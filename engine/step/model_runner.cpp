@@ -35,33 +35,37 @@ Result<std::unique_ptr<ForwardRunner>> ForwardRunner::create(std::shared_ptr<con
                                                              const RunnerOptions& options) {
   const Exec ex = exec_of(options, pool.get());
   DeviceMemory& memory = device_memory(options.device);
-  TERN_ASSIGN(KvCache kv, KvCache::create(model->kv_layout(), choose_kv_format(ex),
+  TERN_ASSIGN(KvCache kv, KvCache::create(model->cache_layout(), choose_kv_format(ex),
                                           options.num_blocks, options.block_size, memory));
+  TERN_ASSIGN(StateCache states,
+              StateCache::create(model->cache_layout(), options.num_state_slots, memory));
   Result<Buffer> workspace =
       Buffer::allocate(tern::workspace_bytes(*model, options.limits, ex), memory);
   if (!workspace.ok()) return workspace.status().with_context("workspace of a step");
   Result<Buffer> logits = Buffer::allocate(logits_bytes(*model, options.limits), memory);
   if (!logits.ok()) return logits.status().with_context("logits of a step");
-  for (Buffer* buffer : {&*workspace, &*logits})
+  for (Buffer* buffer : {&*workspace, &*logits, &states.buffer()})
     parallel_for(pool.get(), ceil_div(buffer->size(), kPopulateBytes),
                  [&](int64_t i, int) { buffer->populate(i * kPopulateBytes, kPopulateBytes); });
   Buffer host_logits;
   if (!memory.is_host()) {
     TERN_ASSIGN(host_logits, Buffer::allocate(logits->size()));
   }
-  return std::unique_ptr<ForwardRunner>(new ForwardRunner(
-      std::move(model), std::move(pool), ex, std::move(kv), Workspace(*std::move(workspace)),
-      *std::move(logits), std::move(host_logits), options.populate_kv));
+  return std::unique_ptr<ForwardRunner>(
+      new ForwardRunner(std::move(model), std::move(pool), ex, std::move(kv), std::move(states),
+                        Workspace(*std::move(workspace)), *std::move(logits),
+                        std::move(host_logits), options.populate_kv));
 }
 
 ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
-                             const Exec& ex, KvCache kv, Workspace workspace, Buffer logits,
-                             Buffer host_logits, bool populate)
+                             const Exec& ex, KvCache kv, StateCache states, Workspace workspace,
+                             Buffer logits, Buffer host_logits, bool populate)
     : ModelRunner(std::make_unique<RowSampler>(model->vocab_size(), ex.isa, pool.get())),
       model_(std::move(model)),
       pool_(std::move(pool)),
       ex_(ex),
       kv_(std::move(kv)),
+      states_(std::move(states)),
       workspace_(std::move(workspace)),
       batch_(device_memory(ex.device)),
       logits_(std::move(logits)),
@@ -80,11 +84,15 @@ void ForwardRunner::populate_kv(const std::stop_token& stop) {
 }
 
 MatView<const float> ForwardRunner::execute(const StepBatch& batch) {
+  TERN_CHECK(int64_t(batch.state_slots.size()) == (states_.empty() ? 0 : batch.num_seqs()),
+             "each sequence has a slot exactly where the model keeps a state");
+  for (size_t i = 0; i < batch.slot_copies_from.size(); ++i)
+    states_.copy(batch.slot_copies_from[i], batch.slot_copies_to[i], ex_.stream);
   const Result<StepBatch> staged = batch_.stage(batch, ex_.stream);
   TERN_CHECK(staged.ok(), staged.status().message().c_str());
   MatView<float> logits{logits_.as<float>(), int64_t(batch.logits_rows.size()),
                         model_->vocab_size(), model_->vocab_size()};
-  Step step{.batch = *staged, .kv = kv_, .ws = workspace_, .ex = ex_};
+  Step step{.batch = *staged, .kv = kv_, .states = states_, .ws = workspace_, .ex = ex_};
   model_->forward(step, logits);
   DeviceMemory& memory = device_memory(ex_.device);
   if (!memory.is_host()) {

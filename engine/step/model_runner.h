@@ -61,18 +61,19 @@ struct RunnerOptions {
   StepLimits limits;
   int32_t num_blocks = 0;
   int32_t block_size = 0;
-  bool populate_kv = false;  ///< take the KV pool's memory now, not as blocks are used
-  KernelLog* log = nullptr;  ///< if not null, must outlive the runner
+  int32_t num_state_slots = 0;  ///< > 0 where the model keeps a state besides KV
+  bool populate_kv = false;     ///< take the KV pool's memory now, not as blocks are used
+  KernelLog* log = nullptr;     ///< if not null, must outlive the runner
 };
 
-/// A model, its KV pool and its scratch memory, on one device.
+/// A model, its KV pool, its slots of state and its scratch memory, on one device.
 class ForwardRunner final : public ModelRunner {
  public:
-  /// Allocates the KV pool and the workspace for steps up to `options`.limits. The system gives the
-  /// workspace's memory at once; the pool's as its blocks are used, or, where `options` say so,
-  /// from a thread in the background: a start does not wait for it, and soon no step does. Several
-  /// runners may share a model and a pool as long as one steps at a time. kResourceExhausted naming
-  /// what does not fit.
+  /// Allocates the KV pool, the slots and the workspace for steps up to `options`.limits. The
+  /// system gives the workspace's and the slots' memory at once; the pool's as its blocks are used,
+  /// or, where `options` say so, from a thread in the background: a start does not wait for it, and
+  /// soon no step does. Several runners may share a model and a pool as long as one steps at a
+  /// time. kResourceExhausted naming what does not fit.
   static Result<std::unique_ptr<ForwardRunner>> create(std::shared_ptr<const Model> model,
                                                        std::shared_ptr<ThreadPool> pool,
                                                        const RunnerOptions& options);
@@ -90,8 +91,8 @@ class ForwardRunner final : public ModelRunner {
 
  private:
   ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
-                const Exec& ex, KvCache kv, Workspace workspace, Buffer logits, Buffer host_logits,
-                bool populate);
+                const Exec& ex, KvCache kv, StateCache states, Workspace workspace, Buffer logits,
+                Buffer host_logits, bool populate);
 
   void populate_kv(const std::stop_token& stop);
 
@@ -99,6 +100,7 @@ class ForwardRunner final : public ModelRunner {
   const std::shared_ptr<ThreadPool> pool_;
   const Exec ex_;
   KvCache kv_;
+  StateCache states_;
   Workspace workspace_;
   StagedBatch batch_;
   Buffer logits_;          // [max_logits_rows, vocab_size], on the device

@@ -7,7 +7,7 @@ namespace tern {
 
 namespace {
 
-SchedulerConfig scheduler_config(const ScoreOptions& options) {
+SchedulerConfig scheduler_config(const Model& model, const ScoreOptions& options) {
   SchedulerConfig config;
   config.max_num_seqs = 1;
   config.max_num_batched_tokens = options.chunk;
@@ -16,11 +16,13 @@ SchedulerConfig scheduler_config(const ScoreOptions& options) {
   config.num_blocks = ceil_div(config.max_model_len, config.block_size);
   config.max_logits_rows = options.chunk;
   config.enable_prefix_caching = false;
+  config.num_state_slots = model.cache_layout().num_state_slots(1);
   return config;
 }
 
-RunnerOptions runner_options(const ScoreOptions& options, const ComputeOptions& compute) {
-  const SchedulerConfig config = scheduler_config(options);
+RunnerOptions runner_options(const Model& model, const ScoreOptions& options,
+                             const ComputeOptions& compute) {
+  const SchedulerConfig config = scheduler_config(model, options);
   return {.device = compute.device,
           .isa = compute.isa,
           .limits = {.max_tokens = options.chunk,
@@ -29,6 +31,7 @@ RunnerOptions runner_options(const ScoreOptions& options, const ComputeOptions& 
                      .num_threads = compute.num_pool_threads()},
           .num_blocks = config.num_blocks,
           .block_size = config.block_size,
+          .num_state_slots = config.num_state_slots,
           .log = options.log};
 }
 
@@ -38,7 +41,7 @@ Result<std::unique_ptr<Scorer>> Scorer::load(const std::string& model, const Mod
                                              const ComputeOptions& compute,
                                              const ScoreOptions& options) {
   const auto check = [&](const Model& planned) {
-    const RunnerOptions runner = runner_options(options, compute);
+    const RunnerOptions runner = runner_options(planned, options, compute);
     return check_fits(plan_memory(planned, runner, read_memory_info()), planned, runner);
   };
   TERN_ASSIGN(const LoadedModel loaded,
@@ -49,9 +52,11 @@ Result<std::unique_ptr<Scorer>> Scorer::load(const std::string& model, const Mod
 Result<std::unique_ptr<Scorer>> Scorer::create(const LoadedModel& model,
                                                const ComputeOptions& compute,
                                                const ScoreOptions& options) {
-  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(scheduler_config(options)));
+  TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler,
+              Scheduler::create(scheduler_config(*model.model, options)));
   TERN_ASSIGN(std::unique_ptr<ForwardRunner> runner,
-              ForwardRunner::create(model.model, model.pool, runner_options(options, compute)));
+              ForwardRunner::create(model.model, model.pool,
+                                    runner_options(*model.model, options, compute)));
   return std::unique_ptr<Scorer>(new Scorer(std::move(scheduler), std::move(runner)));
 }
 

@@ -7,7 +7,7 @@
 namespace tern {
 namespace {
 
-/// fn(array) for every array of a batch.
+/// fn(array) for every array of a batch that a model reads.
 template <class Fn>
 void for_each_array(StepBatch& b, const Fn& fn) {
   fn(b.token_ids);
@@ -18,8 +18,6 @@ void for_each_array(StepBatch& b, const Fn& fn) {
   fn(b.context_lens);
   fn(b.rope_variants);
   fn(b.state_slots);
-  fn(b.slot_copies_from);
-  fn(b.slot_copies_to);
   fn(b.logits_rows);
   std::span<const int32_t> table(b.block_table.data,
                                  size_t(b.block_table.rows * b.block_table.stride));

@@ -8,7 +8,7 @@ namespace tern {
 
 /// Counts up with every change of what plug-in and host share: this struct, DeviceMemory, the
 /// operations' arguments.
-constexpr int kDevicePluginAbi = 1;
+constexpr int kDevicePluginAbi = 2;
 
 /// A plug-in links kernels/formats and base alone, and is built by the host's compiler.
 struct DevicePlugin {

@@ -1,6 +1,8 @@
 // libtern_loopback.so: a device that is none. Its memory is the host's behind addresses that fault
 // whenever no kernel of its own runs, its kernels are the references. What runs on it has no hidden
 // access of the host, so it will run on a device that has none.
+#include "tests/loopback/loopback.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -64,6 +66,12 @@ class LoopbackMemory final : public DeviceMemory {
     std::memcpy(to, from, bytes);
   }
   void copy_to_host(void* to, const void* from, size_t bytes, void*) override {
+    check_mine(from, bytes);
+    const Access access(*this);
+    std::memcpy(to, from, bytes);
+  }
+  void copy_on_device(void* to, const void* from, size_t bytes, void*) override {
+    check_mine(to, bytes);
     check_mine(from, bytes);
     const Access access(*this);
     std::memcpy(to, from, bytes);
@@ -163,4 +171,15 @@ extern "C" const tern::DevicePlugin* tern_device_plugin() {
   static const tern::DevicePlugin plugin{
       .name = "loopback", .add_kernels = tern::add_kernels, .open = tern::open};
   return &plugin;
+}
+
+extern "C" const tern::LoopbackAccess* tern_loopback_access() {
+  static const tern::LoopbackAccess access{
+      .check = [](const void* data, size_t bytes) { tern::memory().check_mine(data, bytes); },
+      .run =
+          [](void (*run)(const void*), const void* args) {
+            const tern::LoopbackMemory::Access access(tern::memory());
+            run(args);
+          }};
+  return &access;
 }

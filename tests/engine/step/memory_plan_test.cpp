@@ -73,7 +73,9 @@ TEST_CASE("a model that is only planned has the sizes of the loaded one", "[memo
     CHECK(planned->weight_bytes() == loaded->weight_bytes());
     CHECK(planned->file_bytes() == loaded->file_bytes());
     CHECK(planned->num_parameters() == loaded->num_parameters());
-    CHECK(planned->kv_layout().bytes_per_token() == loaded->kv_layout().bytes_per_token());
+    const KvFormat& format = choose_kv_format({});
+    CHECK(KvCache::bytes(planned->cache_layout(), format, 1, 16) ==
+          KvCache::bytes(loaded->cache_layout(), format, 1, 16));
     CHECK(ForwardRunner::workspace_bytes(*planned, options(1, 32)) ==
           ForwardRunner::workspace_bytes(*loaded, options(1, 32)));
   }
@@ -100,7 +102,7 @@ TEST_CASE("a plan that does not fit names its parts and what would fit", "[memor
                            "steps of 512 tokens", "available 64.0 MiB"})
     CHECK(text.find(part) != std::string::npos);
   const uint64_t fitting = number_between(text, "kv_cache_bytes of ", "MiB fits") * kMiB;
-  const uint64_t block = KvCache::bytes(model->kv_layout(), choose_kv_format({}), 1, 16);
+  const uint64_t block = KvCache::bytes(model->cache_layout(), choose_kv_format({}), 1, 16);
   const auto blocks = static_cast<int32_t>(fitting / block);
   const RunnerOptions lower = options(blocks, 512),
                       higher = options(blocks + int(2 * kMiB / block), 512);
@@ -190,8 +192,9 @@ TEST_CASE("an engine's KV pool and workspace are in memory soon, whatever is com
   config.kv_cache_bytes = 320 * kMiB;
   config.scheduler.max_num_batched_tokens = 4096;
   const auto model = load(kTied, true);
-  const RunnerOptions runner =
-      options(int32_t(320 * kMiB / KvCache::bytes(model->kv_layout(), choose_kv_format({}), 1, 16)), 4096);
+  const RunnerOptions runner = options(
+      int32_t(320 * kMiB / KvCache::bytes(model->cache_layout(), choose_kv_format({}), 1, 16)),
+      4096);
   const MemoryPlan plan = plan_memory(*model, runner, {});
   const uint64_t before = read_memory_info().resident_bytes;
   const auto parts = load_engine_parts(config, {});
