@@ -2,51 +2,89 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "engine/decode/row_passes.h"
+
 namespace tern {
 
-/// A token that can be drawn.
-struct Candidate {
-  float weight = 0;  ///< its probability times an unknown factor
-  int32_t id = 0;
-};
-
-/// The order in which top_k and top_p keep tokens: of equal weights the lower id first.
-inline bool comes_before(const Candidate& a, const Candidate& b) {
-  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
-}
-
-/// A row's weights in that order, by their running sum: buckets of nearly equal weights are added
-/// up, and only the bucket that is asked for is sorted. Allocates nothing after the constructor.
-/// One thread.
+/// A row's weights in the order in which top_k and top_p keep tokens, the larger ones first and of
+/// equal ones the lower id, by their running sum or their rank. A sample of the weights tells about
+/// where a place is; one pass picks what is near it and sums up exactly what comes before.
+/// Allocates nothing after the constructor. One thread.
 class FallingWeights {
  public:
-  /// For up to `max_count` weights.
-  explicit FallingWeights(int64_t max_count);
-
-  /// Whole blocks of WeighLogits::kBlock weights in [0, 1] and the largest of each, which must live
-  /// as long as find() is called. Blocks whose weights are all below `least` may be left out.
-  void assign(std::span<const float> weights, std::span<const float> block_largest, float least);
-
+  /// A token in this order.
   struct Place {
-    Candidate candidate;
-    double sum = 0;  ///< of all weights up to and with the candidate's
+    float weight = 0;
+    double sum_before = 0;  ///< of all weights that come before it
+    int64_t num_equal = 0;  ///< how many of these are equal to its own
+
+    double sum() const { return sum_before + weight; }
   };
 
-  /// The first whose running sum is at least `sum` (`beyond`: more than `sum`), or the last, where
-  /// rounding leaves none. There must be a weight above 0.
+  /// For up to `max_count` weights, whole blocks of WeighLogits::kBlock.
+  FallingWeights(int64_t max_count, const RowPasses& passes);
+
+  /// Whole blocks of weights in [0, 1] and the largest of each, which must live as long as the
+  /// other functions are called, and their sum, which must be above 0.
+  void assign(std::span<const float> weights, std::span<const float> block_largest, double total);
+
+  /// Ends the order behind the first `num` >= 1 and returns their sum. Changes nothing and returns
+  /// nothing where no more than these are above 0.
+  std::optional<double> keep_first(int64_t num);
+
+  /// The first whose running sum is at least `sum` (`beyond`: more than `sum`), or the last above
+  /// 0, where rounding leaves none.
   Place find(double sum, bool beyond);
 
- private:
-  void gather(uint32_t bucket);
-  void narrow(double& before, double sum, bool beyond);
+  int32_t id_of(const Place& place) const;
 
-  std::span<const float> weights_;
-  std::span<const float> block_largest_;
-  std::vector<double> bucket_sums_;  // [kNumBuckets]
-  std::vector<Candidate> gathered_;
+ private:
+  // The first place that has one of these, itself counted.
+  struct Target {
+    double sum;   // infinite where the number alone counts
+    bool beyond;  // more than `sum` is wanted
+    int64_t num;
+
+    bool is_rank() const;
+    bool is_reached(double running_sum, int64_t running_num) const;
+  };
+
+  /// Those weights of the row whose bits are in [lowest, limit): floats above 0 are ordered as
+  /// their bits are.
+  struct Bracket {
+    uint32_t lowest, limit;  // bits of floats, which above 0 are ordered as these
+
+    bool is_one() const;
+  };
+  // Those of the row's weights that are in a bracket.
+  struct Part {
+    std::span<const float> weights;  // without order; may hold others where it is the whole row
+    const float* block_largest = nullptr;
+    Bracket bracket;
+    double sum;
+    double sum_before = 0;  // of the larger ones in the row
+    int64_t num_before = 0;
+
+    int64_t num() const { return static_cast<int64_t>(weights.size()); }
+    double sum_through() const { return sum_before + sum; }
+    int64_t num_through() const { return num_before + num(); }
+  };
+
+  Place find(const Target& target);
+  Part narrow(const Part& part, const Target& target, bool by_sample);
+  Part split(const Part& from, Bracket bracket, std::vector<float>& to) const;
+  static Bracket guess(const Part& part, const Target& target, bool by_sample);
+  static Place place_in(const Part& part, const Target& target);
+
+  const RowPasses* passes_;
+  std::span<const float> weights_, block_largest_;
+  Part whole_;
+  int64_t num_kept_ = 0;
+  std::vector<float> kept_, part_;  // by split()
 };
 
 }  // namespace tern

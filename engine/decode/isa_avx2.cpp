@@ -5,7 +5,7 @@
 namespace tern {
 
 extern const RowPasses kAvx2RowPasses;
-constinit const RowPasses kAvx2RowPasses{find_largest, weigh};
+constinit const RowPasses kAvx2RowPasses{find_largest, weigh, split, count_equal};
 
 }  // namespace tern
 

@@ -5,7 +5,7 @@
 namespace tern {
 
 extern const RowPasses kAvx512RowPasses;
-constinit const RowPasses kAvx512RowPasses{find_largest, weigh};
+constinit const RowPasses kAvx512RowPasses{find_largest, weigh, split, count_equal};
 
 }  // namespace tern
 

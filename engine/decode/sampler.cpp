@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <functional>
 
 #include "base/rng.h"
 #include "engine/decode/token_mask.h"
@@ -69,15 +68,15 @@ void copy_allowed(std::span<const float> logits, std::span<const uint32_t> mask,
 
 }  // namespace
 
-Sampler::Sampler(int32_t vocab_size, Isa isa) : passes_(&row_passes(isa)), falling_(vocab_size) {
+Sampler::Sampler(int32_t vocab_size, Isa isa)
+    : passes_(&row_passes(isa)),
+      falling_(WeighLogits::num_blocks(vocab_size) * WeighLogits::kBlock, row_passes(isa)) {
   const auto num_blocks = size_t(WeighLogits::num_blocks(vocab_size));
   mask_.reserve(mask_words(vocab_size));
   adjusted_.reserve(vocab_size);
   weights_.reserve(num_blocks * WeighLogits::kBlock);
   block_sums_.reserve(num_blocks);
   block_largest_.reserve(num_blocks);
-  sorted_largest_.reserve(num_blocks);
-  candidates_.reserve(vocab_size);
 }
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,
@@ -150,9 +149,24 @@ void Sampler::fill_mask(const SamplingParams& params, const SampleHistory& histo
 
 int32_t Sampler::draw(const SamplingParams& params, uint64_t position) {
   const double uniform = random_uniform(params.seed, RngStream::kSample, position);
-  if (params.top_k > 0 && keep_top_k(size_t(params.top_k)))
-    return draw_from_candidates(params.top_p, uniform);
-  return params.top_p < 1.0f ? draw_from_top_p(params.top_p, uniform) : draw_by_id(uniform);
+  if (params.top_k == 0 && params.top_p >= 1.0f) return draw_by_id(uniform);
+  falling_.assign(weights_, block_largest_, total_);
+  std::optional<double> kept;
+  if (params.top_k > 0) kept = falling_.keep_first(params.top_k);
+  if (params.top_p < 1.0f) return draw_from_top_p(params.top_p * kept.value_or(total_), uniform);
+  return kept ? falling_.id_of(falling_.find(uniform * *kept, true)) : draw_by_id(uniform);
+}
+
+// Of the first places whose weights have the sum `least` together.
+int32_t Sampler::draw_from_top_p(double least, double uniform) {
+  FallingWeights::Place drawn = falling_.find(uniform * least, true);
+  // The last place takes the sum beyond `least`, by no more than its weight, which is none larger
+  // than that of the place drawn. About every second time this is enough to know the draw.
+  if (uniform * (least + drawn.weight) >= drawn.sum()) {
+    const double kept = falling_.find(least, false).sum();
+    if (uniform * kept >= drawn.sum()) drawn = falling_.find(uniform * kept, true);
+  }
+  return falling_.id_of(drawn);
 }
 
 int32_t Sampler::draw_by_id(double uniform) const {
@@ -174,61 +188,6 @@ int32_t Sampler::draw_by_id(double uniform) const {
   }
   while (weights_[end - 1] == 0) --end;
   return static_cast<int32_t>(end - 1);
-}
-
-int32_t Sampler::draw_from_top_p(float top_p, double uniform) {
-  // All weights below this together cannot be what top_p leaves out; half of it, for rounding.
-  const double least = 0.5 * (1.0 - top_p) * total_ / double(weights_.size());
-  falling_.assign(weights_, block_largest_, float(least));
-  const double kept = falling_.find(top_p * total_, false).sum;
-  return falling_.find(uniform * kept, true).candidate.id;
-}
-
-// `candidates_` is sorted.
-int32_t Sampler::draw_from_candidates(float top_p, double uniform) {
-  double total = 0, kept = 0;
-  for (const Candidate& c : candidates_) total += c.weight;
-  size_t count = 0;
-  while (count < candidates_.size() && (count == 0 || top_p >= 1.0f || kept < top_p * total))
-    kept += candidates_[count++].weight;
-  double rest = uniform * kept;
-  for (size_t i = 0; i < count; ++i) {
-    rest -= candidates_[i].weight;
-    if (rest < 0) return candidates_[i].id;
-  }
-  return candidates_[count - 1].id;  // rounding ate the last of the mass
-}
-
-// Sorts the k most probable into `candidates_`; false where there are no more than k.
-bool Sampler::keep_top_k(size_t k) {
-  // The k-th largest of the blocks' largest is a bound: k weights at least reach it.
-  float bound = 0;
-  if (k <= block_largest_.size()) {
-    sorted_largest_ = block_largest_;
-    const auto kth = sorted_largest_.begin() + (k - 1);
-    std::nth_element(sorted_largest_.begin(), kth, sorted_largest_.end(), std::greater<>());
-    bound = *kth;
-  }
-  gather(bound);
-  if (candidates_.size() <= k && bound > 0) gather(0);  // are there others at all?
-  if (candidates_.size() <= k) return false;
-  const auto end = candidates_.begin() + static_cast<int64_t>(k);
-  std::nth_element(candidates_.begin(), end, candidates_.end(), comes_before);
-  candidates_.resize(k);
-  std::sort(candidates_.begin(), candidates_.end(), comes_before);
-  return true;
-}
-
-// All weights above 0 that reach `least`, by id.
-void Sampler::gather(float least) {
-  candidates_.clear();
-  for (size_t block = 0; block < block_largest_.size(); ++block) {
-    if (block_largest_[block] < least) continue;
-    const size_t first = block * WeighLogits::kBlock;
-    for (size_t i = first; i < first + WeighLogits::kBlock; ++i)
-      if (weights_[i] >= least && weights_[i] > 0)
-        candidates_.push_back({weights_[i], static_cast<int32_t>(i)});
-  }
 }
 
 }  // namespace tern

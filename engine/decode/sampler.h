@@ -44,10 +44,7 @@ class Sampler {
   void fill_mask(const SamplingParams& params, const SampleHistory& history);
   int32_t draw(const SamplingParams& params, uint64_t position);
   int32_t draw_by_id(double uniform) const;
-  int32_t draw_from_top_p(float top_p, double uniform);
-  int32_t draw_from_candidates(float top_p, double uniform);
-  bool keep_top_k(size_t k);
-  void gather(float least);
+  int32_t draw_from_top_p(double least, double uniform);
 
   const RowPasses* passes_;
   std::vector<uint32_t> mask_;  // see token_mask.h
@@ -55,10 +52,9 @@ class Sampler {
   // Of the row: e^((logit - largest) / temperature), as WeighLogits leaves it.
   std::vector<float> weights_;
   std::vector<double> block_sums_;
-  std::vector<float> block_largest_, sorted_largest_;
+  std::vector<float> block_largest_;
   double total_ = 0;  // of the weights, block by block
   FallingWeights falling_;
-  std::vector<Candidate> candidates_;
 };
 
 }  // namespace tern

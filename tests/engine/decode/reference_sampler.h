@@ -8,10 +8,20 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "engine/decode/falling_weights.h"
 #include "engine/decode/sampling_params.h"
 
 namespace tern {
+
+/// A token that can be drawn.
+struct Candidate {
+  float weight = 0;  ///< its probability times an unknown factor
+  int32_t id = 0;
+};
+
+/// The order in which top_k and top_p keep tokens: of equal weights the lower id first.
+inline bool comes_before(const Candidate& a, const Candidate& b) {
+  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
+}
 
 /// The token of finite logits; masks, bias and penalties are not its matter.
 inline int32_t reference_draw(std::span<const float> logits, const SamplingParams& p,
