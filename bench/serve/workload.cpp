@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/whole_file.h"
-#include "bench/serve/lines.h"
-#include "bench/serve/random.h"
+#include "bench/support/lines.h"
+#include "bench/support/random.h"
 
 namespace tern::bench {
 namespace {

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <optional>
 
-#include "bench/serve/output_file.h"
+#include "bench/support/output_file.h"
 #include "bench/serve/report.h"
-#include "bench/serve/svg_chart.h"
+#include "bench/support/svg_chart.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;

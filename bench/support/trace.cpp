@@ -1,11 +1,11 @@
-#include "bench/serve/trace.h"
+#include "bench/support/trace.h"
 
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/whole_file.h"
-#include "bench/serve/lines.h"
+#include "bench/support/lines.h"
 
 namespace tern::bench {
 namespace {

@@ -1,4 +1,4 @@
-#include "bench/serve/svg_chart.h"
+#include "bench/support/svg_chart.h"
 
 #include <algorithm>
 #include <cmath>
