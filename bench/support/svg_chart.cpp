@@ -14,7 +14,11 @@ constexpr double kTitleHeight = 30, kHeadingLine = 17;
 constexpr int kTicks = 8;
 constexpr double kFarLimit = 2;       // times what the data reach
 constexpr size_t kMostPoints = 1500;  // twice the width in pixels
-constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // Okabe and Ito's
+// Okabe and Ito's, less black and yellow; a second round of them is dashed.
+constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73",
+                                   "#cc79a7", "#56b4e9", "#e69f00"};
+constexpr size_t kNamesOfALine = 5;
+constexpr double kNameWidth = 132, kNameHeight = 15;
 
 template <class... Values>
 std::string print(const char* format, Values... values) {
@@ -42,6 +46,12 @@ std::string escaped(const std::string& text) {
 
 std::string text_at(double x, double y, const char* attributes, const std::string& text) {
   return print("<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes) + escaped(text) + "</text>\n";
+}
+
+// What the names of the series take beyond the first line of them.
+double legend_height(const ChartPanel& panel) {
+  const size_t num_lines = (panel.series.size() + kNamesOfALine - 1) / kNamesOfALine;
+  return num_lines > 1 ? kNameHeight * double(num_lines - 1) : 0;
 }
 
 // The least of 1, 2, 5 times a power of ten that covers `range` in kTicks steps.
@@ -103,7 +113,14 @@ std::string grid(const ChartPanel& panel, const Axes& axes) {
   return out;
 }
 
-std::string line_of(const ChartSeries& series, const Axes& axes, const char* color) {
+// The colour of the series, and whether its line is dashed.
+std::string stroke_of(size_t series_index) {
+  const bool is_dashed = series_index / std::size(kColors) % 2 == 1;
+  return print("stroke=\"%s\"%s", kColors[series_index % std::size(kColors)],
+               is_dashed ? " stroke-dasharray=\"6 3\"" : "");
+}
+
+std::string line_of(const ChartSeries& series, const Axes& axes, const std::string& stroke) {
   std::string path;
   const size_t stride = std::max<size_t>(1, series.points.size() / kMostPoints);
   for (size_t i = 0; i < series.points.size();) {
@@ -118,7 +135,7 @@ std::string line_of(const ChartSeries& series, const Axes& axes, const char* col
     i = i + 1 < series.points.size() ? std::min(i + stride, series.points.size() - 1) : i + 1;
   }
   if (path.empty()) return "";
-  return print("<path class=\"line\" stroke=\"%s\" d=\"", color) + path + "\"/>\n";
+  return "<path class=\"line\" " + stroke + " d=\"" + path + "\"/>\n";
 }
 
 // A rising line leaves room below and to the right of its points, and above and to the left: the
@@ -147,7 +164,7 @@ bool is_empty(const ChartPanel& panel) {
 }
 
 std::string panel_svg(const ChartPanel& panel, double top) {
-  const Axes axes = axes_of(panel, top);
+  const Axes axes = axes_of(panel, top + legend_height(panel));
   std::string out = text_at(kLeft, top + 18, "class=\"title\"", panel.title);
   out += grid(panel, axes);
   if (panel.limit) out += limit_svg(*panel.limit, axes);
@@ -155,12 +172,13 @@ std::string panel_svg(const ChartPanel& panel, double top) {
     out += text_at(kLeft + kPlotWidth / 2, axes.y(axes.y_max / 2), "text-anchor=\"middle\"",
                    "no values");
   for (size_t i = 0; i < panel.series.size(); ++i) {
-    const char* color = kColors[i % std::size(kColors)];
-    out += line_of(panel.series[i], axes, color);
+    const std::string stroke = stroke_of(i);
+    out += line_of(panel.series[i], axes, stroke);
     if (panel.series.size() < 2) continue;
-    const double x = kLeft + 10 + 130 * double(i);
-    out += print("<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh18\"/>\n", color, x, top + 30);
-    out += text_at(x + 23, top + 34, "", panel.series[i].name);
+    const double x = kLeft + 10 + kNameWidth * double(i % kNamesOfALine);
+    const double y = top + 30 + kNameHeight * double(i / kNamesOfALine);
+    out += print("<path class=\"line\" %s d=\"M%.1f %.1fh18\"/>\n", stroke.c_str(), x, y);
+    out += text_at(x + 23, y + 4, "", panel.series[i].name);
   }
   for (const ChartMark& mark : panel.marks) out += mark_svg(mark, axes);
   return out;
@@ -172,7 +190,8 @@ std::string render_svg(const std::vector<std::string>& heading,
                        const std::vector<ChartPanel>& panels) {
   const double more_lines = heading.empty() ? 0 : double(heading.size() - 1);
   const double panels_top = kTitleHeight + kHeadingLine * more_lines;
-  const double height = panels_top + kPanelHeight * double(panels.size());
+  double height = panels_top;
+  for (const ChartPanel& panel : panels) height += kPanelHeight + legend_height(panel);
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   out += print(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
@@ -187,8 +206,11 @@ std::string render_svg(const std::vector<std::string>& heading,
   for (size_t i = 0; i < heading.size(); ++i)
     out += text_at(kLeft, 20 + kHeadingLine * double(i),
                    i == 0 ? "class=\"title\" font-size=\"14\"" : "fill=\"#555\"", heading[i]);
-  for (size_t i = 0; i < panels.size(); ++i)
-    out += panel_svg(panels[i], panels_top + kPanelHeight * double(i));
+  double top = panels_top;
+  for (const ChartPanel& panel : panels) {
+    out += panel_svg(panel, top);
+    top += kPanelHeight + legend_height(panel);
+  }
   return out + "</svg>\n";
 }
 
