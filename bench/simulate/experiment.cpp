@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "bench/simulate/peer_policies.h"
 
 namespace tern::bench {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 // What the runs of one load and seed have in common.
 struct Shared {
   std::vector<SimArrival> arrivals;
-  const std::vector<double>* expected = nullptr;
+  std::span<const double> expected;
 };
 
 struct Job {
@@ -21,19 +22,16 @@ struct Job {
   const Shared* shared;
 };
 
-std::vector<double> true_lengths(const LoadSource& source) {
-  std::vector<double> out;
-  for (const SourceRow& row : source.rows) out.push_back(row.output_tokens);
-  return out;
-}
-
-Status run_job(const Experiment& experiment, const std::vector<double>& truth, const Job& job) {
+Status run_job(const Experiment& experiment, const Job& job) {
   const SimPolicy& policy = experiment.policies[job.row->policy];
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, make_scheduler(policy, experiment.scheduler));
   SimulationOptions options = experiment.simulation;
-  const std::vector<double>& expected = policy.is_oracle() ? truth : *job.shared->expected;
+  options.expected = job.shared->expected;
+  options.tells_lengths = policy.is_oracle();
+  options.fails_all_when_kv_is_full =
+      policy.peer != nullptr && policy.peer->fails_all_when_kv_is_full;
   Result<SimOutcome> outcome =
-      simulate(std::move(scheduler), experiment.source, job.shared->arrivals, expected, options);
+      simulate(std::move(scheduler), experiment.source, job.shared->arrivals, options);
   if (!outcome.ok()) return outcome.status().with_context("policy '" + policy.label + "'");
   job.row->figures = compute_figures(*outcome, experiment.source, experiment.figures);
   if (experiment.keeps_records && job.row->seed == experiment.seeds.front())
@@ -46,10 +44,7 @@ class Workers {
  public:
   Workers(const Experiment& experiment, const std::vector<Job>& jobs,
           const std::function<void(double)>& progress)
-      : experiment_(experiment),
-        jobs_(jobs),
-        progress_(progress),
-        truth_(true_lengths(experiment.source)) {}
+      : experiment_(experiment), jobs_(jobs), progress_(progress) {}
 
   Status run() {
     const size_t wanted =
@@ -65,7 +60,7 @@ class Workers {
  private:
   void work() {
     for (size_t i = next_++; i < jobs_.size(); i = next_++) {
-      const Status status = run_job(experiment_, truth_, jobs_[i]);
+      const Status status = run_job(experiment_, jobs_[i]);
       MutexLock lock(mutex_);
       if (!status.ok()) {
         failures_.emplace(i, status);
@@ -78,7 +73,6 @@ class Workers {
   const Experiment& experiment_;
   const std::vector<Job>& jobs_;
   const std::function<void(double)>& progress_;
-  const std::vector<double> truth_;
   std::atomic<size_t> next_{0};
   Mutex mutex_;
   std::map<size_t, Status> failures_ TERN_GUARDED_BY(mutex_);  // by job: the first one counts
@@ -111,10 +105,6 @@ double capacity_of(const LoadSource& source, int32_t num_slots, const SimStepCos
 Result<ExperimentResult> run_experiment(const Experiment& experiment,
                                         const std::function<void(double)>& progress) {
   const size_t num_seeds = experiment.seeds.size();
-  std::vector<std::vector<double>> expected(num_seeds);
-  for (size_t s = 0; s < num_seeds && experiment.expected; ++s)
-    expected[s] = experiment.expected(experiment.seeds[s]);
-
   ExperimentResult out;
   const std::vector<std::optional<double>> loads = loads_of(experiment);
   std::vector<Shared> shared;  // by load, then seed
@@ -125,7 +115,8 @@ Result<ExperimentResult> run_experiment(const Experiment& experiment,
                        .burstiness = experiment.burstiness,
                        .seed = experiment.seeds[s]};
       if (load) plan.rate = *load * experiment.capacity;
-      shared.push_back({make_arrivals(experiment.source, plan), &expected[s]});
+      shared.push_back({make_arrivals(experiment.source, plan), {}});
+      if (!experiment.expected.empty()) shared.back().expected = experiment.expected[s];
     }
     for (size_t policy = 0; policy < experiment.policies.size(); ++policy)
       for (const uint64_t seed : experiment.seeds) out.rows.push_back({policy, load, seed});

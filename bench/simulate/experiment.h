@@ -13,9 +13,6 @@
 
 namespace tern::bench {
 
-/// What is expected of each row's answer, in tokens, in a run with this seed; empty: nothing.
-using ExpectedLengths = std::function<std::vector<double>(uint64_t seed)>;
-
 struct Experiment {
   LoadSource source;
   std::vector<SimPolicy> policies;
@@ -24,11 +21,13 @@ struct Experiment {
   double capacity = 0;         ///< requests a second; see capacity_of()
   double burstiness = 1;
   uint64_t num_requests = 0;
-  std::vector<uint64_t> seeds;  ///< at least one
-  SchedulerConfig scheduler;    ///< all but the policy
-  SimulationOptions simulation;
+  std::vector<uint64_t> seeds;   ///< at least one
+  SchedulerConfig scheduler;     ///< all but the policy
+  SimulationOptions simulation;  ///< but for what policies are told
   FigureOptions figures;
-  ExpectedLengths expected;    ///< may be empty; `oracle` has the truth
+  /// What is told to policies of each row's answer, in tokens, in the runs with each seed; empty:
+  /// nothing. `oracle` alone has the truth.
+  std::vector<std::vector<double>> expected;
   int num_threads = 1;         ///< the results are the same for any number
   bool keeps_records = false;  ///< with the records of the first seed's runs, for plots
 };

@@ -19,6 +19,9 @@ struct SimPolicy {
   PolicyConfig config;               ///< of tern's own: name and settings
   const PeerPolicy* peer = nullptr;  ///< of another engine's
 
+  /// Whether it does not order at all without what a ranker says.
+  bool needs_ranker() const { return peer == nullptr && config.name == "pars"; }
+
   /// Whether it may see the true lengths of answers.
   bool is_oracle() const { return peer == nullptr && config.name == "oracle"; }
 };
@@ -34,7 +37,8 @@ Status set_policy_key(const std::string& name, double value, SimPolicy* policy);
 /// Whether the key takes whole numbers alone.
 bool is_whole_policy_key(std::string_view name);
 
-/// The scheduler with this policy; `config` says everything besides. kInvalidArgument where the
+/// The scheduler with this policy; `config` says everything besides, but that peers preempt without
+/// a bound. kInvalidArgument where the
 /// policy refuses its settings.
 Result<std::unique_ptr<Scheduler>> make_scheduler(const SimPolicy& policy, SchedulerConfig config);
 

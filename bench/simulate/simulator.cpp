@@ -73,6 +73,10 @@ class Simulation {
       seq->num_prompt_tokens = row.input_tokens;
       seq->token_ids = prompt_tokens(row, next_);
       seq->max_tokens = max_tokens_of(row);
+      seq->tenant = row.tenant;
+      if (!options_.expected.empty())
+        seq->expected_output_tokens = options_.expected[size_t(arrivals_[next_].row)];
+      if (options_.tells_lengths) seq->hinted_output_tokens = row.output_tokens;
       TERN_TRY(scheduler_->add(std::move(seq)));
     }
     return {};
@@ -142,9 +146,8 @@ class Simulation {
 }  // namespace
 
 Result<SimOutcome> simulate(std::unique_ptr<Scheduler> scheduler, const LoadSource& source,
-                            std::span<const SimArrival> arrivals, std::span<const double> expected,
+                            std::span<const SimArrival> arrivals,
                             const SimulationOptions& options) {
-  (void)expected;
   return Simulation(std::move(scheduler), source, arrivals, options).run();
 }
 

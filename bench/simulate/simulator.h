@@ -19,6 +19,11 @@ struct SimulationOptions {
   /// What every client asks for as max_tokens, less what its context cannot hold; at least the
   /// longest answer. One number for all: were it each answer's own length, policies could read it.
   int32_t max_tokens = 0;
+  /// What a ranker says of each row's answer, in tokens (Sequence::expected_output_tokens); empty:
+  /// nothing.
+  std::span<const double> expected;
+  /// Clients say how long each answer will be, and are right (Sequence::hinted_output_tokens).
+  bool tells_lengths = false;
   /// llama-server's answer to a full KV cache: everything that runs fails.
   bool fails_all_when_kv_is_full = false;
 };
@@ -45,12 +50,10 @@ struct SimOutcome {
 };
 
 /// Serves `arrivals` (in order of time; `source` has their rows) by `scheduler`, which is new.
-/// `expected` is what is told to it of each row's answer, in tokens
-/// (Sequence::expected_output_tokens); empty: nothing. Prompts with equal block names have equal
+/// Prompts with equal block names have equal
 /// tokens, all others differ from their first on. kInvalidArgument where the scheduler refuses a
 /// request, naming it; kInternal where its policy leaves it idle while requests wait.
 Result<SimOutcome> simulate(std::unique_ptr<Scheduler> scheduler, const LoadSource& source,
-                            std::span<const SimArrival> arrivals, std::span<const double> expected,
-                            const SimulationOptions& options);
+                            std::span<const SimArrival> arrivals, const SimulationOptions& options);
 
 }  // namespace tern::bench

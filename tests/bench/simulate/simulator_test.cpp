@@ -33,7 +33,7 @@ SimOutcome simulate_all(const SchedulerConfig& scheduler, const LoadSource& sour
   const auto arrivals = make_arrivals(source, {.num_requests = source.rows.size()});
   auto made = Scheduler::create(scheduler);
   REQUIRE(made.ok());
-  auto outcome = simulate(*std::move(made), source, arrivals, {}, options);
+  auto outcome = simulate(*std::move(made), source, arrivals, options);
   REQUIRE(outcome.ok());
   return *std::move(outcome);
 }
