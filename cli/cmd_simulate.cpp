@@ -6,20 +6,24 @@
 #include <thread>
 
 #include "base/math.h"
+#include "bench/simulate/expectations.h"
 #include "bench/simulate/report.h"
 #include "bench/support/trace.h"
 #include "cli/commands.h"
 #include "cli/support/output.h"
+#include "engine/ranker/ranker_file.h"
 
 namespace tern {
 namespace {
 
 constexpr uint64_t kDefaultRequests = 4000;
+constexpr int32_t kNumFolds = 5;
 constexpr int64_t kMostBlocks = 100'000'000;
 
 struct Options {
   std::vector<std::string> policies{"fcfs"};
-  std::string trace, lengths, log;
+  std::string trace, lengths, log, ranker;
+  std::optional<double> rank_noise;
   bench::SyntheticLengths synthetic;
   std::vector<double> loads;
   std::optional<double> rate;
@@ -180,6 +184,40 @@ Status set_figures(const Options& o, bench::Experiment* e) {
   return {};
 }
 
+// What one run with this seed is told.
+Result<bench::Expectation> expect(const Options& o, const bench::LoadSource& source,
+                                  const Ranker* ranker, uint64_t seed) {
+  if (o.rank_noise) return bench::noisy_expectation(source, *o.rank_noise, seed);
+  if (ranker != nullptr) return bench::ranked_expectation(source, *ranker);
+  return bench::cross_fitted_expectation(source, kNumFolds, seed);
+}
+
+// Every policy is told what a ranker says, as in a daemon that has one. Without a file and without
+// noise, one is trained where a policy would be nothing without it.
+Status set_expectations(const Options& o, Plan* plan) {
+  bench::Experiment& e = plan->experiment;
+  if (o.rank_noise && !o.ranker.empty())
+    return invalid_argument("--rank-noise and --ranker exclude each other");
+  const bool is_needed = std::ranges::any_of(e.policies, &bench::SimPolicy::needs_ranker);
+  if (!o.rank_noise && o.ranker.empty() && !is_needed) return {};
+  if (!o.rank_noise && !e.source.has_prompts)
+    return invalid_argument("pars needs prompts (--lengths), or --rank-noise TAU");
+  std::unique_ptr<Ranker> ranker;
+  if (!o.ranker.empty()) {
+    Result<std::unique_ptr<Ranker>> opened = open_ranker(o.ranker);
+    if (!opened.ok()) return named("--ranker", opened.status());
+    ranker = *std::move(opened);
+  }
+  plan->rank = bench::RankInfo{.from = o.rank_noise ? "noise" : ranker ? o.ranker : "cross-fitted"};
+  for (const uint64_t seed : e.seeds) {
+    Result<bench::Expectation> told = expect(o, e.source, ranker.get(), seed);
+    if (!told.ok()) return told.status();
+    plan->rank->tau += told->tau / double(e.seeds.size());
+    e.expected.push_back(std::move(told->tokens));
+  }
+  return {};
+}
+
 // The source is read: what remains are mistakes of usage.
 Result<Plan> make_plan(const Options& o, bench::LoadSource source) {
   Plan plan;
@@ -201,6 +239,7 @@ Result<Plan> make_plan(const Options& o, bench::LoadSource source) {
     const Result<std::unique_ptr<Scheduler>> made = bench::make_scheduler(policy, e.scheduler);
     if (!made.ok()) return named("--policies", made.status());
   }
+  TERN_TRY(set_expectations(o, &plan));
   return plan;
 }
 
@@ -218,7 +257,10 @@ int run_tune(const Options& o, const Plan& plan) {
     ProgressBar bar("simulate");
     return bench::tune(plan.experiment, *plan.tune, [&](double done) { bar.update(done); });
   }();
-  if (!result.ok()) return fail(named("--tune", result.status()));
+  if (!result.ok()) {
+    fail(named("--tune", result.status()));
+    return result.status().code() == Code::kInvalidArgument ? kExitUsage : kExitFailed;
+  }
   const bench::SimulationReport report = plan.report();
   print(o, to_json(report, *plan.tune, *result), to_table(report, *plan.tune, *result));
   if (!o.plot.empty())
@@ -262,6 +304,14 @@ void add_source_options(CLI::App& c, Options& o) {
   c.add_option("--trace", o.trace, "Requests of an Azure CSV or a Mooncake JSONL");
   c.add_option("--lengths", o.lengths, "JSON lines with prompt and length, its answer's tokens");
   c.add_option("--log", o.log, "Requests of a daemon's log, in any of its formats");
+  c.add_option(
+      "--ranker", o.ranker,
+      "What is expected of each prompt, by a file of tern rank train [5 folds of --lengths, "
+      "each by a ranker that never saw it]");
+  c.add_option("--rank-noise", o.rank_noise,
+               "Expect the true lengths with noise, so that Kendall's tau-b with them is this")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("TAU");
   c.add_option("--input-len", o.synthetic.input_len, "Tokens of a random prompt [256]")
       ->check(CLI::Range(1, 100'000'000));
   c.add_option("--output-len", o.synthetic.output_len, "Tokens of its answer [128]")

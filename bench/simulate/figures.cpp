@@ -141,6 +141,22 @@ Figures compute_figures(const SimOutcome& outcome, const LoadSource& source,
   return out;
 }
 
+Figures logged_figures(const LoadSource& source, uint64_t num_requests,
+                       const FigureOptions& options) {
+  SimOutcome outcome;
+  for (size_t i = 0; i < std::min<size_t>(num_requests, source.rows.size()); ++i) {
+    const SourceRow& row = source.rows[i];
+    SimRecord record{.row = int32_t(i), .arrival_s = row.at_s, .completed = true};
+    record.admitted_s = row.at_s + row.logged_queue_s;
+    record.first_token_s = row.at_s + row.logged_ttft_s;
+    // A time of 0.0 in the log is one that was rounded.
+    record.end_s = row.at_s + std::max(row.logged_e2el_s, 5e-5);
+    outcome.end_s = std::max(outcome.end_s, record.end_s);
+    outcome.records.push_back(record);
+  }
+  return compute_figures(outcome, source, options);
+}
+
 Figures median_figures(const std::vector<Figures>& runs) {
   Figures out;
   for (const FigureKey& key : figure_keys()) {

@@ -52,6 +52,11 @@ struct FigureOptions {
 Figures compute_figures(const SimOutcome& outcome, const LoadSource& source,
                         const FigureOptions& options);
 
+/// The figures of the first `num_requests` rows of a log as it tells them
+/// (LoadSource::has_latencies); what it does not tell, as what steps computed, is 0.
+Figures logged_figures(const LoadSource& source, uint64_t num_requests,
+                       const FigureOptions& options);
+
 /// Each figure's median over the runs; of at least one.
 Figures median_figures(const std::vector<Figures>& runs);
 

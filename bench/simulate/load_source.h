@@ -20,6 +20,8 @@ struct SourceRow {
   int32_t output_tokens = 1;
   PriorityClass priority = PriorityClass::kDefault;
   std::string tenant;
+  /// What a log says came of it, in seconds; 0 elsewhere.
+  double logged_queue_s = 0, logged_ttft_s = 0, logged_e2el_s = 0;
   std::string prompt;            ///< for rankers; empty where the source has none
   std::vector<uint64_t> blocks;  ///< names of the prompt's blocks, as TraceRow::blocks
 };
@@ -27,10 +29,11 @@ struct SourceRow {
 struct LoadSource {
   std::string name;
   std::vector<SourceRow> rows;
-  bool has_times = false;    ///< rows stand in the order of their arrival
-  bool has_blocks = false;   ///< some prompts share prefixes
-  bool has_prompts = false;  ///< every row has its prompt's text
-  uint64_t num_skipped = 0;  ///< requests of a log that ended without a token
+  bool has_times = false;      ///< rows stand in the order of their arrival
+  bool has_blocks = false;     ///< some prompts share prefixes
+  bool has_prompts = false;    ///< every row has its prompt's text
+  bool has_latencies = false;  ///< rows have what was logged
+  uint64_t num_skipped = 0;    ///< requests of a log that ended without a token
 
   double mean_output_tokens() const;
   int32_t max_output_tokens() const;

@@ -47,7 +47,8 @@ ChartPanel latency_panel(const Latency& latency, const Experiment& experiment,
   ChartPanel panel{.title = latency.title,
                    .x_label = latency.x_label,
                    .y_label = "share of requests",
-                   .y_max = 1};
+                   .y_max = 1,
+                   .log_x = true};
   for (const ExperimentRow* row : rows) {
     std::vector<double> values;
     for (const SimRecord& record : row->records)

@@ -80,6 +80,12 @@ double gain(const ExperimentResult& result, const ExperimentMedian& median,
   return own > 0 ? baseline_of(result, median).figures.*figure / own : 0;
 }
 
+// A log's own figures, where the simulation is of just these requests at just these times.
+std::optional<Figures> logged(const Experiment& e) {
+  if (!e.source.has_latencies || !e.loads.empty() || e.rate) return {};
+  return logged_figures(e.source, e.num_requests, e.figures);
+}
+
 std::string load_text(const SimulationReport& report, const std::optional<double>& load) {
   const Experiment& e = report.experiment;
   if (load) return print("load %g (%.4g requests/s)", *load, *load * e.capacity);
@@ -131,6 +137,10 @@ std::string table_head(const char* label, const char* gains) {
 json to_json(const SimulationReport& report, const ExperimentResult& result) {
   json out = head_json(report);
   const auto label = [&](size_t policy) { return report.experiment.policies[policy].label; };
+  if (const auto own = logged(report.experiment)) {
+    out["logged"] = json::object();
+    add_figures(*own, true, &out["logged"]);
+  }
   out["rows"] = out["medians"] = json::array();
   for (const ExperimentRow& row : result.rows) {
     json to{{"policy", label(row.policy)}, {"load", number_or_null(row.load)}, {"seed", row.seed}};
@@ -181,6 +191,7 @@ std::string to_table(const SimulationReport& report, const ExperimentResult& res
     if (last == nullptr || *last != median.load) {
       out += "\n" + load_text(report, median.load) + "\n";
       out += table_head("policy", "   x token    x E2EL");
+      if (const auto own = logged(report.experiment)) out += table_row("(as logged)", *own, "");
     }
     last = &median.load;
     out += table_row(report.experiment.policies[median.policy].label, median.figures,

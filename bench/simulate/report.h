@@ -26,7 +26,8 @@ struct SimulationReport {
 };
 
 /// Keys: rows[{policy, load, seed, and the figures by their names}], medians[{policy, load, the
-/// same figures, per_token_gain, e2el_gain: the first policy's mean / this one's}], and what was
+/// same figures, per_token_gain, e2el_gain: the first policy's mean / this one's}], `logged`
+/// {the same figures as a log tells them, where it is simulated at its own times}, and what was
 /// simulated: source, num_requests, mean_output_tokens, capacity, rate, step_cost{base_ms,
 /// per_token_ms, per_sequence_ms}, scheduler{…}. No time of day and no duration of the computation:
 /// equal runs give equal documents.

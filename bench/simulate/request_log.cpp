@@ -97,7 +97,12 @@ Result<SourceRow> to_row(const Fields& fields) {
   const auto end_s = time == fields.end() ? std::nullopt : parse_utc(time->second);
   if (!end_s) return invalid_argument("a request's line needs its time, in UTC");
   TERN_ASSIGN(const double e2e_ms, number_of<double>(fields, "e2e_ms", 1e12));
-  row.at_s = *end_s - e2e_ms / 1e3;
+  TERN_ASSIGN(const double queue_ms, number_of<double>(fields, "queue_ms", 1e12));
+  TERN_ASSIGN(const double ttft_ms, number_of<double>(fields, "ttft_ms", 1e12));
+  row.logged_queue_s = queue_ms / 1e3;
+  row.logged_ttft_s = ttft_ms / 1e3;
+  row.logged_e2el_s = e2e_ms / 1e3;
+  row.at_s = *end_s - row.logged_e2el_s;
   TERN_ASSIGN(const int32_t prompt, number_of<int32_t>(fields, "prompt_tokens", kMostTokens));
   TERN_ASSIGN(row.output_tokens, number_of<int32_t>(fields, "completion_tokens", kMostTokens));
   row.input_tokens = std::max(prompt, 1);
@@ -114,7 +119,7 @@ Result<SourceRow> to_row(const Fields& fields) {
 }  // namespace
 
 Result<LoadSource> parse_request_log(std::string_view text, const std::string& source) {
-  LoadSource out{.name = source, .has_times = true};
+  LoadSource out{.name = source, .has_times = true, .has_latencies = true};
   TERN_TRY(for_each_line(text, source, [&](std::string_view line) -> Status {
     const std::optional<Fields> fields = read_fields(line);
     if (!fields) return {};

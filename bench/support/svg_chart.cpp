@@ -64,10 +64,36 @@ double tick_step(double range) {
 
 struct Axes {
   double x_max = 1, y_max = 1, x_step = 1, y_step = 1, top = 0;
+  double x_min = 0;  // over 0: the axis is logarithmic, from there on
 
-  double x(double value) const { return kLeft + value / x_max * kPlotWidth; }
+  double x(double value) const {
+    if (x_min > 0)
+      return kLeft +
+             std::log(std::max(value, x_min) / x_min) / std::log(x_max / x_min) * kPlotWidth;
+    return kLeft + value / x_max * kPlotWidth;
+  }
   double y(double value) const { return top + kTop + (1 - value / y_max) * kPlotHeight; }
 };
+
+double least_x(const ChartPanel& panel, double most) {
+  double least = most;
+  for (const ChartSeries& series : panel.series)
+    for (const auto& [x, y] : series.points)
+      if (x > 0) least = std::min(least, x);
+  return least;
+}
+
+// Where x is read: equal steps, or powers of ten.
+std::vector<double> x_ticks(const Axes& axes) {
+  std::vector<double> out;
+  if (axes.x_min > 0) {
+    for (double v = std::pow(10, std::ceil(std::log10(axes.x_min))); v <= axes.x_max; v *= 10)
+      out.push_back(v);
+    return out;
+  }
+  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) out.push_back(i * axes.x_step);
+  return out;
+}
 
 Axes axes_of(const ChartPanel& panel, double top) {
   Axes axes{.x_max = 0, .y_max = panel.y_max, .top = top};
@@ -79,6 +105,7 @@ Axes axes_of(const ChartPanel& panel, double top) {
   if (panel.limit && panel.limit->x <= kFarLimit * axes.x_max)
     axes.x_max = std::max(axes.x_max, panel.limit->x * 1.02);
   if (axes.x_max <= 0) axes.x_max = 1;
+  if (panel.log_x) axes.x_min = std::min(least_x(panel, axes.x_max), axes.x_max / 10);
   if (axes.y_max <= 0) axes.y_max = 1;
   axes.x_step = tick_step(axes.x_max);
   axes.y_step = tick_step(axes.y_max);
@@ -94,11 +121,11 @@ std::string tick_text(double value, double step) {
 std::string grid(const ChartPanel& panel, const Axes& axes) {
   std::string out;
   const double bottom = axes.top + kTop + kPlotHeight;
-  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) {
-    const double v = i * axes.x_step;
+  for (const double v : x_ticks(axes)) {
     out +=
         print("<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>\n", axes.x(v), axes.top + kTop, bottom);
-    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"", tick_text(v, axes.x_step));
+    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"",
+                   tick_text(v, axes.x_min > 0 ? std::min(v, 1.0) : axes.x_step));
   }
   for (int i = 0; i * axes.y_step <= axes.y_max * (1 + 1e-9); ++i) {
     const double v = i * axes.y_step;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "bench/simulate/figures.h"
 #include "bench/simulate/load_source.h"
 #include "bench/support/utc_time.h"
 
@@ -29,11 +30,11 @@ const std::string kText =
     "\\\"now\\\"\"\n";
 const std::string kJson =
     R"({"time":"2026-01-31T12:00:01.500Z","level":"info","msg":"request","id":"b","class":"default",)"
-    R"("prompt_tokens":7,"cached_tokens":0,"completion_tokens":5,"e2e_ms":1500.0,"reason":"LENGTH"})"
+    R"("prompt_tokens":7,"cached_tokens":0,"completion_tokens":5,"queue_ms":0.5,"ttft_ms":20.0,"e2e_ms":1500.0,"reason":"LENGTH"})"
     "\n";
 const std::string kLogfmt =
     "Jan 31 host ternd[7]: time=2026-01-31T12:00:03.000Z level=info msg=request id=c class=system "
-    "prompt_tokens=3 completion_tokens=2 e2e_ms=500.0 tenant=t1\n";
+    "prompt_tokens=3 completion_tokens=2 queue_ms=0.0 ttft_ms=1.0 e2e_ms=500.0 tenant=t1\n";
 
 }  // namespace
 
@@ -79,7 +80,7 @@ TEST_CASE("a daemon's log in all its formats, by arrival", "[bench][simulate][so
       "2026-01-31T12:00:09.000Z error request id=z failed: no\n";
   const std::string empty =
       "2026-01-31T12:00:05.000Z info request id=e class=default prompt_tokens=3 "
-      "completion_tokens=0 e2e_ms=5.0\n";
+      "completion_tokens=0 queue_ms=0.0 ttft_ms=0.0 e2e_ms=5.0\n";
   const auto source = parse_request_log(other + kText + kJson + empty + kLogfmt, "d");
   REQUIRE(source.ok());
   REQUIRE(source->rows.size() == 3);
@@ -94,6 +95,12 @@ TEST_CASE("a daemon's log in all its formats, by arrival", "[bench][simulate][so
   CHECK(source->rows[2].at_s == Approx(2.5).margin(1e-6));
   CHECK(source->rows[2].priority == PriorityClass::kSystem);
   CHECK(source->rows[2].tenant == "t1");
+  const Figures own = logged_figures(*source, 2, {});
+  CHECK(own.completed == 2);
+  CHECK(own.mean_e2el_ms == Approx(1750));
+  CHECK(own.max_ttft_ms == Approx(20));
+  CHECK(own.max_per_token_ms == Approx(300));
+  CHECK(own.max_wait_ms == Approx(0.5));
 }
 
 TEST_CASE("a log without requests, or with half ones, is refused", "[bench][simulate][source]") {
