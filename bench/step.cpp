@@ -33,6 +33,8 @@ class TimedRunner final : public ModelRunner {
 
   MatView<const float> execute(const StepBatch& batch) override { return runner_.execute(batch); }
   void launch(const StepBatch& batch, std::span<const RowRequest> rows) override {
+    num_tokens = double(batch.num_tokens());
+    num_sequences = double(batch.num_seqs());
     runner_.launch(batch, rows);
   }
   StepOutput& wait() override {
@@ -46,7 +48,8 @@ class TimedRunner final : public ModelRunner {
     return runner_.rope_variant(num_positions);
   }
 
-  double forward_seconds = 0, sampling_seconds = 0;  // of the last step
+  // Of the last step.
+  double forward_seconds = 0, sampling_seconds = 0, num_tokens = 0, num_sequences = 0;
 
  private:
   ModelRunner& runner_;
@@ -54,7 +57,7 @@ class TimedRunner final : public ModelRunner {
 
 struct Series {
   std::vector<double> tokens_per_s;  // one a repeat
-  std::vector<double> step_seconds, forward_seconds, sampling_seconds;
+  std::vector<double> step_seconds, forward_seconds, sampling_seconds, step_tokens, step_sequences;
   // Where kernels are timed: those of the step that spent least beyond them, and how much that was.
   KernelLog::Entries kernels;
   double beyond_kernels = 1e9;
@@ -101,6 +104,8 @@ struct Run {
       series.step_seconds.push_back(seconds_since(step_start));
       series.forward_seconds.push_back(runner.forward_seconds);
       series.sampling_seconds.push_back(runner.sampling_seconds);
+      series.step_tokens.push_back(runner.num_tokens);
+      series.step_sequences.push_back(runner.num_sequences);
       const double beyond = series.step_seconds.back() - kernel_seconds(log.entries());
       if (beyond >= series.beyond_kernels) continue;
       series.beyond_kernels = beyond;
@@ -153,7 +158,9 @@ json to_row(const char* phase, int32_t batch, const Series& s) {
           {"tokens_per_s", median(s.tokens_per_s)},
           {"best_tokens_per_s", *std::max_element(s.tokens_per_s.begin(), s.tokens_per_s.end())},
           {"p50_ms", median(s.step_seconds) * 1e3},
-          {"min_ms", *std::min_element(s.step_seconds.begin(), s.step_seconds.end()) * 1e3}};
+          {"min_ms", *std::min_element(s.step_seconds.begin(), s.step_seconds.end()) * 1e3},
+          {"step_tokens", median(s.step_tokens)},
+          {"step_sequences", median(s.step_sequences)}};
 }
 
 Status check(const BenchStepOptions& o) {

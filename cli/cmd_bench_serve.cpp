@@ -11,11 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/decimal.h"
-#include "bench/serve/arrivals.h"
+#include "bench/support/arrivals.h"
 #include "bench/serve/grpc/grpc_transport.h"
 #include "bench/serve/http_transport.h"
 #include "bench/serve/load_driver.h"
-#include "bench/serve/output_file.h"
+#include "bench/support/output_file.h"
 #include "bench/serve/plots.h"
 #include "bench/serve/report.h"
 #include "bench/serve/workload.h"

@@ -39,6 +39,7 @@ void add_bench_step(CLI::App& app, Action& action);
 void add_bench_roofline(CLI::App& app, Action& action);
 void add_bench_kernels(CLI::App& app, Action& action);
 void add_bench_serve(CLI::App& app, Action& action);
+void add_simulate(CLI::App& app, Action& action);
 void add_rank_train(CLI::App& app, Action& action);
 void add_rank_eval(CLI::App& app, Action& action);
 void add_bench_scheduler(CLI::App& app, Action& action);
@@ -79,6 +80,7 @@ inline constexpr CommandRow kCommands[] = {
     {add_bench_roofline, kMeasuring},
     {add_bench_kernels, kMeasuring},
     {add_bench_serve, kMeasuring},
+    {add_simulate, kMeasuring},
     {add_rank_train, kMeasuring},
     {add_rank_eval, kMeasuring},
     {add_bench_scheduler, kMeasuring},

@@ -6,21 +6,10 @@
 #include <vector>
 
 #include "bench/serve/request.h"
-#include "bench/serve/slo.h"
+#include "bench/support/distribution.h"
+#include "bench/support/slo.h"
 
 namespace tern::bench {
-
-/// The value below which `percent` of `sorted` lies, interpolated linearly as numpy does; 0 of
-/// none. `percent` in [0, 100].
-double percentile(const std::vector<double>& sorted, double percent);
-
-/// How the values of one latency are distributed; all are 0 where there were none. `std` is the
-/// population's.
-struct Distribution {
-  uint64_t count = 0;
-  double mean = 0, median = 0, std = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, max = 0;
-};
-Distribution describe(std::vector<double> values);
 
 /// Failures alike.
 struct Failure {

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "bench/serve/metrics.h"
-#include "bench/serve/output_file.h"
-#include "bench/serve/svg_chart.h"
+#include "bench/support/output_file.h"
+#include "bench/support/svg_chart.h"
 
 namespace tern::bench {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "bench/serve/request.h"
-#include "bench/serve/slo.h"
+#include "bench/support/slo.h"
 
 namespace tern::bench {
 

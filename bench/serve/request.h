@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/slo.h"
+
 namespace tern::bench {
 
 struct ChatTurn {
@@ -71,6 +73,7 @@ struct RequestRecord {
   double tpot_s() const {
     return output_tokens > 1 ? (e2el_s() - ttft_s()) / (output_tokens - 1) : 0;
   }
+  Latencies latencies() const { return {ttft_s(), tpot_s(), e2el_s()}; }
 };
 
 }  // namespace tern::bench

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/whole_file.h"
-#include "bench/serve/lines.h"
-#include "bench/serve/random.h"
+#include "bench/support/lines.h"
+#include "bench/support/random.h"
 
 namespace tern::bench {
 namespace {
@@ -93,13 +93,8 @@ const TraceRow* Workload::trace_row(uint64_t index) const {
 
 Workload::Lengths Workload::wanted_lengths(uint64_t index) const {
   if (const TraceRow* row = trace_row(index)) return {row->input_tokens, row->output_tokens};
-  const auto draw = [&](int32_t length, uint64_t number) {
-    const double least = std::max(1.0, std::floor(length * (1 - options_.range_ratio)));
-    const double most = std::max(least, std::ceil(length * (1 + options_.range_ratio)));
-    return int32_t(least +
-                   std::floor(uniform(options_.seed, Draw::kLength, number) * (most - least + 1)));
-  };
-  return {draw(options_.input_len, 2 * index), draw(options_.output_len, 2 * index + 1)};
+  return {draw_length(options_.input_len, options_.range_ratio, options_.seed, 2 * index),
+          draw_length(options_.output_len, options_.range_ratio, options_.seed, 2 * index + 1)};
 }
 
 Workload::Lengths Workload::clip(Lengths lengths) const {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/serve/request.h"
-#include "bench/serve/trace.h"
+#include "bench/support/trace.h"
 
 namespace tern::bench {
 

@@ -51,8 +51,7 @@ int32_t SimRunner::next_token(int32_t token_id, int32_t position) {
 }
 
 MatView<const float> SimRunner::execute(const StepBatch& batch) {
-  elapse_(cost_.base + cost_.per_token * double(batch.num_tokens()) +
-          cost_.per_sequence * double(batch.num_seqs()));
+  elapse_(cost_.of(batch.num_tokens(), batch.num_seqs()));
   const MatView<float> logits{logits_.data(), int64_t(batch.logits_rows.size()), kVocabSize,
                               kVocabSize};
   for (int64_t r = 0; r < logits.rows; ++r) {

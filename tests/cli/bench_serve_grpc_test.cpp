@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 
-#include "bench/serve/arrivals.h"
+#include "bench/support/arrivals.h"
 #include "bench/serve/grpc/grpc_transport.h"
 #include "bench/serve/load_driver.h"
 #include "bench/serve/metrics.h"

@@ -9,7 +9,7 @@
 #include <set>
 #include <thread>
 
-#include "bench/serve/arrivals.h"
+#include "bench/support/arrivals.h"
 #include "bench/serve/metrics.h"
 
 using namespace tern;

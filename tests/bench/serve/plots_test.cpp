@@ -4,10 +4,11 @@
 #include <cmath>
 #include <filesystem>
 #include <optional>
+#include <set>
 
-#include "bench/serve/output_file.h"
 #include "bench/serve/report.h"
-#include "bench/serve/svg_chart.h"
+#include "bench/support/output_file.h"
+#include "bench/support/svg_chart.h"
 #include "tests/support/temp_dir.h"
 
 using namespace tern;
@@ -193,4 +194,29 @@ TEST_CASE("where results cannot be written is known before the run", "[bench][se
   std::filesystem::create_symlink("new", dir.path() + "/link");
   CHECK(check_writable(dir.path() + "/link").ok());
   CHECK(std::filesystem::is_symlink(dir.path() + "/link"));
+}
+
+TEST_CASE("a logarithmic axis has powers of ten, at equal distances", "[bench][support][plots]") {
+  const ChartPanel panel{.series = {{.points = {{0.1, 0}, {1, 0.5}, {100, 1}}}}, .log_x = true};
+  const std::string svg = render_svg({}, {panel});
+  for (const char* tick : {">0.1<", ">1<", ">10<", ">100<"}) CHECK_THAT(svg, Contains(tick));
+  // 670 wide from 70 on, three decades: the second point stands a third of the way.
+  CHECK_THAT(svg, Contains("d=\"M70.0 ") && Contains("L293.3 ") && Contains("L740.0 "));
+}
+
+TEST_CASE("many series have names in several lines, and lines of their own",
+          "[bench][support][plots]") {
+  ChartPanel panel;
+  for (int i = 0; i < 12; ++i)
+    panel.series.push_back({.name = "series" + std::to_string(i), .points = {{0, 0}, {1, i}}});
+  const std::string svg = render_svg({}, {panel});
+  std::set<std::string> strokes;
+  for (size_t at = 0; (at = svg.find("<path class=\"line\" ", at)) != svg.npos; ++at) {
+    const size_t begin = at + 19, end = svg.find(" d=\"", begin);
+    if (svg.find("h18", end) == svg.find("\"/>", end) - 3)
+      strokes.insert(svg.substr(begin, end - begin));
+  }
+  CHECK(strokes.size() == 12);
+  CHECK_THAT(svg, Contains("series11<"));
+  CHECK_THAT(svg, Contains("height=\"320\""));  // 260, 30 of the title, two lines more of names
 }

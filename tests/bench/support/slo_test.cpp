@@ -1,11 +1,11 @@
-#include "bench/serve/slo.h"
+#include "bench/support/slo.h"
 
 #include <catch2/catch.hpp>
 
 using namespace tern::bench;
 using Catch::Contains;
 
-TEST_CASE("limits of the SLO", "[bench][serve][slo]") {
+TEST_CASE("limits of the SLO", "[bench][support][slo]") {
   const auto slo = parse_slo("ttft=200ms,tpot=500us,e2el=1.5m");
   REQUIRE(slo.ok());
   CHECK(*slo->ttft_s == Approx(0.2));
@@ -17,7 +17,7 @@ TEST_CASE("limits of the SLO", "[bench][serve][slo]") {
   CHECK_FALSE(one->empty());
 }
 
-TEST_CASE("wrong limits are named", "[bench][serve][slo]") {
+TEST_CASE("wrong limits are named", "[bench][support][slo]") {
   const auto error = [](const char* text) {
     const auto slo = parse_slo(text);
     return slo.ok() ? std::string() : slo.status().message();

@@ -1,4 +1,4 @@
-#include "bench/serve/lines.h"
+#include "bench/support/lines.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "bench/serve/output_file.h"
+#include "bench/support/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

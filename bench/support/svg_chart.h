@@ -30,6 +30,7 @@ struct ChartPanel {
   std::string title, x_label, y_label;
   std::vector<ChartSeries> series;
   double y_max = 0;       ///< 0: from the data
+  bool log_x = false;     ///< x is over 0, and shown by its logarithm
   bool counts_y = false;  ///< y is a number of things: no ticks between whole ones
   std::vector<ChartMark> marks;
   std::optional<ChartLimit> limit;

@@ -1,4 +1,4 @@
-#include "bench/serve/arrivals.h"
+#include "bench/support/arrivals.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -26,7 +26,7 @@ GapStatistics gaps_of(const std::vector<double>& at) {
 }  // namespace
 
 TEST_CASE("gaps are Gamma: the coefficient of variation is 1 / sqrt(burstiness)",
-          "[bench][serve][arrivals]") {
+          "[bench][support][arrivals]") {
   constexpr uint64_t kCount = 40000;
   for (const double burstiness : {0.25, 1.0, 4.0, 1000.0}) {
     const auto at = draw_arrivals(kCount, 50, burstiness, 7);
@@ -41,7 +41,7 @@ TEST_CASE("gaps are Gamma: the coefficient of variation is 1 / sqrt(burstiness)"
 }
 
 TEST_CASE("a Poisson process: as many gaps are over t as exp(-rate t) says",
-          "[bench][serve][arrivals]") {
+          "[bench][support][arrivals]") {
   const auto at = draw_arrivals(40000, 10, 1, 3);
   for (const double t : {0.02, 0.1, 0.3}) {
     double over = 0, last = 0;
@@ -55,7 +55,7 @@ TEST_CASE("a Poisson process: as many gaps are over t as exp(-rate t) says",
 }
 
 TEST_CASE("the run lasts count / rate, and equal seeds are equal runs",
-          "[bench][serve][arrivals]") {
+          "[bench][support][arrivals]") {
   const auto at = draw_arrivals(300, 20, 0.5, 11);
   CHECK(at.back() == Approx(15).epsilon(1e-12));
   CHECK(at == draw_arrivals(300, 20, 0.5, 11));

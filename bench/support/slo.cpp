@@ -1,13 +1,14 @@
-#include "bench/serve/slo.h"
+#include "bench/support/slo.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 namespace tern::bench {
 
-bool ServiceLevel::is_met(const RequestRecord& record) const {
-  return record.outcome == Outcome::kCompleted && !(ttft_s && record.ttft_s() > *ttft_s) &&
-         !(tpot_s && record.tpot_s() > *tpot_s) && !(e2el_s && record.e2el_s() > *e2el_s);
+bool ServiceLevel::is_met(const Latencies& of) const {
+  return !(ttft_s && of.ttft_s > *ttft_s) && !(tpot_s && of.tpot_s > *tpot_s) &&
+         !(e2el_s && of.e2el_s > *e2el_s);
 }
 
 Result<double> parse_seconds(const std::string& text) {

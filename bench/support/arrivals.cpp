@@ -1,9 +1,9 @@
-#include "bench/serve/arrivals.h"
+#include "bench/support/arrivals.h"
 
 #include <cmath>
 #include <random>
 
-#include "bench/serve/random.h"
+#include "bench/support/random.h"
 
 namespace tern::bench {
 

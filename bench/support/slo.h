@@ -5,9 +5,15 @@
 #include <string>
 
 #include "base/status.h"
-#include "bench/serve/request.h"
 
 namespace tern::bench {
+
+/// The latencies of one completed request, in seconds.
+struct Latencies {
+  double ttft_s = 0;
+  double tpot_s = 0;  ///< 0 where it gave one token
+  double e2el_s = 0;
+};
 
 /// Limits of one request, in seconds; unset: none.
 struct ServiceLevel {
@@ -15,8 +21,8 @@ struct ServiceLevel {
 
   bool empty() const { return !ttft_s && !tpot_s && !e2el_s; }
 
-  /// A completed request that keeps all of them. A request of one token keeps any tpot.
-  bool is_met(const RequestRecord& record) const;
+  /// Whether a completed request with these keeps all of them.
+  bool is_met(const Latencies& of) const;
 };
 
 /// "200ms", "1.5s", "2m", "50us" in seconds; over 0. kInvalidArgument otherwise.

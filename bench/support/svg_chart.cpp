@@ -1,4 +1,4 @@
-#include "bench/serve/svg_chart.h"
+#include "bench/support/svg_chart.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,11 @@ constexpr double kTitleHeight = 30, kHeadingLine = 17;
 constexpr int kTicks = 8;
 constexpr double kFarLimit = 2;       // times what the data reach
 constexpr size_t kMostPoints = 1500;  // twice the width in pixels
-constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"};  // Okabe and Ito's
+// Okabe and Ito's, less black and yellow; a second round of them is dashed.
+constexpr const char* kColors[] = {"#0072b2", "#d55e00", "#009e73",
+                                   "#cc79a7", "#56b4e9", "#e69f00"};
+constexpr size_t kNamesOfALine = 5;
+constexpr double kNameWidth = 132, kNameHeight = 15;
 
 template <class... Values>
 std::string print(const char* format, Values... values) {
@@ -44,6 +48,12 @@ std::string text_at(double x, double y, const char* attributes, const std::strin
   return print("<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes) + escaped(text) + "</text>\n";
 }
 
+// What the names of the series take beyond the first line of them.
+double legend_height(const ChartPanel& panel) {
+  const size_t num_lines = (panel.series.size() + kNamesOfALine - 1) / kNamesOfALine;
+  return num_lines > 1 ? kNameHeight * double(num_lines - 1) : 0;
+}
+
 // The least of 1, 2, 5 times a power of ten that covers `range` in kTicks steps.
 double tick_step(double range) {
   const double power = std::pow(10, std::floor(std::log10(range / kTicks)));
@@ -54,10 +64,36 @@ double tick_step(double range) {
 
 struct Axes {
   double x_max = 1, y_max = 1, x_step = 1, y_step = 1, top = 0;
+  double x_min = 0;  // over 0: the axis is logarithmic, from there on
 
-  double x(double value) const { return kLeft + value / x_max * kPlotWidth; }
+  double x(double value) const {
+    if (x_min > 0)
+      return kLeft +
+             std::log(std::max(value, x_min) / x_min) / std::log(x_max / x_min) * kPlotWidth;
+    return kLeft + value / x_max * kPlotWidth;
+  }
   double y(double value) const { return top + kTop + (1 - value / y_max) * kPlotHeight; }
 };
+
+double least_x(const ChartPanel& panel, double most) {
+  double least = most;
+  for (const ChartSeries& series : panel.series)
+    for (const auto& [x, y] : series.points)
+      if (x > 0) least = std::min(least, x);
+  return least;
+}
+
+// Where x is read: equal steps, or powers of ten.
+std::vector<double> x_ticks(const Axes& axes) {
+  std::vector<double> out;
+  if (axes.x_min > 0) {
+    for (double v = std::pow(10, std::ceil(std::log10(axes.x_min))); v <= axes.x_max; v *= 10)
+      out.push_back(v);
+    return out;
+  }
+  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) out.push_back(i * axes.x_step);
+  return out;
+}
 
 Axes axes_of(const ChartPanel& panel, double top) {
   Axes axes{.x_max = 0, .y_max = panel.y_max, .top = top};
@@ -69,6 +105,7 @@ Axes axes_of(const ChartPanel& panel, double top) {
   if (panel.limit && panel.limit->x <= kFarLimit * axes.x_max)
     axes.x_max = std::max(axes.x_max, panel.limit->x * 1.02);
   if (axes.x_max <= 0) axes.x_max = 1;
+  if (panel.log_x) axes.x_min = std::min(least_x(panel, axes.x_max), axes.x_max / 10);
   if (axes.y_max <= 0) axes.y_max = 1;
   axes.x_step = tick_step(axes.x_max);
   axes.y_step = tick_step(axes.y_max);
@@ -84,11 +121,11 @@ std::string tick_text(double value, double step) {
 std::string grid(const ChartPanel& panel, const Axes& axes) {
   std::string out;
   const double bottom = axes.top + kTop + kPlotHeight;
-  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) {
-    const double v = i * axes.x_step;
+  for (const double v : x_ticks(axes)) {
     out +=
         print("<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>\n", axes.x(v), axes.top + kTop, bottom);
-    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"", tick_text(v, axes.x_step));
+    out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"",
+                   tick_text(v, axes.x_min > 0 ? std::min(v, 1.0) : axes.x_step));
   }
   for (int i = 0; i * axes.y_step <= axes.y_max * (1 + 1e-9); ++i) {
     const double v = i * axes.y_step;
@@ -103,7 +140,14 @@ std::string grid(const ChartPanel& panel, const Axes& axes) {
   return out;
 }
 
-std::string line_of(const ChartSeries& series, const Axes& axes, const char* color) {
+// The colour of the series, and whether its line is dashed.
+std::string stroke_of(size_t series_index) {
+  const bool is_dashed = series_index / std::size(kColors) % 2 == 1;
+  return print("stroke=\"%s\"%s", kColors[series_index % std::size(kColors)],
+               is_dashed ? " stroke-dasharray=\"6 3\"" : "");
+}
+
+std::string line_of(const ChartSeries& series, const Axes& axes, const std::string& stroke) {
   std::string path;
   const size_t stride = std::max<size_t>(1, series.points.size() / kMostPoints);
   for (size_t i = 0; i < series.points.size();) {
@@ -118,7 +162,7 @@ std::string line_of(const ChartSeries& series, const Axes& axes, const char* col
     i = i + 1 < series.points.size() ? std::min(i + stride, series.points.size() - 1) : i + 1;
   }
   if (path.empty()) return "";
-  return print("<path class=\"line\" stroke=\"%s\" d=\"", color) + path + "\"/>\n";
+  return "<path class=\"line\" " + stroke + " d=\"" + path + "\"/>\n";
 }
 
 // A rising line leaves room below and to the right of its points, and above and to the left: the
@@ -147,7 +191,7 @@ bool is_empty(const ChartPanel& panel) {
 }
 
 std::string panel_svg(const ChartPanel& panel, double top) {
-  const Axes axes = axes_of(panel, top);
+  const Axes axes = axes_of(panel, top + legend_height(panel));
   std::string out = text_at(kLeft, top + 18, "class=\"title\"", panel.title);
   out += grid(panel, axes);
   if (panel.limit) out += limit_svg(*panel.limit, axes);
@@ -155,12 +199,13 @@ std::string panel_svg(const ChartPanel& panel, double top) {
     out += text_at(kLeft + kPlotWidth / 2, axes.y(axes.y_max / 2), "text-anchor=\"middle\"",
                    "no values");
   for (size_t i = 0; i < panel.series.size(); ++i) {
-    const char* color = kColors[i % std::size(kColors)];
-    out += line_of(panel.series[i], axes, color);
+    const std::string stroke = stroke_of(i);
+    out += line_of(panel.series[i], axes, stroke);
     if (panel.series.size() < 2) continue;
-    const double x = kLeft + 10 + 130 * double(i);
-    out += print("<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh18\"/>\n", color, x, top + 30);
-    out += text_at(x + 23, top + 34, "", panel.series[i].name);
+    const double x = kLeft + 10 + kNameWidth * double(i % kNamesOfALine);
+    const double y = top + 30 + kNameHeight * double(i / kNamesOfALine);
+    out += print("<path class=\"line\" %s d=\"M%.1f %.1fh18\"/>\n", stroke.c_str(), x, y);
+    out += text_at(x + 23, y + 4, "", panel.series[i].name);
   }
   for (const ChartMark& mark : panel.marks) out += mark_svg(mark, axes);
   return out;
@@ -172,7 +217,8 @@ std::string render_svg(const std::vector<std::string>& heading,
                        const std::vector<ChartPanel>& panels) {
   const double more_lines = heading.empty() ? 0 : double(heading.size() - 1);
   const double panels_top = kTitleHeight + kHeadingLine * more_lines;
-  const double height = panels_top + kPanelHeight * double(panels.size());
+  double height = panels_top;
+  for (const ChartPanel& panel : panels) height += kPanelHeight + legend_height(panel);
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
   out += print(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
@@ -187,8 +233,11 @@ std::string render_svg(const std::vector<std::string>& heading,
   for (size_t i = 0; i < heading.size(); ++i)
     out += text_at(kLeft, 20 + kHeadingLine * double(i),
                    i == 0 ? "class=\"title\" font-size=\"14\"" : "fill=\"#555\"", heading[i]);
-  for (size_t i = 0; i < panels.size(); ++i)
-    out += panel_svg(panels[i], panels_top + kPanelHeight * double(i));
+  double top = panels_top;
+  for (const ChartPanel& panel : panels) {
+    out += panel_svg(panel, top);
+    top += kPanelHeight + legend_height(panel);
+  }
   return out + "</svg>\n";
 }
 
