@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace tern {
 
@@ -12,5 +13,8 @@ using Sha256 = std::array<uint8_t, 32>;
 
 /// Any thread.
 Sha256 sha256(std::span<const std::byte> bytes);
+
+/// 64 digits, small letters.
+std::string to_hex(const Sha256& hash);
 
 }  // namespace tern

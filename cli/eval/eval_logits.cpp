@@ -126,15 +126,6 @@ std::vector<std::string> kernel_names(const KernelLog& log) {
   return names;
 }
 
-std::string hex(const Sha256& hash) {
-  std::string text;
-  for (const uint8_t byte : hash) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
-
 }  // namespace
 
 Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& progress) {
@@ -176,7 +167,7 @@ Result<json> eval_logits(const EvalLogitsOptions& options, const EvalProgress& p
               {"mean_kl", result.kl_sum / double(result.positions)},
               {"top1_match", double(result.top1_equal) / double(result.positions)},
               {"greedy_match", double(result.greedy_equal) / double(result.greedy_total)},
-              {"logits_sha256", hex(result.hash)},
+              {"logits_sha256", to_hex(result.hash)},
               {"prompts", prompts.size()},
               {"positions", result.positions},
               {"isa", device == Device::kCpu ? isa_name(isa) : device_name(device)},

@@ -11,7 +11,8 @@
 namespace tern {
 namespace {
 
-constexpr int64_t kFew = 64;  // which are sorted
+constexpr int64_t kFew = 64;     // which are sorted
+constexpr int64_t kBehind = 16;  // weights that split() may write behind a part
 constexpr int64_t kSampled = 1024;
 constexpr size_t kNumBuckets = 512;
 constexpr uint32_t kSmallest = 1;  // the least float above 0
@@ -72,9 +73,12 @@ bool FallingWeights::Target::is_reached(double running_sum, int64_t running_num)
 }
 
 FallingWeights::FallingWeights(int64_t max_count, const RowPasses& passes) : passes_(&passes) {
-  constexpr int64_t kBehind = 16;  // that split() may write
   kept_.resize(size_t(max_count + kBehind));
   part_.resize(size_t(max_count + kBehind));
+}
+
+size_t FallingWeights::scratch_bytes(int64_t max_count) {
+  return 2 * size_t(max_count + kBehind) * sizeof(float);
 }
 
 void FallingWeights::assign(std::span<const float> weights, std::span<const float> block_largest,

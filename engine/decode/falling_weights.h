@@ -42,6 +42,9 @@ class FallingWeights {
 
   int32_t id_of(const Place& place) const;
 
+  /// What the constructor takes of the memory.
+  static size_t scratch_bytes(int64_t max_count);
+
  private:
   // The first place that has one of these, itself counted.
   struct Target {

@@ -24,6 +24,10 @@ RowSampler::RowSampler(int32_t vocab_size, Isa isa, ThreadPool* pool) : pool_(po
   for (int i = 0; i < num_threads(pool); ++i) samplers_.emplace_back(vocab_size, isa);
 }
 
+size_t RowSampler::scratch_bytes(int32_t vocab_size, int num_threads) {
+  return size_t(num_threads) * (sizeof(Sampler) + Sampler::scratch_bytes(vocab_size));
+}
+
 void RowSampler::sample(MatView<const float> logits, std::span<const RowRequest> requests,
                         StepOutput& output) {
   output.statuses.resize(requests.size());

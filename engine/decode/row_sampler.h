@@ -47,6 +47,9 @@ class RowSampler {
   /// scratch memory for each of its threads.
   RowSampler(int32_t vocab_size, Isa isa, ThreadPool* pool);
 
+  /// What the constructor takes of the memory.
+  static size_t scratch_bytes(int32_t vocab_size, int num_threads);
+
   /// Serves `requests` from `logits` [rows, vocab_size], each on one thread; which one, and what is
   /// beside it, changes no bit.
   void sample(MatView<const float> logits, std::span<const RowRequest> requests,

@@ -66,17 +66,29 @@ void copy_allowed(std::span<const float> logits, std::span<const uint32_t> mask,
   }
 }
 
+/// The entries of a row in whole blocks.
+int64_t padded(int64_t vocab_size) {
+  return WeighLogits::num_blocks(vocab_size) * WeighLogits::kBlock;
+}
+
 }  // namespace
 
 Sampler::Sampler(int32_t vocab_size, Isa isa)
-    : passes_(&row_passes(isa)),
-      falling_(WeighLogits::num_blocks(vocab_size) * WeighLogits::kBlock, row_passes(isa)) {
+    : passes_(&row_passes(isa)), falling_(padded(vocab_size), row_passes(isa)) {
   const auto num_blocks = size_t(WeighLogits::num_blocks(vocab_size));
-  mask_.reserve(mask_words(vocab_size));
-  adjusted_.reserve(vocab_size);
-  weights_.reserve(num_blocks * WeighLogits::kBlock);
-  block_sums_.reserve(num_blocks);
-  block_largest_.reserve(num_blocks);
+  // All is in memory from here on, so that no step waits for the system to give it.
+  mask_.resize(size_t(mask_words(vocab_size)));
+  adjusted_.resize(size_t(vocab_size));
+  weights_.resize(size_t(padded(vocab_size)));
+  block_sums_.resize(num_blocks);
+  block_largest_.resize(num_blocks);
+}
+
+size_t Sampler::scratch_bytes(int32_t vocab_size) {
+  return FallingWeights::scratch_bytes(padded(vocab_size)) +
+         size_t(mask_words(vocab_size)) * sizeof(uint32_t) + size_t(vocab_size) * sizeof(float) +
+         size_t(padded(vocab_size)) * sizeof(float) +
+         size_t(WeighLogits::num_blocks(vocab_size)) * (sizeof(double) + sizeof(float));
 }
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingParams& params,

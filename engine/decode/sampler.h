@@ -30,6 +30,9 @@ class Sampler {
   /// For vocabularies up to `vocab_size`. `isa`, which this CPU must have, changes no token.
   explicit Sampler(int32_t vocab_size, Isa isa = cpu_info().default_isa);
 
+  /// What the constructor takes of the memory, for a vocabulary of this size.
+  static size_t scratch_bytes(int32_t vocab_size);
+
   /// The next token. Masks, logit_bias and penalties change a copy of the logits. Then greedy: the
   /// lowest id among the largest. Else temperature → min_p → top_k → top_p → a draw that is a
   /// function of (params.seed, position): the same request gives the same tokens whatever runs

@@ -16,7 +16,7 @@ struct MemoryPlan {
   uint64_t kv_bytes = 0;      ///< of the whole pool, however much of it is used
   int32_t num_blocks = 0;
   int32_t block_size = 0;        ///< tokens of a block
-  uint64_t workspace_bytes = 0;  ///< of the largest step, with its logits
+  uint64_t workspace_bytes = 0;  ///< of the largest step, with its logits and sampling
   int64_t max_tokens = 0;        ///< of that step
   uint64_t state_bytes = 0;      ///< of the slots of what layers keep besides KV
   int32_t num_state_slots = 0;

@@ -75,7 +75,8 @@ ForwardRunner::ForwardRunner(std::shared_ptr<const Model> model, std::shared_ptr
 
 size_t ForwardRunner::workspace_bytes(const Model& model, const RunnerOptions& options) {
   return tern::workspace_bytes(model, options.limits, exec_of(options, nullptr)) +
-         logits_bytes(model, options.limits);
+         logits_bytes(model, options.limits) +
+         RowSampler::scratch_bytes(model.vocab_size(), options.limits.num_threads);
 }
 
 void ForwardRunner::populate_kv(const std::stop_token& stop) {

@@ -86,7 +86,7 @@ class ForwardRunner final : public ModelRunner {
 
   size_t kv_bytes() const { return kv_.bytes(); }
 
-  /// Of scratch memory and logits, for steps up to `options`.limits.
+  /// Of scratch memory, of the step and of sampling, and logits, for steps up to `options`.limits.
   static size_t workspace_bytes(const Model& model, const RunnerOptions& options);
 
  private:

@@ -8,27 +8,20 @@
 #include <set>
 #include <string>
 
+#include "base/sha256.h"
+
 namespace tern {
 namespace {
 
 using Tokens = std::vector<int32_t>;
-
-std::string hex(const Sha256& hash) {
-  std::string text;
-  for (const uint8_t byte : hash) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
 
 // Expected digests: `sha256sum` of the bytes written out by hand: tag, length (8 bytes, little
 // endian), then the salt, or the parent and the ids (4 bytes each, little endian).
 TEST_CASE("the hash is that of the documented bytes", "[prefix_cache]") {
   PrefixHasher hasher;
   const Sha256 root = hasher.root("ab");
-  CHECK(hex(root) == "2e54ebf4994625f9043fc9a7c6d3f46ea2f326bc08b711c0d5dbd4223edc29a8");
-  CHECK(hex(hasher.block(root, Tokens{1, 258})) ==
+  CHECK(to_hex(root) == "2e54ebf4994625f9043fc9a7c6d3f46ea2f326bc08b711c0d5dbd4223edc29a8");
+  CHECK(to_hex(hasher.block(root, Tokens{1, 258})) ==
         "9b0988b36277f665d095e902a3b889963f31297e09faef2a78f8308d51c97c8c");
 }
 

@@ -4,10 +4,11 @@
 #include <cstdlib>
 #include <new>
 
-static std::atomic<uint64_t> count{0};
+static std::atomic<uint64_t> count{0}, bytes{0};
 
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++count;
+  bytes += size;
   return std::malloc(size > 0 ? size : 1);
 }
 void* operator new(std::size_t size) {
@@ -25,6 +26,10 @@ namespace tern::test {
 
 uint64_t num_allocations() {
   return count;
+}
+
+uint64_t allocated_bytes() {
+  return bytes;
 }
 
 }  // namespace tern::test

@@ -9,4 +9,7 @@ namespace tern::test {
 /// this gets the counting `operator new` for all of its code, so it is a binary of its own.
 uint64_t num_allocations();
 
+/// What these calls asked for.
+uint64_t allocated_bytes();
+
 }  // namespace tern::test

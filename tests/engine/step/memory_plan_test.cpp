@@ -127,6 +127,18 @@ TEST_CASE("where the workspace is what does not fit, shorter steps are named", "
   CHECK(hopeless.find("no setting makes it fit") != std::string::npos);
 }
 
+TEST_CASE("a plan has the scratch memory of every thread that samples", "[memory][EC-22]") {
+  const auto model = load(kTied, true);
+  RunnerOptions one = options(1, 16), three = one;
+  one.limits.num_threads = 1, three.limits.num_threads = 3;
+  const auto bytes = [&](const RunnerOptions& runner) {
+    const Exec ex{.device = runner.device, .isa = runner.isa};
+    return plan_memory(*model, runner, {}).workspace_bytes -
+           workspace_bytes(*model, runner.limits, ex);
+  };
+  CHECK(bytes(three) - bytes(one) == 2 * RowSampler::scratch_bytes(model->vocab_size(), 1));
+}
+
 TEST_CASE("the log line of a plan adds up", "[memory]") {
   const auto model = load(kTied, true);
   MemoryInfo memory = machine(64 * kMiB);
