@@ -165,3 +165,45 @@ TEST_CASE("special tokens that are shown", "[convert]") {
   for (int i = 0; i < 64; ++i) request.mutable_response()->add_shown_special_tokens("<a>");
   CHECK(to_call(request, engine, {}, &call)->field == "response.shown_special_tokens");
 }
+
+static Request ranked(const v1::GenerateRequest& in) {
+  FakeEngine engine;
+  engine.set_template("{{ messages[0].content }}");
+  GenerateCall call;
+  const auto error = to_call(in, engine, RequestLimits(), &call);
+  INFO((error ? error->message : ""));
+  REQUIRE_FALSE(error);
+  return call.request;
+}
+
+TEST_CASE("a ranker sees the prompt, and not all of what is long", "[convert]") {
+  v1::GenerateRequest r;
+  r.set_text("how long is it?");
+  CHECK(ranked(r).ranked_prompt == "how long is it?");
+  CHECK(ranked(r).num_turns == 1);
+  r.set_text(std::string(20'000, 'a') + " last");
+  const std::string cut = ranked(r).ranked_prompt;
+  CHECK(cut.size() == 8192);
+  CHECK(cut.ends_with("a last"));
+  r.mutable_token_ids()->add_ids(3);
+  CHECK(ranked(r).ranked_prompt.size() < 64);
+}
+
+TEST_CASE("of a conversation a ranker sees the last user turn, and how many there are",
+          "[convert]") {
+  v1::GenerateRequest r;
+  *r.mutable_chat() = chat_with("first");
+  const auto add = [&](const char* role, const char* text) {
+    v1::ChatMessage& message = *r.mutable_chat()->add_messages();
+    message.set_role(role);
+    message.set_content(text);
+  };
+  add("assistant", "a long answer");
+  add("user", "second");
+  CHECK(ranked(r).ranked_prompt == "second");
+  CHECK(ranked(r).num_turns == 2);
+  r.mutable_chat()->mutable_messages(2)->clear_content();
+  for (const char* text : {"in ", "parts"})
+    r.mutable_chat()->mutable_messages(2)->add_content_parts()->set_text(text);
+  CHECK(ranked(r).ranked_prompt == "in parts");
+}

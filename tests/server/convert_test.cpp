@@ -320,21 +320,6 @@ void for_each_leaf(pb::Message& message, const std::string& prefix,
 
 }  // namespace
 
-TEST_CASE("a ranker sees the prompt, or the last user turn, and not all of what is long",
-          "[convert]") {
-  v1::GenerateRequest r = minimal();
-  CHECK_FALSE(convert(r).call.request.ranked_prompt.empty());
-  r.set_text("how long is it?");
-  CHECK(convert(r).call.request.ranked_prompt == "how long is it?");
-  CHECK(convert(r).call.request.num_turns == 1);
-  r.set_text(std::string(100'000, 'a') + " last");
-  const std::string cut = convert(r).call.request.ranked_prompt;
-  CHECK(cut.size() == 8192);
-  CHECK(cut.ends_with("a last"));
-  r.mutable_token_ids()->add_ids(3);
-  CHECK(convert(r).call.request.ranked_prompt.size() < 64);
-}
-
 TEST_CASE("no field of sampling, response, scheduling or cache is ignored", "[convert]") {
   const std::set<std::string> honoured = {"sampling.random.temperature",
                                           "sampling.random.top_k",
