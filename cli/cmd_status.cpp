@@ -52,10 +52,7 @@ void print_policy(const v1::EngineStats& stats) {
   else
     std::snprintf(text, sizeof text, "%llu answers, tau unknown before 30",
                   static_cast<unsigned long long>(ranker.num_answers()));
-  char version[24];
-  std::snprintf(version, sizeof version, " %016llx, ",
-                static_cast<unsigned long long>(ranker.version()));
-  row("ranker", ranker.name() + version + text);
+  row("ranker", ranker.name() + " " + ranker.version() + ", " + text);
 }
 
 void print_stats(const v1::EngineStats& stats) {

@@ -119,12 +119,13 @@ void drain(Server& server, Engine& engine, Signals& signals, const Config& confi
 
 // What of `next` counts while running; called with reloads one by one.
 Status apply(const Config& next, Engine& engine) {
-  TERN_ASSIGN(std::shared_ptr<const Ranker> ranker, load_ranker(next.engine));
+  const Result<std::shared_ptr<const Ranker>> ranker = load_ranker(next.engine);
+  if (!ranker.ok()) return ranker.status().with_context("scheduler.ranker");
   std::promise<Status> done;
   engine.reconfigure(next.engine.scheduler, next.engine.queue,
                      [&](Status status) { done.set_value(std::move(status)); });
   TERN_TRY(done.get_future().get());
-  engine.use_ranker(std::move(ranker));
+  engine.use_ranker(*ranker);
   return set_log_level(next.log_level).status();
 }
 

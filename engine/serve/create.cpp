@@ -170,8 +170,13 @@ Result<EngineParts> load_engine_parts(const EngineConfig& config, const Progress
 Result<std::shared_ptr<const Ranker>> load_ranker(const EngineConfig& config) {
   const auto policy =
       std::ranges::find(policies(), config.scheduler.policy.name, &PolicyInfo::name);
-  if (config.ranker.empty() || policy == policies().end() || !policy->reads_scores)
-    return std::shared_ptr<const Ranker>();
+  const bool reads_scores = policy != policies().end() && policy->reads_scores;
+  if (reads_scores && config.ranker.empty())
+    spdlog::warn(
+        "scheduler.ranker is empty: policy {} takes every answer to be as long as the "
+        "median, but for what max_tokens and hints say",
+        config.scheduler.policy.name);
+  if (config.ranker.empty() || !reads_scores) return std::shared_ptr<const Ranker>();
   const Result<std::string> path = resolve_ranker(config.ranker);
   TERN_TRY(with_key(path.status(), "scheduler.ranker"));
   Result<std::unique_ptr<Ranker>> ranker = open_ranker(*path);

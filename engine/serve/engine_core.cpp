@@ -152,7 +152,7 @@ void EngineCore::reconfigure(const SchedulerConfig& scheduler, const QueueLimits
 }
 
 void EngineCore::use_ranker(std::shared_ptr<const Ranker> ranker) {
-  ranking_.use(std::move(ranker));
+  if (!ranking_.use(std::move(ranker))) return;
   post([this] {
     loop_.use_ranker(ranking_.version(),
                      [this](const Request& request) { return ranking_.score(request); });

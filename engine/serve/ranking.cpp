@@ -6,13 +6,17 @@
 
 namespace tern {
 
-void Ranking::use(std::shared_ptr<const Ranker> ranker) {
+bool Ranking::use(std::shared_ptr<const Ranker> ranker) {
   const MutexLock lock(mutex_);
+  const bool is_same =
+      ranker && ranker_ ? ranker->version() == ranker_->version() : ranker == ranker_;
+  if (is_same) return false;
   ranker_ = std::move(ranker);
   expected_.clear();
   actual_.clear();
   num_answers_ = tau_as_of_ = 0;
   tau_.reset();
+  return true;
 }
 
 std::shared_ptr<const Ranker> Ranking::get() const {

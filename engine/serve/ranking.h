@@ -28,8 +28,8 @@ class Ranking {
  public:
   static constexpr size_t kRecent = 512, kLeast = 30;
 
-  /// Null: none. What was scored by another version is forgotten.
-  void use(std::shared_ptr<const Ranker> ranker);
+  /// Null: none. What was scored by another version is forgotten. False where it is the same one.
+  bool use(std::shared_ptr<const Ranker> ranker);
 
   /// 0 without a ranker.
   uint64_t version() const;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <random>
 
 #include "engine/text/chat_renderer.h"
@@ -409,6 +410,16 @@ v1::ModelInfo to_wire(const Engine& engine) {
   return out;
 }
 
+namespace {
+
+std::string hex_version(uint64_t version) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(version));
+  return text;
+}
+
+}  // namespace
+
 v1::EngineStats to_wire(const EngineStats& stats) {
   const SchedulerStats& scheduler = stats.scheduler;
   v1::EngineStats out;
@@ -437,7 +448,7 @@ v1::EngineStats to_wire(const EngineStats& stats) {
   if (!stats.ranker.name.empty()) {
     v1::RankerStats& ranker = *out.mutable_ranker();
     ranker.set_name(stats.ranker.name);
-    ranker.set_version(stats.ranker.version);
+    ranker.set_version(hex_version(stats.ranker.version));
     ranker.set_num_answers(stats.ranker.num_answers);
     if (stats.ranker.tau) ranker.set_tau(*stats.ranker.tau);
   }

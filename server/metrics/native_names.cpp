@@ -86,6 +86,13 @@ void add_queue(const Snapshot::Loaded& loaded, Families& out) {
             loaded.oldest_queued.count());
   out.gauge("tern_queue_predicted_seconds", "What a request would wait that came now.", {},
             e.predicted_queue.count());
+  if (!e.ranker.name.empty())
+    out.counter("tern_ranker_answers_total", "Whole answers that the ranker has scored.", {},
+                double(e.ranker.num_answers));
+  if (e.ranker.tau)
+    out.gauge("tern_ranker_tau",
+              "Kendall's tau-b of the expected and the true lengths of the last 512 answers.", {},
+              *e.ranker.tau);
   out.counter("tern_requests_accepted_total", "Requests that the engine has taken.", {},
               double(e.num_requests_submitted));
 }

@@ -121,6 +121,8 @@ void add_loaded(const Snapshot::Loaded& loaded, Json& out) {
                   {"tokens", e.num_queued_tokens},
                   {"oldest_seconds", loaded.oldest_queued.count()},
                   {"predicted_seconds", e.predicted_queue.count()}};
+  out["policy"] = e.policy;
+  out["ranker_tau"] = e.ranker.tau ? Json(*e.ranker.tau) : Json();
   out["batch"] = {{"requests", num_admitted(e)},
                   {"sequences", s.num_running},
                   {"waiting_sequences", s.num_waiting},

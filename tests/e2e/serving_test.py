@@ -211,7 +211,7 @@ def policies_change_under_live_requests():
             assert process.returncode == 0
         file.write_text("engine: {simulate: true}\nscheduler: {max_num_seqs: 4, policy: pars, ranker: nobody}\n")
         refused = daemon.tern("reload")
-        assert refused.returncode == 1 and "nobody: no such file" in refused.stderr, refused.stderr
+        assert refused.returncode == 1 and "scheduler.ranker: nobody: no such file" in refused.stderr, refused.stderr
         assert daemon.json("status")["stats"]["policy"] == "pars"
 
 
@@ -231,6 +231,11 @@ def status_tells_how_well_the_ranker_ranks():
             list(pool.map(ask, questions))
         ranker = daemon.json("status")["stats"]["ranker"]
         assert ranker["name"] == "hashed" and int(ranker["num_answers"]) == 48 and ranker["tau"] > 0.5, ranker
+        assert daemon.json("reload")["changes"] == []
+        metric = re.search(r"^tern_ranker_tau (0\.\d+)$", fetch(daemon, "/metrics")[1], re.M)
+        assert metric and abs(float(metric.group(1)) - ranker["tau"]) < 1e-9, (metric, ranker)
+        page = json.loads(fetch(daemon, "/status.json")[1])
+        assert page["policy"] == "pars" and page["ranker_tau"] == ranker["tau"], page
         text = daemon.tern("status").stdout
         assert re.search(r"^policy +pars$", text, re.M), text
         assert re.search(r"^ranker +hashed [0-9a-f]{16}, tau 0\.\d\d over the last 48 answers$", text, re.M), text

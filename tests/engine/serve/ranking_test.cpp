@@ -76,7 +76,9 @@ TEST_CASE("tau is of the last answers of this version", "[ranking]") {
   for (int i = 0; i < 512; ++i) ranking.observe(5, i, -i);  // all that is kept
   CHECK(*ranking.stats().tau == Approx(-1));
   CHECK(ranking.stats().num_answers == 542);
-  ranking.use(std::make_shared<Literal>(6));
+  CHECK_FALSE(ranking.use(std::make_shared<Literal>(5)));  // read anew, and still the same
+  CHECK(ranking.stats().num_answers == 542);
+  CHECK(ranking.use(std::make_shared<Literal>(6)));
   CHECK(ranking.stats().num_answers == 0);
   CHECK_FALSE(ranking.stats().tau);
 }
