@@ -13,8 +13,13 @@
 namespace tern {
 namespace {
 
-constexpr int32_t kAnswerTokens = 32;
+constexpr int32_t kMostExpected = 1000;
 constexpr int32_t kBlockSize = 16;
+
+// Each sequence runs for as many steps as sequences run, and the first for twice as many.
+int32_t most_tokens(const BenchSchedulerOptions& options) {
+  return std::max(kMostExpected, 4 * options.num_running);
+}
 
 /// The scheduler with so many waiting, and a world that steps it.
 class Load {
@@ -25,7 +30,7 @@ class Load {
   Status fill(int32_t num_waiting) {
     for (int32_t i = 0; i < num_waiting + options_.num_running; ++i) TERN_TRY(add());
     // The first sequences end one by one, so that from here on each step ends one.
-    for (int32_t i = 0; i < 2 * kAnswerTokens; ++i) TERN_TRY(step().status());
+    for (int32_t i = 0; i < 2 * options_.num_running; ++i) TERN_TRY(step().status());
     return {};
   }
 
@@ -34,7 +39,7 @@ class Load {
     now_ += std::chrono::milliseconds(10);
     const uint64_t scored = waiting_[draw() % waiting_.size()];
     std::unique_ptr<Sequence> next = make_sequence();
-    const double expected = double(1 + draw() % 1000);
+    const double expected = double(1 + draw() % kMostExpected);
     const TimePoint start = std::chrono::steady_clock::now();
     scheduler_->rescore(scored, expected, 0);
     const uint64_t id = next->id;
@@ -63,8 +68,8 @@ class Load {
       const auto prefix = static_cast<int32_t>(draw() % 16);
       std::fill_n(seq->token_ids.begin(), options_.prompt_tokens / 2, prefix);
     }
-    seq->max_tokens = kAnswerTokens;
-    seq->expected_output_tokens = double(1 + draw() % 1000);
+    seq->max_tokens = most_tokens(options_);
+    seq->expected_output_tokens = double(1 + draw() % kMostExpected);
     return seq;
   }
 
@@ -125,7 +130,7 @@ Result<nlohmann::json> measure(const BenchSchedulerOptions& options, const std::
   config.max_num_seqs = options.num_running;
   config.max_num_batched_tokens = options.num_running + 4 * options.prompt_tokens;
   config.block_size = kBlockSize;
-  config.max_model_len = options.prompt_tokens + kAnswerTokens;
+  config.max_model_len = options.prompt_tokens + most_tokens(options);
   config.num_blocks = (options.num_running + 16) * (config.max_model_len / kBlockSize + 1);
   TERN_ASSIGN(std::unique_ptr<Scheduler> scheduler, Scheduler::create(config));
   Load load(options, std::move(scheduler));

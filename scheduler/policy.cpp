@@ -45,9 +45,11 @@ Status check_setting(const PolicyInfo& chosen, const std::string& name, double v
   const auto found = std::ranges::find(keys, name, &PolicyKey::name);
   if (found == keys.end()) return invalid_argument("policy: no policy has a key '" + name + "'");
   const PolicyKey& key = **found;
-  if (!(value >= key.lowest && value <= key.highest))
-    return wrong_setting(name, name + ": must be in [" + print(key.lowest) + ", " +
-                                   print(key.highest) + "], is " + print(value));
+  const bool is_in_range = value >= key.lowest && value <= key.highest;
+  if (!is_in_range && value != key.besides)
+    return wrong_setting(
+        name, name + ": must be in [" + print(key.lowest) + ", " + print(key.highest) + "]" +
+                  (key.besides ? " or " + print(*key.besides) : "") + ", is " + print(value));
   if (key.is_integer && value != std::floor(value))
     return wrong_setting(name, name + ": must be a whole number, is " + print(value));
   if (has_key(chosen, name) || value == key.fallback) return {};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -109,6 +110,8 @@ struct PolicyKey {
   double highest = 0;
   double fallback = 0;  ///< what counts where it is not set
   bool is_integer = true;
+  std::optional<double> besides =
+      {};  ///< a value below the range that is allowed, with its own meaning
 
   double value(const PolicyConfig& config) const;
   int32_t integer(const PolicyConfig& config) const;

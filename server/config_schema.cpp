@@ -207,7 +207,7 @@ void add_policy_keys(std::vector<ConfigKey>* out) {
                     .find = policy_slot,
                     .reloadable = true,
                     .doc = key->doc,
-                    .min = key->lowest,
+                    .min = key->besides.value_or(key->lowest),
                     .max = key->highest,
                     .fallback = key->fallback,
                     .is_integer = key->is_integer});

@@ -67,8 +67,9 @@ Status check_no_lfs_pointer(const std::string& path, std::string_view bytes) {
                                             "https://hawser.github.com/spec/v1",
                                             "http://git-media.io/v/2"};
   constexpr std::string_view kKey = "version ";
+  if (bytes.size() > kMaxBytes) return {};
   const std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
-  if (bytes.size() > kMaxBytes || line.size() == bytes.size() || !line.starts_with(kKey) ||
+  if (line.size() == bytes.size() || !line.starts_with(kKey) ||
       std::ranges::find(kVersions, line.substr(kKey.size())) == std::end(kVersions))
     return {};
   constexpr std::string_view kSize = "\nsize ";

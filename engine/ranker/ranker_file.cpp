@@ -117,7 +117,8 @@ Result<std::unique_ptr<HashedRanker>> open_hashed_ranker(const std::string& path
   TERN_TRY(expect_metadata(file, "ranker", "hashed"));
   TERN_TRY(expect_metadata(file, "features_version", std::to_string(kFeaturesVersion)));
   TERN_ASSIGN(HashedRanker ranker, read_hashed(file));
-  TERN_TRY(expect_metadata(file, "sha256", hex(ranker.digest())));
+  TERN_TRY(
+      expect_metadata(file, "sha256", hex(ranker.digest())).with_context("the file is damaged"));
   return std::make_unique<HashedRanker>(std::move(ranker));
 }
 

@@ -20,6 +20,10 @@ namespace tern {
 namespace {
 
 EngineParts make_sim_parts(const EngineConfig& config) {
+  if (config.kv_cache_bytes > 0)
+    spdlog::warn(
+        "engine.kv_cache_bytes is ignored: a simulated model has KV blocks without bytes, "
+        "enough for max_num_seqs whole contexts");
   EngineParts parts;
   parts.scheduler = config.scheduler;
   SchedulerConfig& scheduler = parts.scheduler;
@@ -171,6 +175,8 @@ Result<std::shared_ptr<const Ranker>> load_ranker(const EngineConfig& config) {
   const auto policy =
       std::ranges::find(policies(), config.scheduler.policy.name, &PolicyInfo::name);
   const bool reads_scores = policy != policies().end() && policy->reads_scores;
+  if (config.scheduler.policy.name == "oracle")
+    spdlog::warn("policy oracle believes whatever length a client says: for benchmarks alone");
   if (reads_scores && config.ranker.empty())
     spdlog::warn(
         "scheduler.ranker is empty: policy {} takes every answer to be as long as the "

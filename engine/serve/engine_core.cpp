@@ -299,10 +299,10 @@ void EngineCore::on_dequeued(const Submission& submission) {
     live->second.state.is_queued = false;
 }
 
-// What max_tokens has cut counts as long as it was let.
+// An answer that max_tokens has cut, or that was told to go on to it, says nothing of the ranker.
 void EngineCore::on_answer(const Sequence& answer) {
-  ranking_.observe(answer.ranker_version,
-                   std::min<double>(answer.expected_output_tokens, answer.max_tokens),
+  if (answer.has_exact_length || answer.num_output_tokens() >= answer.max_tokens) return;
+  ranking_.observe(answer.ranker_version, answer.expected_output_tokens,
                    answer.num_output_tokens());
 }
 

@@ -17,7 +17,7 @@ namespace tern {
 struct RankerStats {
   std::string name;          ///< empty: there is no ranker
   uint64_t version = 0;      ///< of its model
-  uint64_t num_answers = 0;  ///< whole answers that it has scored
+  uint64_t num_answers = 0;  ///< that it has scored, and that ended by themselves
   /// Kendall's τ-b of what was expected and what came of the last answers (at most
   /// Ranking::kRecent); none before Ranking::kLeast.
   std::optional<double> tau;
@@ -37,7 +37,7 @@ class Ranking {
   /// Without a ranker, or a prompt for it, the score of nothing.
   LengthScore score(const Request& request) const;
 
-  /// An answer that was expected to have so many tokens is whole, and has so many.
+  /// An answer that was expected to have so many tokens has ended by itself, and has so many.
   void observe(uint64_t version, double expected_tokens, int32_t num_tokens);
 
   RankerStats stats() const;

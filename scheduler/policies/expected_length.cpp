@@ -69,6 +69,8 @@ void ExpectedLength::finished(const Sequence& seq) {
   const double length = seq.num_output_tokens();
   lengths_.add(length);
   if (!is_length(seq.hinted_output_tokens) || seq.has_exact_length) return;
+  // Where max_tokens has cut an answer that was said to be longer, nothing speaks against the hint.
+  if (length >= seq.max_tokens && seq.hinted_output_tokens >= length) return;
   // Forgetting costs the honest their trust for a few requests, and nobody gains by it.
   if (hints_.size() >= kMostTenants && !hints_.contains(seq.tenant)) hints_.clear();
   Hints& hints = hints_[seq.tenant];

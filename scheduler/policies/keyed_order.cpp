@@ -46,10 +46,11 @@ const PolicyKey kPrefillWeightKey{
     .doc =
         "All but fcfs and priority: what a prompt token that is not cached costs, in output "
         "tokens; -1: what the steps show.",
-    .lowest = -1,
+    .lowest = 0,
     .highest = 100,
     .fallback = -1,
-    .is_integer = false};
+    .is_integer = false,
+    .besides = -1};
 
 namespace {
 constexpr size_t kMostIdleTenants = 4096;

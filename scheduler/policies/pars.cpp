@@ -1,7 +1,9 @@
 // Shortest job first by what is expected of each prompt: PARS (Tao et al., "Prompt-Aware Scheduling
 // for Low-Latency LLM Serving", arXiv 2510.03243), with a bound on how much of the service the
 // starved get, and with the known part of the work, the prompt, in the key.
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "scheduler/policies/expected_length.h"
 #include "scheduler/policies/keyed_order.h"
@@ -22,8 +24,10 @@ constexpr const PolicyKey* kKeys[] = {&kStarveKey,       &kStarveQuotaKey, &kAgi
                                       &kBypassWindowKey, &kTenantSlackKey, &kPrefillWeightKey};
 
 /// The key is the work that is left, in output tokens: what of the prompt is not cached, weighed,
-/// and what is expected of the answer. Ageing adds arrival · median / tau: what is subtracted for
+/// and what is expected of the answer. Ageing adds arrival · slope / tau: what is subtracted for
 /// having waited until now would be the same for all, so it is left out and the key stands still.
+/// The slope is the median, but it moves only when that has doubled or halved, and takes the keys
+/// of all that wait along: keys by two slopes cannot be compared.
 class ParsPolicy final : public KeyedOrder {
  public:
   ParsPolicy(const KeyedSettings& settings, Seconds aging_tau)
@@ -38,31 +42,39 @@ class ParsPolicy final : public KeyedOrder {
 
   void inherit(const Policy& previous) override {
     KeyedOrder::inherit(previous);
-    if (const auto* other = dynamic_cast<const ParsPolicy*>(&previous)) lengths_ = other->lengths_;
+    const auto* other = dynamic_cast<const ParsPolicy*>(&previous);
+    if (other == nullptr) return;
+    lengths_ = other->lengths_;
+    origin_ = other->origin_;
+    follow_median();
   }
 
   void rekey(Sequence& seq, Changed what) override {
-    if (what == Changed::kScore) lengths_.arrived(seq);
+    if (what == Changed::kScore) arrived(seq);
     KeyedOrder::rekey(seq, what);
   }
 
   void left(const Sequence& seq, Leave why) override {
     if (why == Leave::kFinished) lengths_.finished(seq);
     KeyedOrder::left(seq, why);
+    follow_median();
   }
 
  protected:
-  void arrived(const Sequence& seq) override { lengths_.arrived(seq); }
+  void arrived(const Sequence& seq) override {
+    if (!origin_) origin_ = seq.arrival;
+    lengths_.arrived(seq);
+    follow_median();
+  }
 
   double cost(const Sequence& seq) const override {
     return KeyedOrder::cost(seq) + lengths_.remaining(seq);
   }
 
   double expect(const Sequence& seq) const override {
-    const double median = lengths_.median();
-    const bool ages = aging_tau_ > Seconds(0) && !std::isnan(median);
-    const Seconds arrival = seq.arrival.time_since_epoch();
-    return lengths_.remaining(seq) + (ages ? median * (arrival / aging_tau_) : 0);
+    if (slope_ == 0) return lengths_.remaining(seq);
+    const Seconds arrival = seq.arrival - origin_.value_or(seq.arrival);
+    return lengths_.remaining(seq) + slope_ * (arrival / aging_tau_);
   }
 
   double key(const Sequence& seq, double expected) const override {
@@ -70,8 +82,18 @@ class ParsPolicy final : public KeyedOrder {
   }
 
  private:
+  void follow_median() {
+    const double median = std::max(lengths_.median(), 1.0);
+    if (aging_tau_ <= Seconds(0) || std::isnan(lengths_.median())) return;
+    if (median <= 2 * slope_ && slope_ <= 2 * median) return;
+    slope_ = median;
+    rescore_all();
+  }
+
   const Seconds aging_tau_;
   ExpectedLength lengths_;
+  double slope_ = 0;                 // tokens that are worth a tau; 0: nothing ages (yet)
+  std::optional<TimePoint> origin_;  // from which arrivals count
 };
 
 }  // namespace

@@ -138,6 +138,24 @@ TEST_CASE("ageing that stands still gives the order of ageing that moves", "[pol
   }
 }
 
+TEST_CASE("ageing keeps equal prompts in their order while the median moves", "[policy][pars]") {
+  Queue queue(config_of("pars", {{"aging_tau_s", 30}, {"prefill_weight", 0}, {"starve_quota", 0}}));
+  std::mt19937 rng(5);
+  Ids equal;
+  const auto up = std::chrono::hours(1000);  // as long the clock has run
+  for (int i = 0; i < 600; ++i) {
+    const bool is_equal = i % 10 == 0;
+    // The others grow longer: the median goes from 20 to 400.
+    Sequence& seq = queue.add(is_equal ? 90 : i < 300 ? rng() % 40 : 380 + rng() % 40);
+    seq.arrival = TimePoint(up + std::chrono::milliseconds(10 * i));
+    queue.wait();
+    if (is_equal) equal.push_back(seq.id);
+  }
+  Ids served = queue.drain();
+  std::erase_if(served, [&](uint64_t id) { return std::ranges::count(equal, id) == 0; });
+  CHECK(served == equal);
+}
+
 TEST_CASE("a hint counts as much as the tenant's hints were worth", "[policy][pars]") {
   Queue queue(config_of("pars", {{"tenant_slack", 0}}));
   const auto ask = [&](const char* tenant, double hint) -> Sequence& {
@@ -203,6 +221,25 @@ uint64_t first_where_prompt_tokens_take(Seconds per_token) {
 TEST_CASE("what a prompt token costs is learnt from the steps", "[scheduler][pars]") {
   CHECK(first_where_prompt_tokens_take(Seconds(0)) == 21);
   CHECK(first_where_prompt_tokens_take(Seconds(1e-3)) == 22);  // 500 of them are worth 50 steps
+}
+
+TEST_CASE("a hint that max_tokens has cut is not held against its tenant", "[policy][pars]") {
+  const auto place_of_hinted = [](int32_t earlier_max_tokens) {
+    Queue queue(config_of("pars", {{"tenant_slack", 0}, {"prefill_weight", 0}}));
+    for (int i = 0; i < 40; ++i) {
+      Sequence& seq = queue.add(100, earlier_max_tokens);
+      seq.hinted_output_tokens = 1000;
+      queue.drain();
+      queue.finish(seq, std::min(earlier_max_tokens, 1000));
+    }
+    const uint64_t hinted = queue.all.size() + 1;
+    queue.add(100, 1000).hinted_output_tokens = 1000;
+    for (int i = 30; i <= 100; i += 10) queue.add(i);
+    const Ids order = queue.drain();
+    return std::ranges::find(order, hinted) - order.begin();
+  };
+  CHECK(place_of_hinted(1001) == 8);  // the last
+  CHECK(place_of_hinted(5) == 8);
 }
 
 TEST_CASE("oracle believes the hint, and nothing else", "[policy]") {

@@ -72,7 +72,7 @@ TEST_CASE("a policy's settings are its own, and in their range", "[policy]") {
         CHECK(message(std::string(other.name), name, key->fallback).empty());
         const bool is_own = std::ranges::find(other.keys, key) != other.keys.end();
         CHECK(message(std::string(other.name), name, changed).empty() == is_own);
-        for (const double wrong : {key->lowest - 1, key->highest + 1, std::nan("")})
+        for (const double wrong : {key->lowest - 0.25, key->highest + 1, std::nan("")})
           CHECK(message(std::string(other.name), name, wrong).starts_with(name + ": must be in ["));
       }
       const std::string half = message(std::string(info.name), name, key->lowest + 0.5);
