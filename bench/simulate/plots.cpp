@@ -17,11 +17,11 @@ struct Latency {
   double (*value)(const SimRecord& record, int32_t output_tokens);
 };
 constexpr Latency kLatencies[] = {
-    {"Latency per token (E2EL / tokens)", "milliseconds",
+    {"Latency per token (E2EL / tokens)", "milliseconds (logarithmic)",
      [](const SimRecord& r, int32_t tokens) { return r.e2el_s() * 1e3 / tokens; }},
-    {"Time to first token (TTFT)", "seconds",
+    {"Time to first token (TTFT)", "seconds (logarithmic)",
      [](const SimRecord& r, int32_t) { return r.ttft_s(); }},
-    {"End-to-end latency (E2EL)", "seconds",
+    {"End-to-end latency (E2EL)", "seconds (logarithmic)",
      [](const SimRecord& r, int32_t) { return r.e2el_s(); }},
 };
 
@@ -101,7 +101,11 @@ Status make_directory(const std::string& directory) {
 
 ChartPanel median_panel(const char* title, const char* y_label, double Figures::*figure,
                         const Experiment& experiment, const ExperimentResult& result) {
-  ChartPanel panel{.title = title, .x_label = "load (share of capacity)", .y_label = y_label};
+  ChartPanel panel{.title = title,
+                   .x_label = "load (share of capacity)",
+                   .y_label = y_label,
+                   .x_from = std::ranges::min(experiment.loads),
+                   .log_y = true};
   for (size_t policy = 0; policy < experiment.policies.size(); ++policy) {
     ChartSeries series{.name = experiment.policies[policy].label};
     for (const ExperimentMedian& median : result.medians)
@@ -134,9 +138,11 @@ Status write_plots(const std::string& directory, const SimulationReport& report,
   }
   if (loads.size() < 2) return {};
   const std::vector<ChartPanel> panels = {
-      median_panel("Mean latency per token", "seconds", &Figures::mean_per_token_ms, e, result),
-      median_panel("Mean end-to-end latency", "seconds", &Figures::mean_e2el_ms, e, result),
-      median_panel("Longest wait", "seconds", &Figures::max_wait_ms, e, result)};
+      median_panel("Mean latency per token", "seconds (logarithmic)", &Figures::mean_per_token_ms,
+                   e, result),
+      median_panel("Mean end-to-end latency", "seconds (logarithmic)", &Figures::mean_e2el_ms, e,
+                   result),
+      median_panel("Longest wait", "seconds (logarithmic)", &Figures::max_wait_ms, e, result)};
   return write_file(directory + "/load.svg",
                     render_svg(heading_of(e, "policies over the load", median_text(e)), panels));
 }
