@@ -10,6 +10,7 @@
 #include "base/cpu_info.h"
 #include "cli/commands.h"
 #include "cli/support/output.h"
+#include "engine/load/resolve_model.h"
 #include "engine/ranker/evaluate.h"
 #include "engine/ranker/ranker_file.h"
 
@@ -118,7 +119,8 @@ void print_trained(const json& r) {
 }
 
 Result<json> judge_file(const RankOptions& o, const std::vector<RankExample>& examples) {
-  TERN_ASSIGN(const std::unique_ptr<Ranker> ranker, open_ranker(o.model));
+  TERN_ASSIGN(const std::string path, resolve_ranker(o.model));
+  TERN_ASSIGN(const std::unique_ptr<Ranker> ranker, open_ranker(path));
   json result = to_json(judge(*ranker, examples, o.train.delta));
   result["us_per_prompt"] = us_per_prompt(*ranker, examples);
   result["ranker"] = ranker->name();
@@ -209,7 +211,8 @@ void add_rank_eval(CLI::App& app, Action& action) {
   CLI::App* command =
       rank_group(app).add_subcommand("eval", "Judge a ranker, or its training by cross-validation");
   add_data_options(*command, *o);
-  CLI::Option* model = command->add_option("--model", o->model, "Ranker's file");
+  CLI::Option* model =
+      command->add_option("--model", o->model, "Ranker's file, or a bundled one's name");
   CLI::Option* folds =
       command
           ->add_option("--folds", o->num_folds, "Parts; each is scored by a ranker of the others")

@@ -11,6 +11,7 @@
 #include "bench/support/trace.h"
 #include "cli/commands.h"
 #include "cli/support/output.h"
+#include "engine/load/resolve_model.h"
 #include "engine/ranker/ranker_file.h"
 
 namespace tern {
@@ -36,7 +37,8 @@ struct Options {
   int32_t block_size = 0, max_tokens = 0;
   int64_t kv_blocks = 0, kv_tokens = 0;
   std::string prefix_cache = "auto", slo, starved_after = "120s";
-  std::string tune, objective = "mean_per_token", plot;
+  std::string tune, plot;
+  std::optional<std::string> objective;
   std::vector<std::string> bounds;
   int num_threads = 0;
   bool as_json = false;
@@ -76,8 +78,6 @@ uint64_t number_of_requests(const Options& o, const bench::LoadSource& source) {
 }
 
 Result<bench::LoadSource> read_source(const Options& o) {
-  if (int(!o.trace.empty()) + int(!o.lengths.empty()) + int(!o.log.empty()) > 1)
-    return invalid_argument("--trace, --lengths and --log exclude each other");
   if (!o.trace.empty()) return bench::read_trace_source(o.trace);
   if (!o.lengths.empty()) return bench::read_lengths_source(o.lengths);
   if (!o.log.empty()) return bench::read_log_source(o.log);
@@ -157,11 +157,15 @@ Status set_load(const Options& o, bench::Experiment* e) {
 }
 
 Status set_tune(const Options& o, Plan* plan) {
-  if (o.tune.empty())
-    return o.bounds.empty() ? Status() : invalid_argument("--bound goes with --tune");
+  if (o.tune.empty()) {
+    if (!o.bounds.empty()) return invalid_argument("--bound goes with --tune");
+    if (o.objective) return invalid_argument("--objective goes with --tune");
+    return {};
+  }
   const Result<bench::TuneRange> range = bench::parse_tune_range(o.tune);
   if (!range.ok()) return named("--tune", range.status());
-  const Result<const bench::FigureKey*> objective = bench::parse_objective(o.objective);
+  const Result<const bench::FigureKey*> objective =
+      bench::parse_objective(o.objective.value_or("mean_per_token"));
   if (!objective.ok()) return named("--objective", objective.status());
   plan->tune = bench::TuneOptions{.range = *range, .objective = *objective};
   for (const std::string& text : o.bounds) {
@@ -192,23 +196,32 @@ Result<bench::Expectation> expect(const Options& o, const bench::LoadSource& sou
   return bench::cross_fitted_expectation(source, kNumFolds, seed);
 }
 
-// Every policy is told what a ranker says, as in a daemon that has one. Without a file and without
-// noise, one is trained where a policy would be nothing without it.
+// Every policy is told what a ranker says, as in a daemon that has one. Without a ranker and
+// without noise, one is trained on the prompts where a policy reads scores.
 Status set_expectations(const Options& o, Plan* plan) {
   bench::Experiment& e = plan->experiment;
   if (o.rank_noise && !o.ranker.empty())
     return invalid_argument("--rank-noise and --ranker exclude each other");
+  const bool is_read = std::ranges::any_of(e.policies, &bench::SimPolicy::reads_scores);
   const bool is_needed = std::ranges::any_of(e.policies, &bench::SimPolicy::needs_ranker);
-  if (!o.rank_noise && o.ranker.empty() && !is_needed) return {};
-  if (!o.rank_noise && !e.source.has_prompts)
-    return invalid_argument("pars needs prompts (--lengths), or --rank-noise TAU");
+  if (!o.rank_noise && o.ranker.empty() && !is_read) return {};
+  if (!o.rank_noise && !e.source.has_prompts) {
+    if (o.ranker.empty() && !is_needed) return {};
+    return invalid_argument(std::string(o.ranker.empty() ? "pars" : "--ranker") +
+                            " needs prompts (--lengths), or --rank-noise TAU");
+  }
   std::unique_ptr<Ranker> ranker;
   if (!o.ranker.empty()) {
-    Result<std::unique_ptr<Ranker>> opened = open_ranker(o.ranker);
+    const Result<std::string> path = resolve_ranker(o.ranker);
+    if (!path.ok()) return named("--ranker", path.status());
+    Result<std::unique_ptr<Ranker>> opened = open_ranker(*path);
     if (!opened.ok()) return named("--ranker", opened.status());
     ranker = *std::move(opened);
   }
-  plan->rank = bench::RankInfo{.from = o.rank_noise ? "noise" : ranker ? o.ranker : "cross-fitted"};
+  plan->rank = bench::RankInfo{.from = o.rank_noise ? "noise"
+                                       : ranker     ? o.ranker
+                                                    : "cross-fitted",
+                               .is_named = ranker != nullptr};
   for (const uint64_t seed : e.seeds) {
     Result<bench::Expectation> told = expect(o, e.source, ranker.get(), seed);
     if (!told.ok()) return told.status();
@@ -266,7 +279,8 @@ int run_tune(const Options& o, const Plan& plan) {
   if (!o.plot.empty())
     if (const Status status = write_plots(o.plot, report, *plan.tune, *result); !status.ok())
       return fail(named("--plot", status));
-  return result->best ? kExitDone : fail("no value of " + result->path + " keeps the bounds");
+  if (result->best || result->changes_nothing) return kExitDone;
+  return fail("no value of " + result->path + " keeps the bounds");
 }
 
 int run(const Options& o) {
@@ -302,12 +316,15 @@ void add_source_options(CLI::App& c, Options& o) {
       ->delimiter(',')
       ->option_text("P,…");
   c.add_option("--trace", o.trace, "Requests of an Azure CSV or a Mooncake JSONL");
-  c.add_option("--lengths", o.lengths, "JSON lines with prompt and length, its answer's tokens");
-  c.add_option("--log", o.log, "Requests of a daemon's log, in any of its formats");
+  c.add_option("--lengths", o.lengths, "JSON lines with prompt and length, its answer's tokens")
+      ->excludes("--trace");
+  c.add_option("--log", o.log, "Requests of a daemon's log, in any of its formats")
+      ->excludes("--trace")
+      ->excludes("--lengths");
   c.add_option(
       "--ranker", o.ranker,
-      "What is expected of each prompt, by a file of tern rank train [5 folds of --lengths, "
-      "each by a ranker that never saw it]");
+      "What is expected of each prompt, by a file of tern rank train or a bundled ranker's name [5 "
+      "folds of --lengths, each by a ranker that never saw it]");
   c.add_option("--rank-noise", o.rank_noise,
                "Expect the true lengths with noise, so that Kendall's tau-b with them is this")
       ->check(CLI::Range(0.0, 1.0))
@@ -371,7 +388,7 @@ void add_result_options(CLI::App& c, Options& o) {
   c.add_option("--tune", o.tune, "Search this key's best value: starve_quota=0:1:11")
       ->option_text("KEY=LO:HI[:STEPS]");
   c.add_option("--objective", o.objective, "What is best: a figure's name [mean_per_token]");
-  c.add_option("--bound", o.bounds, "What must be kept: max_wait_ms=30000, p99_ttft=2s")
+  c.add_option("--bound", o.bounds, "What must be kept: max_wait=30s, goodput=2")
       ->option_text("FIGURE=VALUE…");
   c.add_option("--threads", o.num_threads, "Runs at a time; 0 = all CPUs")
       ->check(CLI::Range(0, 1024));

@@ -52,8 +52,9 @@ Result<LoadSource> parse_lengths(std::string_view text, const std::string& sourc
 
 /// What ternd logs of requests that ended (docs/observability.md, "The log"), in any of its
 /// formats: a request arrived e2e_ms before the time of its line. Lines of other facts are passed
-/// over, and so are requests without a token, which count as skipped. kInvalidArgument where there
-/// are none besides, or "FILE:LINE: why" where such a line lacks a value.
+/// over, and so are a last line without its line feed, which a copy of a live log may have, and
+/// requests without a token, which count as skipped. kInvalidArgument where there are none besides,
+/// or "FILE:LINE: why" where such a line lacks a value.
 Result<LoadSource> read_log_source(const std::string& path);
 Result<LoadSource> parse_request_log(std::string_view text, const std::string& source);
 

@@ -1,6 +1,7 @@
 #include "bench/simulate/report.h"
 
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace tern::bench {
@@ -41,6 +42,26 @@ json cost_json(const SimulationReport& report) {
   return out;
 }
 
+// A log's own figures, where the simulation is of just these requests at just these times.
+std::optional<Figures> logged(const Experiment& e) {
+  if (!e.source.has_latencies || !e.loads.empty() || e.rate) return {};
+  return logged_figures(e.source, e.num_requests, e.figures);
+}
+
+// Policies that read scores and were told none: they run as where a daemon has no ranker.
+std::vector<std::string> without_scores(const Experiment& e) {
+  std::vector<std::string> out;
+  for (const SimPolicy& policy : e.policies)
+    if (e.expected.empty() && policy.reads_scores()) out.push_back(policy.label);
+  return out;
+}
+
+std::string section(const char* name, const std::map<std::string, std::string>& values) {
+  std::string out;
+  for (const auto& [key, value] : values) out += "  " + key + ": " + value + "\n";
+  return out.empty() ? out : std::string(name) + ":\n" + out;
+}
+
 json head_json(const SimulationReport& report) {
   const Experiment& e = report.experiment;
   const SchedulerConfig& s = e.scheduler;
@@ -61,8 +82,13 @@ json head_json(const SimulationReport& report) {
              {"max_preemptions", s.max_preemptions},
              {"enable_prefix_caching", s.enable_prefix_caching}}},
            {"starved_after_s", e.figures.starved_after_s},
-           {"num_skipped", e.source.num_skipped}};
+           {"num_skipped", e.source.num_skipped},
+           {"without_scores", without_scores(e)}};
   if (report.rank) out["rank"] = {{"from", report.rank->from}, {"tau", report.rank->tau}};
+  if (const auto own = logged(e)) {
+    out["logged"] = json::object();
+    add_figures(*own, true, &out["logged"]);
+  }
   return out;
 }
 
@@ -78,12 +104,6 @@ double gain(const ExperimentResult& result, const ExperimentMedian& median,
             double Figures::*figure) {
   const double own = median.figures.*figure;
   return own > 0 ? baseline_of(result, median).figures.*figure / own : 0;
-}
-
-// A log's own figures, where the simulation is of just these requests at just these times.
-std::optional<Figures> logged(const Experiment& e) {
-  if (!e.source.has_latencies || !e.loads.empty() || e.rate) return {};
-  return logged_figures(e.source, e.num_requests, e.figures);
 }
 
 std::string load_text(const SimulationReport& report, const std::optional<double>& load) {
@@ -114,6 +134,10 @@ std::string setting_text(const SimulationReport& report) {
   if (report.rank)
     out += print("expected lengths (%s) order the true ones with tau-b %.3f\n",
                  report.rank->from.c_str(), report.rank->tau);
+  for (const std::string& label : without_scores(e))
+    out += label +
+           " reads a ranker's scores and is told none: prompts (--lengths) or --rank-noise give "
+           "some\n";
   return out;
 }
 
@@ -137,10 +161,6 @@ std::string table_head(const char* label, const char* gains) {
 json to_json(const SimulationReport& report, const ExperimentResult& result) {
   json out = head_json(report);
   const auto label = [&](size_t policy) { return report.experiment.policies[policy].label; };
-  if (const auto own = logged(report.experiment)) {
-    out["logged"] = json::object();
-    add_figures(*own, true, &out["logged"]);
-  }
   out["rows"] = out["medians"] = json::array();
   for (const ExperimentRow& row : result.rows) {
     json to{{"policy", label(row.policy)}, {"load", number_or_null(row.load)}, {"seed", row.seed}};
@@ -157,11 +177,20 @@ json to_json(const SimulationReport& report, const ExperimentResult& result) {
   return out;
 }
 
-std::string yaml_of(const TuneResult& result) {
+std::string yaml_of(const SimulationReport& report, const TuneResult& result) {
   if (!result.best) return "";
+  const SimPolicy& policy = report.experiment.policies.front();
+  std::map<std::string, std::string> scheduler, settings;
+  if (policy.peer == nullptr) {
+    scheduler["policy"] = policy.config.name;
+    if (report.rank && report.rank->is_named && policy.reads_scores())
+      scheduler["ranker"] = json(report.rank->from).dump();
+    for (const auto& [key, value] : policy.config.settings) settings[key] = print("%.12g", value);
+  }
   const size_t dot = result.path.find('.');
-  return print("%s:\n  %s: %.12g\n", result.path.substr(0, dot).c_str(),
-               result.path.substr(dot + 1).c_str(), result.curve[*result.best].value);
+  (result.path.starts_with("policy.") ? settings : scheduler)[result.path.substr(dot + 1)] =
+      print("%.12g", result.curve[*result.best].value);
+  return section("scheduler", scheduler) + section("policy", settings);
 }
 
 json to_json(const SimulationReport& report, const TuneOptions& options, const TuneResult& result) {
@@ -179,7 +208,8 @@ json to_json(const SimulationReport& report, const TuneOptions& options, const T
                  {"objective", options.objective->name},
                  {"bounds", std::move(bounds)},
                  {"best", result.best ? json(result.curve[*result.best].value) : json()},
-                 {"yaml", yaml_of(result)},
+                 {"changes_nothing", result.changes_nothing},
+                 {"yaml", yaml_of(report, result)},
                  {"curve", std::move(curve)}};
   return out;
 }
@@ -207,17 +237,26 @@ std::string to_table(const SimulationReport& report, const TuneOptions& options,
   const std::optional<double> load = e.loads.empty() ? std::optional<double>() : e.loads.front();
   std::string out = setting_text(report) + "\n" + e.policies.front().label + ", " +
                     load_text(report, load) + "\n" + table_head(result.path.c_str(), "");
+  if (const auto own = logged(e)) out += table_row("(as logged)", *own, "");
   for (size_t i = 0; i < result.curve.size(); ++i) {
     const TunePoint& point = result.curve[i];
     const char* note = result.best == i ? "  <- best" : point.keeps_bounds ? "" : "  out of bounds";
     out += table_row(print("%.6g", point.value), point.figures, note);
   }
   out += "\n";
+  const std::string objective(options.objective->name);
+  if (result.changes_nothing)
+    return out + print("%s changes nothing here: %s is %.6g with every value\n",
+                       result.path.c_str(), objective.c_str(),
+                       result.curve.front().figures.*options.objective->value);
   if (!result.best) return out + "no value keeps the bounds\n";
-  return out +
-         print("best %s: %.6g\n", std::string(options.objective->name).c_str(),
+  out += print("best %s: %.6g\n", objective.c_str(),
                result.curve[*result.best].figures.*options.objective->value) +
-         yaml_of(result);
+         yaml_of(report, result);
+  if (report.rank && !report.rank->is_named && e.policies.front().reads_scores())
+    out += print("and scheduler.ranker: one whose tau-b is about %.2f (docs/rankers.md)\n",
+                 report.rank->tau);
+  return out;
 }
 
 }  // namespace tern::bench

@@ -15,8 +15,9 @@ namespace tern::bench {
 
 /// How well what was told to the policies orders the true lengths.
 struct RankInfo {
-  std::string from;  ///< "noise", "cross-fitted" or a file's name
-  double tau = 0;    ///< Kendall's τ-b, the mean over the seeds
+  std::string from;       ///< "noise", "cross-fitted" or what names a ranker
+  bool is_named = false;  ///< whether `from` is what `scheduler.ranker` may be
+  double tau = 0;         ///< Kendall's τ-b, the mean over the seeds
 };
 
 struct SimulationReport {
@@ -29,17 +30,21 @@ struct SimulationReport {
 /// same figures, per_token_gain, e2el_gain: the first policy's mean / this one's}], `logged`
 /// {the same figures as a log tells them, where it is simulated at its own times}, and what was
 /// simulated: source, num_requests, mean_output_tokens, capacity, rate, step_cost{base_ms,
-/// per_token_ms, per_sequence_ms}, scheduler{…}. No time of day and no duration of the computation:
+/// per_token_ms, per_sequence_ms}, scheduler{…}, without_scores[] (policies that read a ranker's
+/// scores and were told none). No time of day and no duration of the computation:
 /// equal runs give equal documents.
 nlohmann::json to_json(const SimulationReport& report, const ExperimentResult& result);
 
-/// The same of a key that was tuned: key, objective, bounds, best (or null), curve[{value,
-/// keeps_bounds, and the figures}], yaml.
+/// The same of a key that was tuned: key, objective, bounds, best (or null), changes_nothing,
+/// curve[{value, keeps_bounds, and the figures}], yaml.
 nlohmann::json to_json(const SimulationReport& report, const TuneOptions& options,
                        const TuneResult& result);
 
-/// The lines that an operator puts into a configuration: "policy:\n  starve_quota: 0.1\n".
-std::string yaml_of(const TuneResult& result);
+/// The lines that an operator puts into a configuration for what was simulated: the policy with
+/// all keys that were set, the ranker where there was one, and the best value of the tuned key.
+/// No daemon has another engine's policy: of such a run, a key of the scheduler alone. Empty where
+/// there is no best value.
+std::string yaml_of(const SimulationReport& report, const TuneResult& result);
 
 /// The medians as a table for people, one for each load.
 std::string to_table(const SimulationReport& report, const ExperimentResult& result);

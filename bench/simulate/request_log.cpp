@@ -119,6 +119,8 @@ Result<SourceRow> to_row(const Fields& fields) {
 }  // namespace
 
 Result<LoadSource> parse_request_log(std::string_view text, const std::string& source) {
+  // A copy of a live log may end in the middle of a line, even of a number.
+  text = text.substr(0, text.find_last_of('\n') + 1);
   LoadSource out{.name = source, .has_times = true, .has_latencies = true};
   TERN_TRY(for_each_line(text, source, [&](std::string_view line) -> Status {
     const std::optional<Fields> fields = read_fields(line);

@@ -31,6 +31,11 @@ const PeerPolicy* find_peer(std::string_view name) {
 
 }  // namespace
 
+bool SimPolicy::reads_scores() const {
+  const PolicyInfo* own = peer == nullptr ? find_own(config.name) : nullptr;
+  return own != nullptr && own->reads_scores;
+}
+
 std::vector<std::string> sim_policy_names() {
   std::vector<std::string> out;
   for (const PolicyInfo& policy : policies()) out.emplace_back(policy.name);

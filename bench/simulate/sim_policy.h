@@ -19,6 +19,9 @@ struct SimPolicy {
   PolicyConfig config;               ///< of tern's own: name and settings
   const PeerPolicy* peer = nullptr;  ///< of another engine's
 
+  /// Whether it reads what a ranker says (PolicyInfo::reads_scores).
+  bool reads_scores() const;
+
   /// Whether it does not order at all without what a ranker says.
   bool needs_ranker() const { return peer == nullptr && config.name == "pars"; }
 

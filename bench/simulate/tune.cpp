@@ -12,6 +12,8 @@ namespace {
 
 constexpr double kRatioOfEqualRatios = 100;
 constexpr int32_t kMostSteps = 1000;
+// Sums in another order differ by less, and so does nothing that anybody would choose by.
+constexpr double kSameWithin = 1e-9;
 
 /// A key of `scheduler` in YAML that holds a whole number.
 struct SchedulerKey {
@@ -61,6 +63,15 @@ std::optional<size_t> best_of(const std::vector<TunePoint>& curve, const FigureK
   return best;
 }
 
+bool is_flat(const std::vector<TunePoint>& curve, const FigureKey& objective) {
+  if (curve.size() < 2) return false;
+  const auto by_value = [&](const TunePoint& point) { return point.figures.*objective.value; };
+  const auto [least, most] = std::ranges::minmax(curve, {}, by_value);
+  const double scale = std::max(std::abs(by_value(least)), std::abs(by_value(most)));
+  return by_value(most) - by_value(least) <= kSameWithin * scale &&
+         std::ranges::all_of(curve, &TunePoint::keeps_bounds);
+}
+
 std::set<double> values_between(double lowest, double highest, int32_t num_steps, bool by_ratio,
                                 bool is_whole) {
   std::set<double> out;
@@ -90,15 +101,17 @@ Result<FigureBound> parse_bound(const std::string& text) {
   if (out.figure == nullptr)
     return invalid_argument("must be FIGURE=VALUE with one of " + figure_names() + ", is '" + text +
                             "'");
-  if (const auto number = parse_decimal<double>(value)) {
-    out.value = *number;
-    return out;
+  // Where the name says the unit, a number needs none.
+  if (out.figure->name == name) {
+    if (const auto number = parse_decimal<double>(value)) {
+      out.value = *number;
+      return out;
+    }
   }
+  if (!out.figure->name.ends_with("_ms"))
+    return invalid_argument(name + " must be a number, is '" + value + "'");
   const Result<double> seconds = parse_seconds(value);
-  if (!seconds.ok() || !out.figure->name.ends_with("_ms"))
-    return invalid_argument(name + " must be a number" +
-                            (out.figure->name.ends_with("_ms") ? ", or a time with its unit" : "") +
-                            ", is '" + value + "'");
+  if (!seconds.ok()) return seconds.status().with_context(name);
   out.value = *seconds * 1e3;
   return out;
 }
@@ -164,6 +177,11 @@ Result<TuneResult> tune(const Experiment& experiment, const TuneOptions& options
   TERN_TRY(
       run(values_between(range.lowest, range.highest, range.num_steps, by_ratio, is_whole), 0));
   if (!out.best) return out;
+  if (is_flat(out.curve, *options.objective)) {
+    out.changes_nothing = true;
+    out.best.reset();
+    return out;
+  }
   const size_t last = out.curve.size() - 1;
   const double below = out.curve[*out.best == 0 ? 0 : *out.best - 1].value;
   const double above = out.curve[std::min(*out.best + 1, last)].value;

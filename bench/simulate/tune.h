@@ -17,8 +17,8 @@ struct FigureBound {
   bool is_kept(const Figures& figures) const;
 };
 
-/// "max_wait_ms=30000"; the name of a time may end with its unit or have none, as max_wait=30s has.
-/// kInvalidArgument lists the figures.
+/// "max_wait_ms=30000"; the name of a time may end with its unit or have none, and then the value
+/// has one: max_wait=30s. kInvalidArgument lists the figures, or says what the value must be.
 Result<FigureBound> parse_bound(const std::string& text);
 
 /// A figure's name, with or without "_ms". kInvalidArgument lists those that exist.
@@ -48,14 +48,17 @@ struct TunePoint {
 struct TuneResult {
   std::string path;              ///< of the key in a daemon's YAML: "policy.starve_quota"
   std::vector<TunePoint> curve;  ///< ascending values
-  std::optional<size_t> best;    ///< index into curve; none where no value keeps the bounds
+  /// Index into curve; none where no value keeps the bounds, or changes_nothing.
+  std::optional<size_t> best;
+  /// Every value keeps the bounds, and gives the same objective within a share of 1e-9.
+  bool changes_nothing = false;
 };
 
 /// Runs the experiment, which has one policy and at most one load, with values of the key: `range`
 /// in equal steps (in equal ratios where the highest is at least 100 times the lowest), then as
-/// many again between the neighbours of the best one. Whole numbers where the key takes no others.
-/// Of equal values the lowest counts. kInvalidArgument where the policy has no such key or refuses
-/// a value.
+/// many again between the neighbours of the best one, where the first round shows a difference.
+/// Whole numbers where the key takes no others. Of equal values the lowest counts. kInvalidArgument
+/// where the policy has no such key or refuses a value.
 Result<TuneResult> tune(const Experiment& experiment, const TuneOptions& options,
                         const std::function<void(double)>& progress);
 

@@ -62,18 +62,42 @@ double tick_step(double range) {
   return power * 10;
 }
 
+// The nearest of 1, 2, 5 times a power of ten that is no more, or no less, than a value over 0.
+double round_down(double value) {
+  const double power = std::pow(10, std::floor(std::log10(value)));
+  return power * (value >= 5 * power ? 5 : value >= 2 * power ? 2 : 1);
+}
+double round_up(double value) {
+  const double below = round_down(value);
+  return below >= value ? below : round_down(below * 2.5 * (1 + 1e-9));
+}
+
 struct Axes {
   double x_max = 1, y_max = 1, x_step = 1, y_step = 1, top = 0;
-  double x_min = 0;  // over 0: the axis is logarithmic, from there on
+  double x_first = 0;           // where an axis of equal steps begins
+  double x_min = 0, y_min = 0;  // over 0: the axis is logarithmic, from there on
 
   double x(double value) const {
     if (x_min > 0)
       return kLeft +
              std::log(std::max(value, x_min) / x_min) / std::log(x_max / x_min) * kPlotWidth;
-    return kLeft + value / x_max * kPlotWidth;
+    return kLeft + (value - x_first) / (x_max - x_first) * kPlotWidth;
   }
-  double y(double value) const { return top + kTop + (1 - value / y_max) * kPlotHeight; }
+  double y(double value) const {
+    const double share = y_min > 0
+                             ? std::log(std::max(value, y_min) / y_min) / std::log(y_max / y_min)
+                             : value / y_max;
+    return top + kTop + (1 - share) * kPlotHeight;
+  }
 };
+
+double least_y(const ChartPanel& panel, double most) {
+  double least = most;
+  for (const ChartSeries& series : panel.series)
+    for (const auto& [x, y] : series.points)
+      if (y > 0) least = std::min(least, y);
+  return least;
+}
 
 double least_x(const ChartPanel& panel, double most) {
   double least = most;
@@ -91,7 +115,21 @@ std::vector<double> x_ticks(const Axes& axes) {
       out.push_back(v);
     return out;
   }
-  for (int i = 0; i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i) out.push_back(i * axes.x_step);
+  for (double i = std::round(axes.x_first / axes.x_step);
+       i * axes.x_step <= axes.x_max * (1 + 1e-9); ++i)
+    out.push_back(i * axes.x_step);
+  return out;
+}
+
+// Where y is read: equal steps, or 1, 2, 5 times the powers of ten.
+std::vector<double> y_ticks(const Axes& axes) {
+  std::vector<double> out;
+  if (axes.y_min > 0) {
+    for (double v = axes.y_min; v <= axes.y_max * (1 + 1e-9); v = round_up(v * 1.5))
+      out.push_back(v);
+    return out;
+  }
+  for (int i = 0; i * axes.y_step <= axes.y_max * (1 + 1e-9); ++i) out.push_back(i * axes.y_step);
   return out;
 }
 
@@ -107,10 +145,17 @@ Axes axes_of(const ChartPanel& panel, double top) {
   if (axes.x_max <= 0) axes.x_max = 1;
   if (panel.log_x) axes.x_min = std::min(least_x(panel, axes.x_max), axes.x_max / 10);
   if (axes.y_max <= 0) axes.y_max = 1;
-  axes.x_step = tick_step(axes.x_max);
+  const bool begins_later = panel.x_from > 0 && panel.x_from < axes.x_max;
+  axes.x_step = tick_step(axes.x_max - (begins_later ? panel.x_from : 0));
+  if (begins_later) axes.x_first = std::floor(panel.x_from / axes.x_step + 1e-9) * axes.x_step;
   axes.y_step = tick_step(axes.y_max);
   if (panel.counts_y) axes.y_step = std::max(axes.y_step, 1.0);
-  if (panel.y_max == 0) axes.y_max = std::ceil(axes.y_max / axes.y_step - 1e-9) * axes.y_step;
+  if (panel.log_y) {
+    axes.y_min = round_down(least_y(panel, axes.y_max));
+    axes.y_max = std::max(round_up(axes.y_max), 10 * axes.y_min);
+  } else if (panel.y_max == 0) {
+    axes.y_max = std::ceil(axes.y_max / axes.y_step - 1e-9) * axes.y_step;
+  }
   return axes;
 }
 
@@ -127,11 +172,11 @@ std::string grid(const ChartPanel& panel, const Axes& axes) {
     out += text_at(axes.x(v), bottom + 15, "text-anchor=\"middle\"",
                    tick_text(v, axes.x_min > 0 ? std::min(v, 1.0) : axes.x_step));
   }
-  for (int i = 0; i * axes.y_step <= axes.y_max * (1 + 1e-9); ++i) {
-    const double v = i * axes.y_step;
+  for (const double v : y_ticks(axes)) {
     out +=
         print("<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>\n", kLeft, axes.y(v), kWidth - kRight);
-    out += text_at(kLeft - 6, axes.y(v) + 4, "text-anchor=\"end\"", tick_text(v, axes.y_step));
+    out += text_at(kLeft - 6, axes.y(v) + 4, "text-anchor=\"end\"",
+                   tick_text(v, axes.y_min > 0 ? std::min(v, 1.0) : axes.y_step));
   }
   out += text_at(kLeft + kPlotWidth / 2, bottom + 33, "text-anchor=\"middle\"", panel.x_label);
   const std::string turned = print("text-anchor=\"middle\" transform=\"rotate(-90 %.1f %.1f)\"",

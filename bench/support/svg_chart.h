@@ -30,7 +30,9 @@ struct ChartPanel {
   std::string title, x_label, y_label;
   std::vector<ChartSeries> series;
   double y_max = 0;       ///< 0: from the data
+  double x_from = 0;      ///< the axis begins at the tick below it; not of log_x
   bool log_x = false;     ///< x is over 0, and shown by its logarithm
+  bool log_y = false;     ///< y is over 0, and shown by its logarithm; y_max does not count
   bool counts_y = false;  ///< y is a number of things: no ticks between whole ones
   std::vector<ChartMark> marks;
   std::optional<ChartLimit> limit;

@@ -41,10 +41,30 @@ Status expect_metadata(const SafetensorsFile& file, const std::string& key,
                        const std::string& expected) {
   const auto it = file.metadata().find(key);
   if (it == file.metadata().end())
-    return invalid_argument(file.path() + ": is no ranker: has no " + key + " in its metadata");
+    return invalid_argument(file.path() + ": its metadata has no " + key);
   if (it->second == expected) return {};
   return invalid_argument(file.path() + ": " + key + ": must be " + in_quotes(expected) + ", is " +
                           in_quotes(it->second));
+}
+
+constexpr const char* kIsNoRanker = ": is not a ranker file: ";
+
+// The file, as one that holds a ranker; another says first that it does not.
+Result<SafetensorsFile> open_file(const std::string& path) {
+  Result<SafetensorsFile> file = SafetensorsFile::open(path);
+  if (!file.ok() && file.status().code() == Code::kInvalidArgument) {
+    std::string_view why = file.status().message();
+    if (why.starts_with(path + ": ")) why.remove_prefix(path.size() + 2);
+    return invalid_argument(path + kIsNoRanker + std::string(why));
+  }
+  if (!file.ok()) return file;
+  const auto format = file->metadata().find("format");
+  if (format == file->metadata().end())
+    return invalid_argument(path + kIsNoRanker + "its metadata has no format");
+  if (format->second != kFormat)
+    return invalid_argument(path + kIsNoRanker + "format: must be " + in_quotes(kFormat) + ", is " +
+                            in_quotes(format->second));
+  return file;
 }
 
 // The tensor `name` [size] of `dtype`; any size from 1 to kMaxLengthKnots where `size` is 0.
@@ -111,8 +131,7 @@ Status save_ranker(const HashedRanker& ranker, const std::string& path) {
 }
 
 Result<std::unique_ptr<HashedRanker>> open_hashed_ranker(const std::string& path) {
-  TERN_ASSIGN(const SafetensorsFile file, SafetensorsFile::open(path));
-  TERN_TRY(expect_metadata(file, "format", kFormat));
+  TERN_ASSIGN(const SafetensorsFile file, open_file(path));
   TERN_TRY(expect_metadata(file, "format_version", kFormatVersion));
   TERN_TRY(expect_metadata(file, "ranker", "hashed"));
   TERN_TRY(expect_metadata(file, "features_version", std::to_string(kFeaturesVersion)));

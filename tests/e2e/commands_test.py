@@ -149,7 +149,13 @@ def test_rank():
         wrong = run("rank", "train", "--data", "-", "--out", f"{root}/w", input=lines[0] + '\n{"prompt": "x"}\n')
         assert wrong.returncode == 1 and "-:2: length: " in wrong.stderr and not os.path.exists(f"{root}/w"), wrong
         other = run("rank", "eval", "--data", data, "--model", MODEL / "model.safetensors")
-        assert other.returncode == 1 and "model.safetensors: format: must be" in other.stderr, other
+        assert other.returncode == 1 and "model.safetensors: is not a ranker file: " in other.stderr, other
+        garbage = run("rank", "eval", "--data", data, "--model", data)
+        assert garbage.returncode == 1 and f"{data}: is not a ranker file: " in garbage.stderr, garbage
+        bundled = json.loads(run("rank", "eval", "--data", data, "--model", "tern-stories", "--json").stdout)
+        file = MODEL.parent / "rankers" / "tern-stories.safetensors"
+        same = json.loads(run("rank", "eval", "--data", data, "--model", file, "--json").stdout)
+        assert bundled["version"] == same["version"] and bundled["tau"] == same["tau"], (bundled, same)
     for mistake in (["--model", "x", "--folds", "5"], ["--delta", "1"], ["--objective", "x"], ["--folds", "1"]):
         refused = run("rank", "eval", "--data", data, *mistake)
         assert refused.returncode == 2 and mistake[-2] in refused.stderr, refused

@@ -31,6 +31,9 @@ def test_logs():
                                "20", "--range-ratio", "0.5", "--ignore-eos", "--priority", "bulk")
             daemon.wait_idle()
             r = simulate("--log", daemon.log_path, "--policies", "fcfs,hrrn,vllm-fcfs", *STEP)
+            tuned = tern("simulate", "--log", daemon.log_path, "--policies", "hrrn", "--tune", "max_num_seqs=1:4", *STEP)
+        assert tuned.returncode == 0 and "(as logged)" in tuned.stdout, tuned
+        assert "hrrn reads a ranker's scores and is told none" in tuned.stdout and r["without_scores"] == ["hrrn"], tuned
         assert r["num_requests"] == r["logged"]["completed"] == 60 == load["completed"], r
         assert abs(r["mean_output_tokens"] - load["total_output_tokens"] / 60) < 1e-9, r
         assert [row["completed"] for row in r["rows"]] == [60] * 3, r["rows"]
@@ -50,27 +53,36 @@ def test_files(root):
     assert done[0].returncode == 0 and done[0].stdout == done[1].stdout, done
     r = json.loads(done[0].stdout)
     assert r["rank"]["from"] == "cross-fitted" and r["rank"]["tau"] > 0.3, r["rank"]
+    few = ("--lengths", lengths, "--load", "0.5", "--num-requests", 50)
+    alone = simulate("--policies", "hrrn", *few)
+    assert alone["rank"]["from"] == "cross-fitted" and not alone["without_scores"], alone["rank"]
+    bundled = simulate("--policies", "fcfs", "--ranker", "tern-stories", *few)
+    assert bundled["rank"]["from"] == "tern-stories" and bundled["rank"]["tau"] != alone["rank"]["tau"], bundled["rank"]
     assert len(r["rows"]) == 2 * 3 * 2 and len(r["medians"]) == 2 * 3
     fcfs, pars, oracle = (m["mean_per_token_ms"] for m in r["medians"][3:])
     assert fcfs > 1.5 * pars and pars > 0.9 * oracle, r["medians"][3:]
 
     trace = root / "trace.csv"
     trace.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
-        f"2023-11-16 18:{15 + i // 60}:{i % 60:02d}.0,{50 + i},{1 + i * 7 % 90}\n" for i in range(200)))
+        f"2023-11-16 18:{15 + i // 60}:{i % 60:02d}.0,{50 + i * 37 % 100},{1 + i * 7 % 90}\n" for i in range(200)))
     noisy = simulate("--trace", trace, "--policies", "pars", "--rank-noise", "0.5", "--load", "1.2", "--slots", "2")
     assert abs(noisy["rank"]["tau"] - 0.5) <= 0.01, noisy["rank"]
 
     plots = root / "plots"
     assert tern("simulate", *run, "--plot", plots).returncode == 0
-    tuned = tern("simulate", "--trace", trace, "--policies", "sjf_prompt", "--load", "1.2", "--slots", "2", "--tune",
+    tuned = tern("simulate", "--trace", trace, "--policies", "sjf_prompt:starve_quota=0.5", "--load", "1.2", "--slots", "2", "--tune",
                  "starve_s=1:60:4", "--bound", "max_wait=1000s", "--plot", plots, "--json")
     assert tuned.returncode == 0, tuned
     tune = json.loads(tuned.stdout)["tune"]
-    assert tune["yaml"] == f"policy:\n  starve_s: {tune['best']:.12g}\n" and len(tune["curve"]) >= 4, tune
+    assert tune["yaml"] == ("scheduler:\n  policy: sjf_prompt\npolicy:\n  starve_quota: 0.5\n"
+                            f"  starve_s: {tune['best']:.12g}\n") and len(tune["curve"]) >= 4, tune
     for name in ("latency-0.5.svg", "latency-1.3.svg", "load.svg", "tune.svg"):
         text = (plots / name).read_text()
         xml.etree.ElementTree.fromstring(text)
         assert "lengths.jsonl" in text or "trace.csv" in text, name
+    assert "bound 1000<" in text and ">seconds<" in text and "seed 0<" in text, text  # of tune.svg
+    flat = tern("simulate", "--rate", "0.01", "--num-requests", 50, "--tune", "max_preemptions=1:8:4")
+    assert flat.returncode == 0 and "max_preemptions changes nothing here" in flat.stdout and "scheduler:" not in flat.stdout, flat
     assert tern("simulate", "--rate", "10", "--tune", "max_num_seqs=1:8", "--bound", "max_wait=1us").returncode == 1
 
 
@@ -86,6 +98,7 @@ def test_step_cost(root):
 
 def test_mistakes(root):
     (root / "bad.jsonl").write_text('{"prompt": "p", "length": 1}\n{"prompt": "p"}\n')
+    (root / "good.jsonl").write_text('{"prompt": "p", "length": 1}\n')
     for args, code, says in (
             (("--rate", 1, "--policies", "ljf"), 2, "'ljf'"), (("--rate", 1, "--policies", "fcfs:a=1"), 2, "no key 'a'"),
             (("--rate", 1, "--policies", "pars:starve_quota=7"), 2, "starve_quota"), ((), 2, "--load"),
@@ -93,6 +106,11 @@ def test_mistakes(root):
             (("--rate", 1, "--step-base", "0", "--step-per-sequence", "0"), 2, "a step takes time"),
             (("--rate", 1, "--kv-tokens", 100), 2, "--kv-tokens"), (("--rate", 1, "--max-tokens", 5), 2, "128"),
             (("--rate", 1, "--policies", "pars"), 2, "--rank-noise"), (("--rate", 1, "--bound", "goodput=1"), 2, "--tune"),
+            (("--rate", 1, "--objective", "goodput"), 2, "--tune"),
+            (("--rate", 1, "--tune", "max_num_seqs=1:8", "--bound", "max_wait=20"), 2, "'20'"),
+            (("--lengths", root / "bad.jsonl", "--trace", "t"), 2, "--trace"),
+            (("--load", 1, "--lengths", root / "good.jsonl", "--ranker", root / "bad.jsonl"), 2, "is not a ranker file"),
+            (("--rate", 1, "--ranker", "tern-stories"), 2, "--ranker needs prompts"),
             (("--rate", 1, "--tune", "k"), 2, "KEY="), (("--rate", 1, "--tune", "k=1:2"), 2, "no key 'k'"),
             (("--load", 1, "--lengths", root / "bad.jsonl"), 1, "bad.jsonl:2"),
             (("--load", 1, "--lengths", root / "none"), 1, "none"), (("--log", root / "bad.jsonl"), 1, "log.level")):

@@ -220,3 +220,15 @@ TEST_CASE("many series have names in several lines, and lines of their own",
   CHECK_THAT(svg, Contains("series11<"));
   CHECK_THAT(svg, Contains("height=\"320\""));  // 260, 30 of the title, two lines more of names
 }
+
+TEST_CASE("an upright axis may be logarithmic, and one along the bottom begin later",
+          "[bench][support][plots]") {
+  const ChartPanel panel{
+      .series = {{.points = {{0.7, 0.3}, {1.1, 2}, {1.5, 20}}}}, .x_from = 0.7, .log_y = true};
+  const std::string svg = render_svg({}, {panel});
+  for (const char* tick : {">0.2<", ">0.5<", ">1<", ">10<", ">20<", ">0.7<", ">1.5<"})
+    CHECK_THAT(svg, Contains(tick));
+  for (const char* none : {">0<", ">0.6<", ">0.1<", ">50<"}) CHECK_THAT(svg, !Contains(none));
+  // From 0.2 to 20 are two decades, 175 high from 70 on: the second point is in the middle.
+  CHECK_THAT(svg, Contains("L405.0 157.5") && Contains("L740.0 70.0"));
+}

@@ -238,9 +238,11 @@ TEST_CASE("a key is tuned: the curve, the best value within bounds, YAML",
   const auto none = tune(experiment, options, {});
   REQUIRE(none.ok());
   CHECK_FALSE(none->best);
-  CHECK(yaml_of(*none).empty());
-  CHECK(yaml_of(*free) == "policy:\n  reserved_seqs_interactive: " +
-                              std::to_string(int(free->curve[*free->best].value)) + "\n");
+  const SimulationReport report{experiment, {}, {}};
+  CHECK(yaml_of(report, *none).empty());
+  CHECK(yaml_of(report, *free) ==
+        "scheduler:\n  policy: priority\npolicy:\n  reserved_seqs_interactive: " +
+            std::to_string(int(free->curve[*free->best].value)) + "\n");
   CHECK_THAT(to_table({experiment, {}, {}}, options, *none), Contains("no value keeps the bounds"));
 
   options.range.key = "starve";
@@ -262,6 +264,59 @@ TEST_CASE("tuning goes on between the best value's neighbours", "[bench][simulat
   CHECK(std::ranges::is_sorted(result->curve, {}, &TunePoint::value));
 }
 
+TEST_CASE("the lines of a tuned key are all that was simulated", "[bench][simulate][tune]") {
+  const TuneResult of_policy{.path = "policy.starve_s", .curve = {{.value = 15.75}}, .best = 0};
+  const TuneResult of_scheduler{
+      .path = "scheduler.max_num_seqs", .curve = {{.value = 12}}, .best = 0};
+  Experiment experiment;
+  experiment.policies = {*parse_sim_policy("pars:starve_quota=0.5:starve_s=7")};
+  const RankInfo ranker{.from = "tern-stories", .is_named = true};
+  CHECK(yaml_of({experiment, {}, ranker}, of_policy) ==
+        "scheduler:\n  policy: pars\n  ranker: \"tern-stories\"\n"
+        "policy:\n  starve_quota: 0.5\n  starve_s: 15.75\n");
+  // What only a simulation has is no ranker for a daemon.
+  CHECK(yaml_of({experiment, {}, RankInfo{.from = "noise"}}, of_scheduler) ==
+        "scheduler:\n  max_num_seqs: 12\n  policy: pars\n"
+        "policy:\n  starve_quota: 0.5\n  starve_s: 7\n");
+  experiment.policies = {*parse_sim_policy("vllm-fcfs")};
+  CHECK(yaml_of({experiment, {}, {}}, of_scheduler) == "scheduler:\n  max_num_seqs: 12\n");
+}
+
+TEST_CASE("a key that changes nothing has no best value", "[bench][simulate][tune]") {
+  Experiment experiment = small_experiment();
+  experiment.policies = {*parse_sim_policy("sjf_prompt")};
+  experiment.loads = {0.01};
+  TuneOptions options{.range = *parse_tune_range("starve_s=1000:2000:4"),
+                      .objective = *parse_objective("mean_e2el")};
+  const auto flat = tune(experiment, options, {});
+  REQUIRE(flat.ok());
+  CHECK(flat->changes_nothing);
+  CHECK_FALSE(flat->best);
+  CHECK(flat->curve.size() == 4);
+  const SimulationReport report{experiment, {}, {}};
+  CHECK(yaml_of(report, *flat).empty());
+  CHECK_THAT(to_table(report, options, *flat),
+             Contains("policy.starve_s changes nothing here: mean_e2el_ms is"));
+  // Where nothing is kept, that is what counts.
+  options.bounds = {*parse_bound("mean_e2el=1us")};
+  CHECK_FALSE(tune(experiment, options, {})->changes_nothing);
+}
+
+TEST_CASE("policies that read scores say so where they are told none", "[bench][simulate][tune]") {
+  Experiment experiment = small_experiment();
+  experiment.policies = {*parse_sim_policy("fcfs"), *parse_sim_policy("hrrn"),
+                         *parse_sim_policy("sgl-hrrn")};
+  experiment.loads = {0.5};
+  const auto alone = run_experiment(experiment, {});
+  REQUIRE(alone.ok());
+  const SimulationReport report{experiment, {}, {}};
+  CHECK_THAT(to_table(report, *alone), Contains("\nhrrn reads a ranker's scores and is told none"));
+  CHECK(to_json(report, *alone)["without_scores"] == nlohmann::json{"hrrn"});
+  experiment.expected.assign(experiment.seeds.size(),
+                             std::vector<double>(experiment.source.rows.size(), 5.0));
+  CHECK(to_json(report, *alone)["without_scores"].empty());
+}
+
 TEST_CASE("ranges, bounds and objectives that are wrong are named", "[bench][simulate][tune]") {
   for (const char* wrong :
        {"", "k", "k=", "k=1", "=1:2", "k=2:1", "k=1:1", "k=a:2", "k=1:2:1", "k=1:2:x", "k=1:2:3:4"})
@@ -272,6 +327,9 @@ TEST_CASE("ranges, bounds and objectives that are wrong are named", "[bench][sim
   CHECK_THAT(parse_bound("max_wait_ms=x").status().message(), Contains("'x'"));
   CHECK_THAT(parse_bound("goodput=3s").status().message(), Contains("goodput"));
   CHECK(parse_bound("max_wait=30s")->value == 30000);
+  CHECK(parse_bound("max_wait_ms=30s")->value == 30000);
+  CHECK_THAT(parse_bound("max_wait=20").status().message(),
+             Contains("max_wait: must be a time") && Contains("'20'"));
   CHECK(parse_bound("goodput=3")->is_kept({.goodput = 3.5}));
   CHECK_FALSE(parse_bound("max_wait_ms=3")->is_kept({.max_wait_ms = 3.5}));
   CHECK_THAT(parse_objective("x").status().message(), Contains("goodput") && Contains("'x'"));

@@ -103,6 +103,15 @@ TEST_CASE("a daemon's log in all its formats, by arrival", "[bench][simulate][so
   CHECK(own.max_wait_ms == Approx(0.5));
 }
 
+TEST_CASE("a log that is cut in its last line is read up to there", "[bench][simulate][source]") {
+  for (const std::string& last : {kText, kJson, kLogfmt})
+    for (size_t size = 0; size < last.size(); ++size) {
+      const auto source = parse_request_log(kJson + last.substr(0, size), "d");
+      REQUIRE(source.ok());
+      CHECK(source->rows.size() == 1);
+    }
+}
+
 TEST_CASE("a log without requests, or with half ones, is refused", "[bench][simulate][source]") {
   CHECK_THAT(log_error("2026-01-31T12:00:00.000Z info hello\n"), Contains("log.level"));
   for (const char* key : {"e2e_ms=2000.0", "prompt_tokens=12", "completion_tokens=64"}) {
