@@ -98,9 +98,13 @@ Status set_step_cost(const Options& o, Plan* plan) {
   TERN_TRY(parse_time("--step-per-token", o.step_per_token, true, &token));
   TERN_TRY(parse_time("--step-per-sequence", o.step_per_sequence, true, &sequence));
   cost = {Seconds(base), Seconds(token), Seconds(sequence)};
-  if (base + token + sequence <= 0)
+  constexpr double kMostSeconds = 60;  // as simulated steps of ternd
+  const double most = std::max({base, token, sequence});
+  if (base + token + sequence <= 0 || most > kMostSeconds)
     return invalid_argument(
-        "--step-base, --step-per-token, --step-per-sequence: a step takes time");
+        "--step-base, --step-per-token, --step-per-sequence: a step takes time, and none of them "
+        "is "
+        "over 60 s");
   return {};
 }
 

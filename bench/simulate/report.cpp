@@ -141,7 +141,9 @@ std::string setting_text(const SimulationReport& report) {
   return out;
 }
 
-std::string table_row(const std::string& label, const Figures& f, const std::string& gains) {
+// What failed is in no latency: figures of the rest say little beside those of all.
+std::string table_row(const std::string& label, const Figures& f, std::string gains) {
+  if (f.failed > 0) gains += print("  %.0f of %.0f FAILED", f.failed, f.failed + f.completed);
   return print(
              "%-26s %10.1f %10.1f %10.2f %10.2f %10.2f %10.2f %10.2f %8.3f %6.0f %6.0f %6.3f %6.3f",
              label.c_str(), f.mean_per_token_ms, f.p99_per_token_ms, f.p50_ttft_ms / 1e3,

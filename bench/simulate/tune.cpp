@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "base/decimal.h"
@@ -156,6 +157,11 @@ Result<TuneResult> tune(const Experiment& experiment, const TuneOptions& options
   const bool is_of_scheduler = find_scheduler_key(range.key) != nullptr;
   const bool is_whole = is_of_scheduler || is_whole_policy_key(range.key);
   const bool by_ratio = range.lowest > 0 && range.highest >= kRatioOfEqualRatios * range.lowest;
+  if (is_of_scheduler &&
+      (range.lowest != std::floor(range.lowest) || range.highest != std::floor(range.highest) ||
+       range.lowest < 0 || range.highest > std::numeric_limits<int32_t>::max()))
+    return invalid_argument(range.key + ": is tuned between whole numbers from 0 to " +
+                            std::to_string(std::numeric_limits<int32_t>::max()));
   TuneResult out{.path = (is_of_scheduler ? "scheduler." : "policy.") + range.key};
   const auto run = [&](const std::set<double>& values, double done) -> Status {
     double step = 0.5 / double(std::max<size_t>(values.size(), 1));
