@@ -34,7 +34,7 @@ bool has_key(const PolicyInfo& policy, std::string_view name) {
   return std::ranges::count(policy.keys, name, &PolicyKey::name) > 0;
 }
 
-// As people write it: 0.1, 120.
+// Writes a value as people do: 0.1, 120.
 std::string print(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};

@@ -49,7 +49,7 @@ class Scheduler {
  public:
   /// kInvalidArgument where the config is.
   static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config);
-  /// With a policy that stands in no table, in place of the one that `config` names.
+  /// The policy is one that stands in no table, and takes the place of the one that `config` names.
   static Result<std::unique_ptr<Scheduler>> create(const SchedulerConfig& config,
                                                    std::unique_ptr<Policy> policy);
   ~Scheduler();

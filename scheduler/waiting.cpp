@@ -87,7 +87,7 @@ void Scheduler::Impl::use_policy(std::unique_ptr<Policy> next) {
     if (entry.sequence->state == SequenceState::kWaiting && !entry.is_paused)
       waiting.push_back(&entry);
   }
-  // By arrival, as a policy may learn from what arrives.
+  // They come by arrival, as a policy may learn from what arrives.
   std::ranges::sort(waiting, {}, [](const Entry* entry) {
     return std::tuple(entry->sequence->arrival, entry->sequence->id);
   });

@@ -56,7 +56,7 @@ class Noise {
     return out;
   }
 
-  /// As near to `tau` as the draws come; more noise means a smaller one, but for chance.
+  /// Finds the amplitude whose τ is nearest to `tau`; more noise means a smaller τ, but for chance.
   Expectation find(double tau) const {
     Expectation best = at(0);
     double low = 1e-3, high = kMostSigma;

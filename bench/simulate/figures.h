@@ -29,7 +29,8 @@ struct Figures {
   /// Jain's index, (Σx)² / (n Σx²): 1 where all are served alike, 1/n where one has everything. Of
   /// the rates x at which requests were served, tokens / E2E latency.
   double fairness = 0;
-  /// The same of tenants, x = a tenant's tokens / the sum of its latencies. 1 of a single tenant.
+  /// Jain's index over tenants, x = a tenant's tokens / the sum of its latencies; 1 for a single
+  /// one.
   double tenant_fairness = 0;
   double busy_share = 0;  ///< of the duration, in steps
 };

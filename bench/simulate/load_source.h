@@ -37,7 +37,7 @@ struct LoadSource {
 
   double mean_output_tokens() const;
   int32_t max_output_tokens() const;
-  /// Of prompt and answer together.
+  /// Returns the tokens of prompt and answer together.
   int32_t max_total_tokens() const;
 };
 

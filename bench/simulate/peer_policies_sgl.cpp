@@ -173,7 +173,7 @@ class SglPolicy final : public Policy {
     return out;
   }
 
-  // Of the pool: what is stored and what known tokens will need. Shared blocks count once.
+  // The pool is taken by what is stored and what known tokens will need. Shared blocks count once.
   int64_t used_tokens(std::span<const Sequence* const> running) const {
     int64_t num_blocks = 0;
     ++look_;

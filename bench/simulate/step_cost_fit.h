@@ -19,7 +19,7 @@ struct MeasuredStep {
 struct StepCostFit {
   SimStepCost cost;
   size_t num_steps = 0;
-  /// Of (model - measured) / measured: root of the mean square, and the largest.
+  /// The error is (model - measured) / measured: its root mean square, and the largest.
   double rms_error = 0, max_error = 0;
   /// Every step had as many tokens as sequences: what a token costs and what a sequence costs
   /// cannot be told apart, and all of it counts for the sequences.

@@ -25,14 +25,14 @@ class KvCache {
   static KvCache without_memory(const CacheLayout& layout, const KvFormat& format,
                                 int32_t block_size);
 
-  /// Of the pool that create() would allocate.
+  /// Returns the size of the pool that create() would allocate.
   static size_t bytes(const CacheLayout& layout, const KvFormat& format, int32_t num_blocks,
                       int32_t block_size);
 
   /// Buffer::populate, of the whole pool's bytes [first, first + bytes).
   void populate(size_t first, size_t bytes) { buffer_.populate(first, bytes); }
 
-  /// Of the layer that declared `id`.
+  /// Returns the keys and values of the layer that declared `id`.
   KvLayerView layer(int32_t id) const;
   size_t bytes() const { return buffer_.size(); }
 

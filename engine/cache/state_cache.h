@@ -24,7 +24,7 @@ class StateCache {
   /// For dry runs: views have their shapes, and no memory.
   static StateCache without_memory(const CacheLayout& layout, int32_t num_slots);
 
-  /// Of the memory that create() would allocate.
+  /// Returns the size of the memory that create() would allocate.
   static size_t bytes(const CacheLayout& layout, int32_t num_slots);
 
   /// What all layers keep in slot `from` is also in slot `to`, for what is enqueued on `stream`

@@ -169,7 +169,7 @@ int32_t Sampler::draw(const SamplingParams& params, uint64_t position) {
   return kept ? falling_.id_of(falling_.find(uniform * *kept, true)) : draw_by_id(uniform);
 }
 
-// Of the first places whose weights have the sum `least` together.
+// Returns the first places whose weights have the sum `least` together.
 int32_t Sampler::draw_from_top_p(double least, double uniform) {
   FallingWeights::Place drawn = falling_.find(uniform * least, true);
   // The last place takes the sum beyond `least`, by no more than its weight, which is none larger

@@ -21,11 +21,11 @@ struct RankQuality {
       calibration;  ///< deciles of the expected tokens, of all parts together
 };
 
-/// Of scores as they stand: the examples are one part.
+/// Judges scores as they stand: the examples are one part.
 RankQuality judge(const Ranker& ranker, std::span<const RankExample> examples, double delta);
 
-/// Of cross_fit(), `num_shuffles` times with another cut each; parts are the folds of each. Told of
-/// its progress, 0 to 1. Errors of cross_fit().
+/// Judges cross_fit(), run `num_shuffles` times with another cut each; parts are the folds of each.
+/// Told of its progress, 0 to 1. Errors of cross_fit().
 Result<RankQuality> cross_validate(const RankSet& set, const TrainOptions& options,
                                    int32_t num_folds, int32_t num_shuffles,
                                    const std::function<void(double)>& progress);

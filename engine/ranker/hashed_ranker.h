@@ -31,7 +31,8 @@ class HashedRanker final : public Ranker {
   std::span<const float> weights() const { return weights_; }
   const LengthCurve& curve() const { return curve_; }
 
-  /// Of the definition of the features, the weights and the curve; version() is its first 64 bits.
+  /// Covers the definition of the features, the weights and the curve; version() is its first 64
+  /// bits.
   const Sha256& digest() const { return digest_; }
 
  private:

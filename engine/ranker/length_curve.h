@@ -30,7 +30,7 @@ class LengthCurve {
   /// that the curve rises. Not empty, sizes equal, scores finite, lengths in [0, kMaxLength].
   static LengthCurve fit(std::span<const float> scores, std::span<const double> lengths);
 
-  /// Of NaN: the length in the middle of the scores.
+  /// NaN gives the length in the middle of the scores.
   double tokens(float score) const;
 
   std::span<const LengthKnot> knots() const { return knots_; }

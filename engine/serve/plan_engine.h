@@ -22,7 +22,7 @@ Status plan_engine(const EngineConfig& config, const Model& planned, const Compu
 RunnerOptions runner_options(const EngineConfig& config, const SchedulerConfig& scheduler,
                              const ComputeOptions& compute);
 
-/// Of the KV pool, all layers together.
+/// Returns the bytes of a block of the KV pool, all layers together.
 uint64_t bytes_per_block(const Model& model, const ComputeOptions& compute,
                          const SchedulerConfig& scheduler);
 

@@ -34,7 +34,7 @@ class Ranking {
   /// 0 without a ranker.
   uint64_t version() const;
 
-  /// Without a ranker, or a prompt for it, the score of nothing.
+  /// Asks the ranker. The score is unknown without one, and where there is no prompt for it.
   LengthScore score(const Request& request) const;
 
   /// An answer that was expected to have so many tokens has ended by itself, and has so many.

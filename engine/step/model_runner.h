@@ -86,7 +86,8 @@ class ForwardRunner final : public ModelRunner {
 
   size_t kv_bytes() const { return kv_.bytes(); }
 
-  /// Of scratch memory, of the step and of sampling, and logits, for steps up to `options`.limits.
+  /// Returns the bytes of scratch memory, of the step and of sampling, and of logits, for steps up
+  /// to `options`.limits.
   static size_t workspace_bytes(const Model& model, const RunnerOptions& options);
 
  private:

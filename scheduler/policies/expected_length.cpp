@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kRecent = 256;
 constexpr size_t kRefresh = 16;  // values between two looks for the median
 
-// As many imagined wrong hints as a tenant starts with.
+// A tenant starts with so many imagined wrong hints.
 constexpr double kDoubt = 4;
 constexpr double kDecay = 0.98;
 

@@ -41,11 +41,11 @@ class ExpectedLength {
   /// Scores of other versions, those that the median is made of too, count no longer.
   void use_ranker(uint64_t version);
   bool is_scored(const Sequence& seq) const;
-  /// Of the scores, else of the answers; NaN where neither has been seen.
+  /// Returns the median of the scores, else of the answers; NaN where neither has been seen.
   double median() const;
 
  private:
-  // Of a tenant's hints. Right means: at most twice too long or too short.
+  // How a tenant's hints came true. A right one is at most twice too long or too short.
   struct Hints {
     double num_right = 0, num = 0;  // older ones count less
     double log_ratio = 0;           // mean of log(length / hint)

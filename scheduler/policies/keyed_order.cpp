@@ -91,7 +91,7 @@ void KeyedOrder::add(Sequence& seq, TimePoint) {
   place(tenant);
 }
 
-// Into both heaps, as what its key is now.
+// Puts it into both heaps by what its key is now.
 void KeyedOrder::push(Waiting& waiting) {
   Sequence& seq = *waiting.sequence;
   seq.order_key = or_last(key(seq, waiting.expected));

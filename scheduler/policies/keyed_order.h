@@ -21,7 +21,7 @@ extern const PolicyKey kStarveKey, kStarveQuotaKey, kBypassWindowKey, kTenantSla
 struct KeyedSettings {
   /// A sequence that has waited for longer is starved.
   Duration starve_after{};
-  /// Of the admissions, the share that goes to the oldest starved sequence while there is one: 0
+  /// This share of the admissions goes to the oldest starved sequence while there is one: 0
   /// none, 1 all of them (the rule of the PARS paper, which is FCFS in sustained overload).
   double starve_quota = 0;
   int32_t bypass_window = 0;

@@ -19,7 +19,7 @@ class PrefillWeight {
     if (is_learnt_) value_ = weight;
   }
 
-  /// Of computing what of a sequence's tokens is not cached.
+  /// Returns what it costs to compute those of a sequence's tokens that are not cached.
   double cost(const Sequence& seq) const {
     return value_ * (seq.num_tokens() - seq.num_prefix_tokens);
   }

@@ -35,7 +35,7 @@ class ShadowPolicy {
     policy_->admit(copy(real));
     is_waiting_[real.id] = false;
   }
-  /// As copy_all() has seen it last.
+  /// Counts what follow() has seen last.
   void put_out(uint64_t id) {
     policy_->left(copies_.at(id), Leave::kPutOut);
     forget(id);

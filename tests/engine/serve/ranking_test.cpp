@@ -29,7 +29,7 @@ class Literal final : public Ranker {
   const uint64_t version_;
 };
 
-/// Of two numbers the greater is shorter.
+/// The greater of two numbers is the shorter answer.
 class Other final : public Ranker {
  public:
   explicit Other(uint64_t version) : version_(version) {}
