@@ -110,8 +110,8 @@ struct PolicyKey {
   double highest = 0;
   double fallback = 0;  ///< what counts where it is not set
   bool is_integer = true;
-  std::optional<double> besides =
-      {};  ///< a value below the range that is allowed, with its own meaning
+  /// A value outside the range that is allowed too, and has a meaning of its own.
+  std::optional<double> besides = {};
 
   double value(const PolicyConfig& config) const;
   int32_t integer(const PolicyConfig& config) const;

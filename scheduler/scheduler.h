@@ -26,11 +26,11 @@ namespace tern {
 /// - Then waiting ones are admitted in the policy's order while max_num_seqs, the token budget and
 ///   blocks last. One is admitted when blocks for all its known tokens are there, though it takes
 ///   them step by step. Nothing is admitted in a step that preempted.
-/// - Where the policy's next lacks blocks, all that it needs is reserved for it: whoever is
-/// admitted
-///   past it (at most bypass_window() are asked a step), with all others that have been since then,
-///   uses only blocks that it will not need, and leaves it a place. So it waits for what ran before
-///   it came first, and for no one else's end. A policy whose window is 0 is never passed over.
+/// - Where the policy's next lacks blocks, all that it needs is reserved for it. Whoever is
+///   admitted past it (at most bypass_window() are asked a step), with all others that have been
+///   since then, uses only blocks that it will not need, and leaves it a place. So it waits for
+///   what ran before it came first, and for no one else's end. Where the window is 0, nobody is
+///   passed over.
 /// - A running sequence that needs a block and finds none preempts from the back (the last of the
 ///   policy's order goes first, which may be itself): the victim loses its blocks, waits again
 ///   ahead of its class, and recomputes. What it had published stays in the prefix cache until

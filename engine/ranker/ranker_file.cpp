@@ -14,22 +14,12 @@ namespace {
 constexpr const char* kFormat = "tern-ranker";
 constexpr const char* kFormatVersion = "1";
 
-std::string hex(const Sha256& digest) {
-  std::string text;
-  for (const uint8_t byte : digest) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", byte);
-    text += digits;
-  }
-  return text;
-}
-
 std::map<std::string, std::string> metadata_of(const HashedRanker& ranker) {
   return {{"format", kFormat},
           {"format_version", kFormatVersion},
           {"ranker", std::string(ranker.name())},
           {"features_version", std::to_string(kFeaturesVersion)},
-          {"sha256", hex(ranker.digest())}};
+          {"sha256", to_hex(ranker.digest())}};
 }
 
 template <class T>
@@ -137,7 +127,7 @@ Result<std::unique_ptr<HashedRanker>> open_hashed_ranker(const std::string& path
   TERN_TRY(expect_metadata(file, "features_version", std::to_string(kFeaturesVersion)));
   TERN_ASSIGN(HashedRanker ranker, read_hashed(file));
   TERN_TRY(
-      expect_metadata(file, "sha256", hex(ranker.digest())).with_context("the file is damaged"));
+      expect_metadata(file, "sha256", to_hex(ranker.digest())).with_context("the file is damaged"));
   return std::make_unique<HashedRanker>(std::move(ranker));
 }
 

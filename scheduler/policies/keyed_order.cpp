@@ -111,18 +111,14 @@ bool KeyedOrder::is_alive(uint64_t id, uint64_t generation) const {
 
 // One node of each heap has died.
 void KeyedOrder::bury(Tenant& tenant) {
-  const auto is_alive = [this](const auto& node) {
-    return this->is_alive(node.id, node.generation);
-  };
-  tenant.heap.bury(is_alive);
-  by_age_.bury(is_alive);
+  tenant.heap.bury(alive());
+  by_age_.bury(alive());
 }
 
 // The tenant's first has changed, or how far it is ahead.
 void KeyedOrder::place(Tenants::value_type& tenant) {
   Tenant& own = tenant.second;
-  const ByKey::Node* first =
-      own.heap.top([this](const ByKey::Node& node) { return is_alive(node.id, node.generation); });
+  const ByKey::Node* first = own.heap.top(alive());
   std::optional<Place> next;
   if (first != nullptr) {
     const auto& [priority, is_new, key, arrival, id] = first->key;
@@ -168,8 +164,7 @@ void KeyedOrder::charge(Tenants::value_type& tenant, double work) {
 Sequence* KeyedOrder::oldest_starved(TimePoint now) {
   constexpr double kWhole = 1 - 1e-9;  // ten times 0.1 is a little less than 1
   if (credit_ < kWhole || is_lane_held_) return nullptr;
-  const ByAge::Node* oldest =
-      by_age_.top([this](const ByAge::Node& node) { return is_alive(node.id, node.generation); });
+  const ByAge::Node* oldest = by_age_.top(alive());
   if (oldest == nullptr || now - oldest->key.first <= settings_.starve_after) return nullptr;
   return waiting_.at(oldest->id).sequence;
 }
@@ -242,8 +237,7 @@ bool KeyedOrder::before(const Sequence& a, const Sequence& b) const {
 
 void KeyedOrder::skip(Sequence& seq) {
   Waiting& waiting = waiting_.at(seq.id);
-  const ByAge::Node* oldest =
-      by_age_.top([this](const ByAge::Node& node) { return is_alive(node.id, node.generation); });
+  const ByAge::Node* oldest = by_age_.top(alive());
   is_lane_held_ |= oldest != nullptr && oldest->id == seq.id;
   waiting.is_skipped = true;
   skipped_.push_back(seq.id);

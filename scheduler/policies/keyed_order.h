@@ -119,6 +119,9 @@ class KeyedOrder : public Policy {
   void rekey_one(Waiting& waiting, Changed what);
   void start(const Sequence& seq, Tenants::value_type& tenant);
   bool is_alive(uint64_t id, uint64_t generation) const;
+  auto alive() const {
+    return [this](const auto& node) { return is_alive(node.id, node.generation); };
+  }
   void bury(Tenant& tenant);
   Waiting take(Sequence& seq);
   Sequence* oldest_starved(TimePoint now);

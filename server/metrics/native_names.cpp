@@ -87,7 +87,8 @@ void add_queue(const Snapshot::Loaded& loaded, Families& out) {
   out.gauge("tern_queue_predicted_seconds", "What a request would wait that came now.", {},
             e.predicted_queue.count());
   if (!e.ranker.name.empty())
-    out.counter("tern_ranker_answers_total", "Whole answers that the ranker has scored.", {},
+    out.counter("tern_ranker_answers_total",
+                "Answers that the ranker has scored and that ended by themselves.", {},
                 double(e.ranker.num_answers));
   if (e.ranker.tau)
     out.gauge("tern_ranker_tau",
